@@ -1,0 +1,57 @@
+"""What can go wrong, one class for each thing a caller may want to tell apart."""
+
+
+class SinaraError(Exception):
+    """Base of every error that a user can act upon; its text says what failed, where, and what to do."""
+
+
+class ParamsError(SinaraError, ValueError):
+    """A parameter is unknown, missing or of the wrong type."""
+
+
+class LayoutError(SinaraError, ValueError):
+    """A name, run id or URL does not fit the layout of the store."""
+
+
+class InterfaceError(SinaraError, ValueError):
+    """A notebook used an entity that its interface cell does not declare."""
+
+
+class ArtifactError(SinaraError):
+    """Something is wrong with a run or an entity in the store."""
+
+
+class ArtifactNotFoundError(ArtifactError, FileNotFoundError):
+    """No committed run or entity answers the question."""
+
+
+class ArtifactExistsError(ArtifactError, FileExistsError):
+    """The run or entity is there already; what is committed never changes."""
+
+
+class ArtifactCorruptError(ArtifactError, ValueError):
+    """The files of an entity are not the ones its manifest promises."""
+
+
+class ArchiveError(SinaraError, ValueError):
+    """A file name or a shard cannot be packed or unpacked safely."""
+
+
+class DownloadError(SinaraError, OSError):
+    """A source could not be fetched, or is not what it should be."""
+
+
+class DataError(SinaraError, ValueError):
+    """A dataset, an image, a checkpoint or a model cannot be used as it is."""
+
+
+class QualityGateError(SinaraError):
+    """The model was measured and found below a stated bar."""
+
+
+class StepFailedError(SinaraError, RuntimeError):
+    """A step did not finish; the reason is in its report."""
+
+
+class StopStep(SinaraError):  # noqa: N818 - a request, not an error: raised in a notebook to end the step on purpose
+    """Ends the step on purpose, with exit code 254."""

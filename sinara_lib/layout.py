@@ -1,0 +1,134 @@
+"""Names and URLs of the store: `<env root>/<pipeline>/<zone>/<step>/<run id>/<entity>`. Pure, no I/O."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from sinara_lib.errors import LayoutError
+
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
+RUN_ID = re.compile(r"run-(\d\d-\d\d-\d\d-\d{6})(?:-([A-Za-z0-9_]+))?")
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` when it may stand in a URL. Raises LayoutError when it is empty, climbs or holds other signs."""
+    if NAME.fullmatch(name) and name.strip("."):
+        return name
+    raise LayoutError(f"{what} name {name!r} is not usable: use letters, digits, '_', '-' and '.' (not dots alone).")
+
+
+def entity_name(name: str) -> str:
+    """Return the entity's name in the store: checked, with each dot turned into `_`."""
+    return check_name(name, "entity").replace(".", "_")
+
+
+def step_name(folder_name: str) -> str:
+    """Return the step's name: its folder's name after the last `-` (`obj_detect-data_load` -> `data_load`)."""
+    return check_name(folder_name.rsplit("-", 1)[-1], "step")
+
+
+def new_run_id(now: datetime) -> str:
+    """Return the run id of an aware time, to the millisecond: `run-26-11-21-013711-482` (UTC)."""
+    utc = now.astimezone(timezone.utc)
+    return f"run-{utc:%y-%m-%d-%H%M%S}-{utc.microsecond // 1000:03d}"
+
+
+def run_sort_key(run_id: str) -> tuple[datetime, str]:
+    """Return what run ids sort by: their time (UTC), then what follows it.
+
+    SinaraML's ids without milliseconds are read too. Raises LayoutError for anything else.
+    """
+    match = RUN_ID.fullmatch(run_id)
+    if match is None:
+        raise LayoutError(f"{run_id!r} is not a run id: expected run-YY-MM-DD-HHMMSS, perhaps with -mmm.")
+    try:
+        time = datetime.strptime(match[1], "%y-%m-%d-%H%M%S").replace(tzinfo=timezone.utc)
+    except ValueError as error:
+        raise LayoutError(f"{run_id!r} is not a run id: its date and time do not exist ({error}).") from error
+    return time, match[2] or ""
+
+
+def is_run_id(name: str) -> bool:
+    """Tell whether `name` is a run id."""
+    try:
+        run_sort_key(name)
+    except LayoutError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class StepAddress:
+    """A step's place in an environment's store."""
+
+    pipeline: str
+    zone: str
+    step: str
+
+    def __post_init__(self) -> None:
+        check_name(self.pipeline, "pipeline")
+        check_name(self.zone, "zone")
+        check_name(self.step, "step")
+
+    @property
+    def path(self) -> str:
+        """Path under the environment's root."""
+        return f"{self.pipeline}/{self.zone}/{self.step}"
+
+
+@dataclass(frozen=True)
+class RunAddress:
+    """A run of a step."""
+
+    step: StepAddress
+    run_id: str
+
+    def __post_init__(self) -> None:
+        run_sort_key(self.run_id)
+
+    @property
+    def path(self) -> str:
+        """Path under the environment's root."""
+        return f"{self.step.path}/{self.run_id}"
+
+    def entity(self, name: str) -> "EntityAddress":
+        """Return the address of an entity of this run."""
+        return EntityAddress(self, entity_name(name))
+
+
+@dataclass(frozen=True)
+class EntityAddress:
+    """What a run publishes under one name."""
+
+    run: RunAddress
+    name: str
+
+    def __post_init__(self) -> None:
+        if entity_name(self.name) != self.name:
+            raise LayoutError(f"entity name {self.name!r} holds a dot; in the store it is {entity_name(self.name)!r}.")
+
+    @property
+    def path(self) -> str:
+        """Path under the environment's root."""
+        return f"{self.run.path}/{self.name}"
+
+
+def split_run_url(url: str) -> tuple[str, RunAddress]:
+    """Split a run's URL into the environment's root and the run's address. Raises LayoutError."""
+    root, *names = url.rstrip("/").rsplit("/", 4)
+    if len(names) != 4 or not root:
+        raise LayoutError(f"{url} is not a run URL: expected <root>/<pipeline>/<zone>/<step>/<run id>.")
+    pipeline, zone, step, run_id = names
+    return root, RunAddress(StepAddress(pipeline, zone, step), run_id)
+
+
+def split_entity_url(url: str) -> tuple[str, EntityAddress]:
+    """Split an entity's URL into the environment's root and the entity's address. Raises LayoutError."""
+    run_url, _, name = url.rstrip("/").rpartition("/")
+    try:
+        root, run = split_run_url(run_url)
+    except LayoutError as error:
+        raise LayoutError(
+            f"{url} is not an entity URL: expected <root>/<pipeline>/<zone>/<step>/<run id>/<entity>."
+        ) from error
+    return root, EntityAddress(run, name)
