@@ -53,5 +53,5 @@ class StepFailedError(SinaraError, RuntimeError):
     """A step did not finish; the reason is in its report."""
 
 
-class StopStep(SinaraError):  # noqa: N818 - a request, not an error: raised in a notebook to end the step on purpose
+class StopStep(SinaraError):
     """Ends the step on purpose, with exit code 254."""

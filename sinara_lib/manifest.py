@@ -1,0 +1,127 @@
+"""Records that stand beside the data: `_RUN.json` of a run and `_MANIFEST.json` of an entity. Pure data."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sinara_lib.errors import ArtifactCorruptError
+
+RUN_FILE = "_RUN.json"
+MANIFEST_FILE = "_MANIFEST.json"
+SUCCESS_FILE = "_SUCCESS"
+MANIFEST_FORMAT = 1
+
+
+class Record(BaseModel):
+    """Base of records: frozen, and an unknown field is an error, so that nothing newer is half understood."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+R = TypeVar("R", bound=Record)
+
+
+class RunStatus(str, Enum):
+    """Where a run stands; only SUCCESS and INTERACTIVE runs can be read by other steps."""
+
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    INTERACTIVE = "INTERACTIVE"
+
+    @property
+    def resolvable(self) -> bool:
+        """Whether another step may take this run's entities as its input."""
+        return self in {RunStatus.SUCCESS, RunStatus.INTERACTIVE}
+
+
+class Producer(Record):
+    """The code that made something."""
+
+    origin: str | None = None
+    """URL of the git remote `origin`, without credentials."""
+    commit: str | None = None
+    uncommitted: bool = False
+    """Whether the working tree differed from the commit."""
+    library: str
+
+
+class RunRecord(Record):
+    """A run's `_RUN.json`. Times are UTC; `inputs` holds the URLs read so far."""
+
+    run_id: str
+    status: RunStatus
+    started: datetime
+    finished: datetime | None = None
+    reason: str | None = None
+    producer: Producer
+    inputs: tuple[str, ...] = ()
+    params: dict[str, Any] = {}
+
+    def with_inputs(self, urls: Iterable[str]) -> "RunRecord":
+        """Return the record with `urls` added, each once, in the order they were first named."""
+        return self.model_copy(update={"inputs": tuple(dict.fromkeys((*self.inputs, *urls)))})
+
+
+class FileEntry(Record):
+    """One file of an entity: path below it, size in bytes, sha256 (None for what SinaraML wrote)."""
+
+    path: str
+    size: int
+    sha256: str | None
+
+
+class Manifest(Record):
+    """An entity's `_MANIFEST.json`.
+
+    `content` is one sha256 over names and file hashes: the same for the same data whatever the run.
+    `rows` counts the rows of an archive's shards, `bytes` the sizes of all files.
+    """
+
+    format: int = MANIFEST_FORMAT
+    entity: str
+    run_id: str
+    created: datetime
+    producer: Producer
+    inputs: tuple[str, ...]
+    files: tuple[FileEntry, ...]
+    rows: int | None = None
+    bytes: int
+    content: str
+
+    def file(self, path: str) -> FileEntry | None:
+        """Return the entry of `path`, or None."""
+        return next((entry for entry in self.files if entry.path == path), None)
+
+
+def content_hash(files: Iterable[FileEntry]) -> str:
+    """Return one sha256 over names and file hashes, independent of their order."""
+    digest = hashlib.sha256()
+    for entry in sorted(files, key=lambda e: e.path):
+        digest.update(f"{entry.path}\0{entry.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def read_manifest(data: bytes, url: str) -> Manifest:
+    """Parse a manifest. Raises ArtifactCorruptError when it is broken or of a newer format."""
+    return _parse(Manifest, data, url)
+
+
+def read_run_record(data: bytes, url: str) -> RunRecord:
+    """Parse a run record. Raises ArtifactCorruptError when it is broken or of a newer format."""
+    return _parse(RunRecord, data, url)
+
+
+def _parse(kind: type[R], data: bytes, url: str) -> R:
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ArtifactCorruptError(
+            f"{url} cannot be read: {where}: {first['msg']}. It is damaged, or written by a newer sinara_lib: update."
+        ) from error
