@@ -98,6 +98,15 @@ class Manifest(Record):
         return next((entry for entry in self.files if entry.path == path), None)
 
 
+class SubstepRecord(Record):
+    """What a notebook declared, full entity name -> URL, and what it measured; told by the kernel to the step."""
+
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    tmp: dict[str, str] = {}
+    metrics: dict[str, float | int | str] = {}
+
+
 def content_hash(files: Iterable[FileEntry]) -> str:
     """Return one sha256 over names and file hashes, independent of their order."""
     digest = hashlib.sha256()

@@ -1,0 +1,104 @@
+"""What git knows about a step's folder: origin, commit, uncommitted files, a worktree of HEAD, tags."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from sinara_lib import __version__
+from sinara_lib.errors import StepFailedError
+from sinara_lib.manifest import Producer
+
+
+def read_producer(folder: Path) -> Producer:
+    """Describe the code in `folder`; outside a repository only the library's version is known."""
+    library = f"sinara_lib {__version__}"
+    commit = _ask(folder, "rev-parse", "--verify", "HEAD")
+    if commit is None:
+        return Producer(library=library)
+    origin = _ask(folder, "config", "--get", "remote.origin.url")
+    return Producer(
+        origin=_without_credentials(origin) if origin else None,
+        commit=commit,
+        uncommitted=bool(uncommitted_files(folder)),
+        library=library,
+    )
+
+
+def uncommitted_files(folder: Path) -> list[str]:
+    """Return the changed and untracked files of the repository around `folder`, as git prints them."""
+    status = _git(folder, "status", "--porcelain")
+    return [line[3:] for line in status.splitlines()]
+
+
+def current_branch(folder: Path) -> str | None:
+    """Return the branch's name; None when HEAD is detached or there is no repository."""
+    return _ask(folder, "symbolic-ref", "--short", "HEAD")
+
+
+@contextmanager
+def head_worktree(folder: Path) -> Iterator[Path]:
+    """Give `folder` as it stands in HEAD, in a temporary worktree that is removed afterwards.
+
+    Raises StepFailedError when `folder` is in no repository, has no commit, or is not part of HEAD.
+    """
+    top = _ask(folder, "rev-parse", "--show-toplevel")
+    if top is None:
+        raise StepFailedError(f"{folder} is not in a git repository: prod runs committed code. Run `git init`, commit.")
+    if _ask(folder, "rev-parse", "--verify", "HEAD") is None:
+        raise StepFailedError(f"{top} has no commit yet: prod runs committed code. Commit the step first.")
+    prefix = _git(folder, "rev-parse", "--show-prefix")
+    with tempfile.TemporaryDirectory(prefix="sinara-head-") as temporary:
+        tree = Path(temporary).resolve() / Path(top).name
+        _git(folder, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
+        try:
+            if not (tree / prefix).is_dir():
+                raise StepFailedError(f"{folder} is not part of HEAD: commit the step before running it in prod.")
+            yield tree / prefix
+        finally:
+            _git(folder, "worktree", "remove", "--force", str(tree))
+
+
+def tag_head(folder: Path, name: str, *, message: str, push: bool) -> None:
+    """Put an annotated tag on HEAD and, when asked, push it to `origin`."""
+    identity = {}
+    if _ask(folder, "config", "--get", "user.email") is None:
+        identity = {"GIT_COMMITTER_NAME": "sinara", "GIT_COMMITTER_EMAIL": "sinara@localhost"}
+    _git(folder, "tag", "--annotate", name, "--message", message, environ=identity)
+    if push:
+        _git(folder, "push", "--quiet", "origin", f"refs/tags/{name}")
+
+
+def _git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *args],
+            cwd=folder,
+            env={**os.environ, **(environ or {})},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except FileNotFoundError as error:
+        raise StepFailedError(f"git was not found on the PATH; it is needed for `git {args[0]}`.") from error
+    except subprocess.CalledProcessError as error:
+        raise StepFailedError(f"`git {' '.join(args)}` in {folder} failed: {error.stderr.strip()}") from error
+    return done.stdout.rstrip("\n")
+
+
+def _ask(folder: Path, *args: str) -> str | None:
+    """Return git's answer, or None when it has none (exit code other than 0) or git is absent."""
+    try:
+        return _git(folder, *args)
+    except StepFailedError:
+        return None
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

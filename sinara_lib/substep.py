@@ -1,0 +1,364 @@
+"""NotebookSubstep: what one notebook reads and publishes, declared in its interface cell and checked from there on."""
+
+import atexit
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from sinara_lib.checkout import read_producer
+from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError, StopStep
+from sinara_lib.layout import RunAddress, StepAddress, entity_name, split_entity_url, split_run_url, step_name
+from sinara_lib.manifest import RunRecord, RunStatus, SubstepRecord
+from sinara_lib.params import PipelineParams, StepParams, parse_params
+from sinara_lib.settings import load_settings
+
+ENV_NAME = "env_name"
+PIPELINE_NAME = "pipeline_name"
+ZONE_NAME = "zone_name"
+STEP_NAME = "step_name"
+RUN_ID = "run_id"
+ENTITY_NAME = "entity_name"
+ENTITY_PATH = "entity_path"
+SUBSTEP_NAME = "substep_name"
+
+RUN_VARIABLE = "SINARA_RUN_URL"
+"""URL of the run a step has started; absent when a notebook is opened by hand."""
+TMP_VARIABLE = "SINARA_RUN_TMP"
+RECORD_VARIABLE = "SINARA_SUBSTEP_RECORD"
+NOTEBOOK_VARIABLE = "SINARA_NOTEBOOK"
+
+Entry = Mapping[str, str]
+log = logging.getLogger(__name__)
+
+
+class Entities:
+    """URLs of declared entities, one attribute each (a dot in the name becomes `_`)."""
+
+    def __init__(self, kind: str, urls: Mapping[str, str], full_names: Mapping[str, str]) -> None:
+        self._kind = kind
+        self._urls = dict(urls)
+        self._full_names = dict(full_names)
+
+    def __getattr__(self, name: str) -> str:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._look_up(self._urls, name)
+
+    def fullname(self, name: str) -> str:
+        """Return `<env>.<pipeline>.<zone>.<step>.<entity>` of a declared entity."""
+        return self._look_up(self._full_names, entity_name(name))
+
+    def __dir__(self) -> list[str]:
+        return [*self._urls, "fullname"]
+
+    def _look_up(self, names: Mapping[str, str], name: str) -> str:
+        if name not in names:
+            declared = ", ".join(names) or "none"
+            raise InterfaceError(f"{self._kind} {name!r} is not declared in the interface cell; declared: {declared}.")
+        return names[name]
+
+
+class NotebookSubstep:
+    """One notebook of a step. Under a step it joins the step's run; opened by hand it starts an INTERACTIVE run."""
+
+    def __init__(
+        self, pipeline_params: Mapping[str, Any], step_params: Mapping[str, Any], substep_params: Mapping[str, Any]
+    ) -> None:
+        _show_log()
+        self.pipeline_params = parse_params(PipelineParams, pipeline_params, "pipeline_params")
+        self.step_params = parse_params(StepParams, step_params, "step_params")
+        self.substep_params = dict(substep_params)
+        self.step_name = self.step_params.step_name or step_name(Path.cwd().name)
+        self._settings = load_settings()
+        self._store = self._settings.store(self.pipeline_params.env_name)
+        self._by_hand = RUN_VARIABLE not in os.environ
+        self._run = self._start_by_hand() if self._by_hand else split_run_url(os.environ[RUN_VARIABLE])[1]
+        self._tmp = self._run_tmp()
+        self._record = SubstepRecord()
+        self._inputs: dict[tuple[str, str, str, str], dict[str, str]] = {}
+        self._places: dict[str, dict[str, str]] = {}
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run this notebook belongs to."""
+        return self._run.run_id
+
+    @property
+    def run_url(self) -> str:
+        """The URL of the run this notebook belongs to."""
+        return self._store.url_of(self._run)
+
+    def interface(
+        self,
+        *,
+        inputs: Sequence[Entry] = (),
+        outputs: Sequence[Entry] = (),
+        custom_inputs: Sequence[Entry] = (),
+        custom_outputs: Sequence[Entry] = (),
+        tmp_inputs: Sequence[Entry] = (),
+        tmp_outputs: Sequence[Entry] = (),
+        tmp_entities: Sequence[Entry] = (),
+    ) -> None:
+        """Declare what the notebook uses, and resolve its inputs: all of one upstream step come from one run.
+
+        Keys of an input: STEP_NAME, ENTITY_NAME, and ENV_NAME, PIPELINE_NAME, ZONE_NAME, RUN_ID to narrow it.
+        Of an output and of the tmp kinds: ENTITY_NAME. Of the custom kinds: ENTITY_NAME, ENTITY_PATH.
+        Raises InterfaceError for other keys, ArtifactNotFoundError when an input is not there.
+        """
+        if self._places:
+            raise InterfaceError("interface() was called before in this notebook: declare everything in one call.")
+        pins = (ENV_NAME, PIPELINE_NAME, ZONE_NAME, RUN_ID)
+        _check_entries("inputs", inputs, required=(STEP_NAME, ENTITY_NAME), optional=pins)
+        for kind, entries in (("custom_inputs", custom_inputs), ("custom_outputs", custom_outputs)):
+            _check_entries(kind, entries, required=(ENTITY_NAME, ENTITY_PATH))
+            self._places[kind] = {entity_name(e[ENTITY_NAME]): str(e[ENTITY_PATH]) for e in entries}
+        for kind, entries in (("outputs", outputs), ("tmp_inputs", tmp_inputs), ("tmp_outputs", tmp_outputs)):
+            _check_entries(kind, entries, required=(ENTITY_NAME,))
+        _check_entries("tmp_entities", tmp_entities, required=(ENTITY_NAME,))
+        self._places["outputs"] = {e: f"{self.run_url}/{e}" for e in _names(outputs)}
+        self._places["tmp_inputs"] = {e: self._shared_tmp(e) for e in _names(tmp_inputs)}
+        self._places["tmp_outputs"] = {e: _folder(self._tmp / "shared" / e) for e in _names(tmp_outputs)}
+        notebook = Path(os.environ.get(NOTEBOOK_VARIABLE, "notebook")).stem
+        self._places["tmp_entities"] = {e: _folder(self._tmp / notebook / e) for e in _names(tmp_entities)}
+        self._resolve_inputs(inputs)
+        self._tell()
+
+    def inputs(
+        self,
+        step_name: str,
+        *,
+        env_name: str | None = None,
+        pipeline_name: str | None = None,
+        zone_name: str | None = None,
+    ) -> Entities:
+        """Return the URLs of the inputs declared for one upstream step."""
+        key = self._step_key({STEP_NAME: step_name}, env_name, pipeline_name, zone_name)
+        if key not in self._inputs:
+            declared = ", ".join(".".join(k) for k in self._inputs) or "none"
+            raise InterfaceError(f"No input of step {'.'.join(key)} is declared; declared: {declared}.")
+        urls = self._inputs[key]
+        return Entities("input", urls, {name: ".".join((*key, name)) for name in urls})
+
+    def outputs(self) -> Entities:
+        """Return the URLs to publish the declared outputs at."""
+        return self._entities("outputs")
+
+    def custom_inputs(self) -> Entities:
+        """Return the declared paths and URLs read from outside the store."""
+        return self._entities("custom_inputs")
+
+    def custom_outputs(self) -> Entities:
+        """Return the declared paths and URLs written outside the store."""
+        return self._entities("custom_outputs")
+
+    def tmp_inputs(self) -> Entities:
+        """Return local folders that an earlier notebook of this run filled as its tmp_outputs."""
+        return self._entities("tmp_inputs")
+
+    def tmp_outputs(self) -> Entities:
+        """Return empty local folders that later notebooks of this run read as their tmp_inputs."""
+        return self._entities("tmp_outputs")
+
+    def tmp_entities(self) -> Entities:
+        """Return empty local folders for this notebook alone; they are removed with the run's temporary files."""
+        return self._entities("tmp_entities")
+
+    def print_interface_info(self) -> None:
+        """Show run, inputs and outputs in the notebook and the terminal."""
+        log.info("run %s of step %s (%s)", self.run_id, self.step_name, self.pipeline_params.env_name)
+        for urls in self._inputs.values():
+            for url in urls.values():
+                log.info("  reads  %s", url)
+        for kind, word in (("custom_inputs", "reads"), ("outputs", "writes"), ("custom_outputs", "writes")):
+            for url in self._places.get(kind, {}).values():
+                log.info("  %-6s %s", word, url)
+
+    def add_metric(self, name: str, value: float | int | str) -> None:
+        """Keep a number (finite) or a word under `name`; it is published in metrics.json of the report."""
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InterfaceError(f"Metric {name!r} is {value}: only finite numbers and words can be kept.")
+        if not isinstance(value, int | float | str):
+            raise InterfaceError(f"Metric {name!r} is a {type(value).__name__}: give an int, float or str.")
+        self._record = self._record.model_copy(update={"metrics": {**self._record.metrics, name: value}})
+        self._tell()
+
+    def print_metrics(self) -> None:
+        """Show the metrics kept so far."""
+        for name, value in self._record.metrics.items():
+            log.info("%s: %s", name, f"{value:.4g}" if isinstance(value, float) else value)
+
+    def exit_in_visualize_mode(self) -> None:
+        """In design mode (DESIGN_MODE set) write the interface to the folder VISUALIZER_SESSION_RUN_ID and stop."""
+        if "DESIGN_MODE" not in os.environ:
+            return
+        folder = os.environ.get("VISUALIZER_SESSION_RUN_ID")
+        if not folder:
+            raise InterfaceError("DESIGN_MODE is set but VISUALIZER_SESSION_RUN_ID is not: set it to a folder's path.")
+        notebook = os.environ.get(NOTEBOOK_VARIABLE, "notebook.ipynb")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page = {
+            "step_name": self.step_name,
+            "substep_name": notebook,
+            "inputs": self._record.inputs,
+            "outputs": self._record.outputs,
+        }
+        path = Path(folder) / f"{self.step_name}.{notebook}.{uuid.uuid4()}.json"
+        path.write_text(json.dumps(page, indent=1), encoding="utf-8")
+        raise StopStep(f"design mode: the interface was written to {path}")
+
+    def _entities(self, kind: str) -> Entities:
+        places = self._places.get(kind)
+        if places is None:
+            raise InterfaceError("Call interface() before asking for entities.")
+        return Entities(kind.removesuffix("s"), places, {name: self._full_name(name) for name in places})
+
+    def _full_name(self, name: str) -> str:
+        params = self.pipeline_params
+        return ".".join((params.env_name, params.pipeline_name, params.zone_name, self.step_name, name))
+
+    def _step_key(
+        self, entry: Entry, env: str | None = None, pipeline: str | None = None, zone: str | None = None
+    ) -> tuple[str, str, str, str]:
+        params = self.pipeline_params
+        return (
+            env or entry.get(ENV_NAME, params.env_name),
+            pipeline or entry.get(PIPELINE_NAME, params.pipeline_name),
+            zone or entry.get(ZONE_NAME, params.zone_name),
+            entry[STEP_NAME],
+        )
+
+    def _resolve_inputs(self, entries: Sequence[Entry]) -> None:
+        wanted: dict[tuple[str, str, str, str], list[Entry]] = {}
+        for entry in entries:
+            wanted.setdefault(self._step_key(entry), []).append(entry)
+        for key, group in wanted.items():
+            self._inputs[key] = self._resolve_step(key, group)
+        urls = [url for urls in self._inputs.values() for url in urls.values()]
+        record = self._run_record()
+        custom = self._places["custom_inputs"].values()
+        self._store.replace_record(self._run, record.with_inputs([*urls, *custom]))
+
+    def _resolve_step(self, key: tuple[str, str, str, str], group: list[Entry]) -> dict[str, str]:
+        env, pipeline, zone, step = key
+        pins = {entry[RUN_ID] for entry in group if RUN_ID in entry}
+        if len(pins) > 1:
+            raise InterfaceError(f"Inputs of step '{step}' pin several runs ({', '.join(sorted(pins))}): pin one.")
+        store, address, names = self._settings.store(env), StepAddress(pipeline, zone, step), _names(group)
+        if (address, env) == (self._run.step, self.pipeline_params.env_name) and not (pins or self._by_hand):
+            run = self._own_run(names)
+        else:
+            chosen = next(iter(pins), None) or self._chosen_before(store.url, address)
+            run = store.resolve(address, names, run_id=chosen)
+        return {name: store.url_of(run.entity(name)) for name in names}
+
+    def _own_run(self, names: list[str]) -> RunAddress:
+        missing = [name for name in names if not self._store.is_committed(self._run.entity(name))]
+        if missing:
+            raise ArtifactNotFoundError(
+                f"{self.run_url} has no {', '.join(missing)}: an earlier notebook of this step publishes it; "
+                "list it before this one in substeps_params."
+            )
+        return self._run
+
+    def _chosen_before(self, root: str, step: StepAddress) -> str | None:
+        """Return the run of `step` that an earlier notebook of this run read, so that inputs never mix runs."""
+        for url in self._run_record().inputs:
+            try:
+                found_root, entity = split_entity_url(url)
+            except LayoutError:
+                continue
+            if (found_root, entity.run.step) == (root, step) and entity.run != self._run:
+                return entity.run.run_id
+        return None
+
+    def _run_record(self) -> RunRecord:
+        record = self._store.run_record(self._run)
+        if record is None:
+            raise ArtifactNotFoundError(f"{self.run_url} has lost its record; start the step again.")
+        return record
+
+    def _start_by_hand(self) -> RunAddress:
+        now = datetime.now(timezone.utc)
+        step = StepAddress(self.pipeline_params.pipeline_name, self.pipeline_params.zone_name, self.step_name)
+        record = RunRecord(
+            run_id="",
+            status=RunStatus.INTERACTIVE,
+            started=now,
+            producer=read_producer(Path.cwd()),
+            params={"substep_params": self.substep_params},
+        )
+        return self._store.start_run(step, record, now=now)
+
+    def _run_tmp(self) -> Path:
+        if not self._by_hand:
+            return Path(os.environ[TMP_VARIABLE])
+        folder = Path(tempfile.mkdtemp(prefix="sinara-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def _shared_tmp(self, name: str) -> str:
+        folder = self._tmp / "shared" / name
+        if not folder.is_dir():
+            raise InterfaceError(f"tmp_input {name!r} was not made: an earlier notebook must list it in tmp_outputs.")
+        return str(folder)
+
+    def _tell(self) -> None:
+        """Hand the record to the step that runs this notebook; by hand there is nobody to tell."""
+        inputs = {".".join((*key, name)): url for key, urls in self._inputs.items() for name, url in urls.items()}
+        custom = {f"custom:{name}": url for name, url in self._places.get("custom_inputs", {}).items()}
+        tmp_kinds = ("tmp_inputs", "tmp_outputs", "tmp_entities")
+        self._record = self._record.model_copy(
+            update={
+                "inputs": inputs | custom,
+                "outputs": {self._full_name(n): u for n, u in self._places.get("outputs", {}).items()},
+                "tmp": {f"tmp:{self._full_name(n)}": u for k in tmp_kinds for n, u in self._places.get(k, {}).items()},
+            }
+        )
+        if RECORD_VARIABLE in os.environ:
+            Path(os.environ[RECORD_VARIABLE]).write_text(self._record.model_dump_json(), encoding="utf-8")
+
+
+def _check_entries(
+    kind: str, entries: Sequence[Entry], *, required: Sequence[str], optional: Sequence[str] = ()
+) -> None:
+    allowed = (*required, *optional)
+    for entry in entries:
+        unknown = [key for key in entry if key not in allowed]
+        missing = [key for key in required if key not in entry]
+        if unknown or missing:
+            problem = f"unknown {', '.join(unknown)}" if unknown else f"missing {', '.join(missing)}"
+            raise InterfaceError(f"{kind}: entry {dict(entry)} has {problem}; allowed: {', '.join(allowed)}.")
+
+
+def _names(entries: Sequence[Entry]) -> list[str]:
+    return [entity_name(entry[ENTITY_NAME]) for entry in entries]
+
+
+def _folder(path: Path) -> str:
+    path.mkdir(parents=True)
+    return str(path)
+
+
+def _show_log() -> None:
+    """Show what the library and the step's own modules log as plain lines, and the warnings of everybody else."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.addFilter(_is_ours)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return (
+        record.levelno >= logging.WARNING
+        or record.name.startswith("sinara_lib")
+        or Path(record.pathname).parent == Path.cwd()
+    )
