@@ -1,0 +1,1 @@
+"""What several steps share about images, and nothing else."""

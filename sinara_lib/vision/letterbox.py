@@ -1,0 +1,90 @@
+"""The one image preprocessing: training, export check, service and evaluation all call it.
+
+Needs numpy and OpenCV only, because this file is copied beside the packed service.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+PAD_VALUE = 114
+
+Image = NDArray[np.uint8]
+
+
+def decode_image(data: bytes) -> Image:
+    """Decode the bytes of an image file into uint8 BGR, H x W x 3, turned upright by its EXIF orientation.
+
+    Grey, palette, CMYK and 16-bit files become 8-bit BGR; an alpha channel is dropped.
+    Raises ValueError when the bytes are not an image that OpenCV can read.
+    """
+    if not data:
+        raise ValueError("the image is empty: 0 bytes")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise ValueError(f"the image of {len(data)} bytes cannot be decoded: {error.err}") from error
+    if image is None:
+        raise ValueError(
+            f"not a readable image: {len(data)} bytes starting with {data[:8]!r}; "
+            "expected a whole JPEG, PNG, BMP, WebP or TIFF file"
+        )
+    return np.asarray(image, dtype=np.uint8)
+
+
+def letterbox(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
+    """Shrink or enlarge `image` to fit `size` with its aspect kept, and pad right and below with grey 114.
+
+    image: uint8 BGR, H x W x 3. size: (height, width) of the result in pixels.
+    Returns the padded uint8 image, size x 3, and the scale (network pixels per original pixel).
+    For a square size the array equals that of mmdet's Resize(keep_ratio=True) followed by Pad(114).
+    """
+    _check_image(image)
+    height, width = size
+    if height < 1 or width < 1:
+        raise ValueError(f"the input size must be positive, found (height, width) = {size}")
+    scale = min(height / image.shape[0], width / image.shape[1])
+    new_height, new_width = _scaled(image.shape[0], scale), _scaled(image.shape[1], scale)
+    resized = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+    padded = np.full((height, width, 3), PAD_VALUE, dtype=np.uint8)
+    padded[:new_height, :new_width] = resized
+    return padded, scale
+
+
+def to_network_input(padded: Image) -> NDArray[np.float32]:
+    """Lay a padded BGR image out as the network takes it: float32, 3 x H x W, values 0 to 255, not normalised."""
+    return np.ascontiguousarray(padded.transpose(2, 0, 1), dtype=np.float32)
+
+
+def boxes_to_original(boxes_xyxy: NDArray[Any], scale: float, width: int, height: int) -> NDArray[np.float32]:
+    """Take boxes from network pixels back to the original image, clipped to it.
+
+    boxes_xyxy: N x 4, corners in network pixels. scale: as `letterbox` returned it.
+    width, height: of the original image in pixels. The exact ratio of each side is used, so that rounding of
+    the resized size does not shift a box on a very narrow image.
+    """
+    boxes = np.array(boxes_xyxy, dtype=np.float32).reshape(-1, 4)
+    boxes[:, 0::2] = np.clip(boxes[:, 0::2] * (width / _scaled(width, scale)), 0, width)
+    boxes[:, 1::2] = np.clip(boxes[:, 1::2] * (height / _scaled(height, scale)), 0, height)
+    return boxes
+
+
+def boxes_to_network(boxes_xyxy: NDArray[Any], scale: float, width: int, height: int) -> NDArray[np.float32]:
+    """Take boxes of the original image to network pixels; the inverse of `boxes_to_original` without the clip."""
+    boxes = np.array(boxes_xyxy, dtype=np.float32).reshape(-1, 4)
+    boxes[:, 0::2] *= _scaled(width, scale) / width
+    boxes[:, 1::2] *= _scaled(height, scale) / height
+    return boxes
+
+
+def _scaled(side: int, scale: float) -> int:
+    return max(1, int(side * scale + 0.5))
+
+
+def _check_image(image: Image) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ValueError(f"expected a uint8 image of shape H x W x 3, found {image.dtype} of shape {image.shape}")
