@@ -49,7 +49,7 @@ def draw_boxes(
 
     Boxes are (N, 4) x, y, width, height in pixels of the given image; labels are places in `class_names`.
     An image whose longer side is below `min_long_side` pixels is enlarged first, so that text stays legible;
-    0 keeps its size. In a crowd a label that would cover another one is left out; its box keeps the colour of the class.
+    0 keeps its size. A label that would cover another one is left out; the box stays in its class colour.
     """
     boxes = np.asarray(boxes_xywh, dtype=np.float64).reshape(-1, 4)
     image, scale = _enlarged(image_bgr, min_long_side)
