@@ -1,0 +1,148 @@
+"""The detector as it is served: image bytes in, COCO-style detections out. Needs numpy, OpenCV and onnxruntime only."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from letterbox import boxes_to_original, decode_image, letterbox, to_network_input
+from numpy.typing import NDArray
+
+# onnxruntime decides at import whether it sends usage data; nothing here may leave the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort
+
+PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """What the packed `model.json` says about the model."""
+
+    service_version: str
+    model_name: str
+    model_run: str
+    dataset_run: str
+    input_size: tuple[int, int]
+    """Height and width in pixels."""
+    classes: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    min_score: float
+    """Detections below it are left out unless the caller asks for them."""
+
+    @classmethod
+    def load(cls, path: Path) -> ServedModel:
+        """Read `model.json`; a missing key raises KeyError, for the pack step wrote it."""
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        height, width = facts["input_size"]
+        return cls(
+            service_version=facts["service_version"],
+            model_name=facts["model_name"],
+            model_run=facts["model_run"],
+            dataset_run=facts["dataset_run"],
+            input_size=(height, width),
+            classes=tuple(facts["classes"]),
+            category_ids=tuple(facts["category_ids"]),
+            min_score=facts["min_score"],
+        )
+
+
+class Detector:
+    """An ONNX detector with its preprocessing; safe to call from several threads."""
+
+    def __init__(self, folder: str | Path, *, threads: int = 0) -> None:
+        """Load `model.onnx` and `model.json` of `folder`; `threads` 0 leaves the number to onnxruntime."""
+        folder = Path(folder)
+        self.model = ServedModel.load(folder / "model.json")
+        self._session = _open_session(folder / "model.onnx", threads=threads)
+
+    @property
+    def execution_provider(self) -> str:
+        """The provider that really runs the model, for example CPUExecutionProvider."""
+        return str(self._session.get_providers()[0])
+
+    @property
+    def version(self) -> dict[str, str]:
+        """Versions of service, model and dataset, and the execution provider in use."""
+        return {
+            "service_version": self.model.service_version,
+            "model_name": self.model.model_name,
+            "model_run": self.model.model_run,
+            "dataset_run": self.model.dataset_run,
+            "execution_provider": self.execution_provider,
+        }
+
+    @property
+    def categories(self) -> list[dict[str, Any]]:
+        """The classes as COCO categories."""
+        return [{"id": i, "name": n} for i, n in zip(self.model.category_ids, self.model.classes, strict=True)]
+
+    def predict(self, data: bytes, *, file_name: str = "image", min_score: float | None = None) -> dict[str, Any]:
+        """Detect objects in the bytes of an image file.
+
+        Returns COCO-style `file_name`, `width`, `height`, `annotations` and `categories`, with `service_version` and
+        `model_run`; a bbox is x, y, width,
+        height in pixels of the image as uploaded, turned upright. `min_score` replaces the packed bar.
+        Raises ValueError when the bytes are not a readable image.
+        """
+        image = decode_image(data)
+        height, width = image.shape[:2]
+        boxes, scores, labels = self._detect(image)
+        # A box that lies wholly in the padding has no area left once it is clipped to the image.
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        kept &= scores >= (self.model.min_score if min_score is None else min_score)
+        return {
+            "file_name": file_name,
+            "width": width,
+            "height": height,
+            "annotations": self._annotations(boxes[kept], scores[kept], labels[kept]),
+            "categories": self.categories,
+            "service_version": self.model.service_version,
+            "model_run": self.model.model_run,
+        }
+
+    def _detect(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        padded, scale = letterbox(image, self.model.input_size)
+        dets, labels = self._session.run(["dets", "labels"], {"images": to_network_input(padded)[None]})
+        height, width = image.shape[:2]
+        return boxes_to_original(dets[0, :, :4], scale, width, height), dets[0, :, 4], labels[0]
+
+    def _annotations(self, boxes: NDArray[Any], scores: NDArray[Any], labels: NDArray[Any]) -> list[dict[str, Any]]:
+        found = []
+        for number, (box, score, label) in enumerate(
+            zip(boxes.tolist(), scores.tolist(), labels.tolist(), strict=True)
+        ):
+            x1, y1, x2, y2 = box
+            found.append(
+                {
+                    "id": number + 1,
+                    "image_id": 1,
+                    "category_id": self.model.category_ids[label],
+                    "category_name": self.model.classes[label],
+                    "bbox": [round(x1, 2), round(y1, 2), round(x2 - x1, 2), round(y2 - y1, 2)],
+                    "score": round(score, 6),
+                    "area": round((x2 - x1) * (y2 - y1), 2),
+                }
+            )
+        return found
+
+
+def _open_session(path: Path, *, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    wanted = [name for name in PREFERRED_PROVIDERS if name in ort.get_available_providers()]
+    session = ort.InferenceSession(str(path), options, providers=wanted)
+    used = session.get_providers()[0]
+    if used != wanted[0]:
+        logger.warning("onnxruntime offers %s but could not start it: the model runs on %s", wanted[0], used)
+    logger.info("The model runs on %s", used)
+    return session

@@ -1,0 +1,133 @@
+"""Lays out the folder that becomes the bento: the service's modules, the model, a test image and its result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+from detector_export import ModelCard
+from onnx_nms import NmsSettings
+from pydantic import Field
+
+import sinara_lib.vision.letterbox
+from sinara_lib.bento import isolated_modules
+from sinara_lib.checkout import read_producer
+from sinara_lib.errors import DataError
+from sinara_lib.vision.coco import draw_boxes
+from sinara_lib.vision.letterbox import decode_image
+
+SERVICE_MODULES = ("service.py", "service_http.py", "detector.py")
+_REQUIREMENTS = ("bentoml", "numpy", "opencv-python-headless", "pydantic", "starlette", "uvicorn", "python-multipart")
+OnnxruntimePackage = Literal["onnxruntime", "onnxruntime-gpu"]
+
+
+class PackParams(NmsSettings):
+    """Parameters of model_pack.ipynb: those of post-processing, and how the service is packed."""
+
+    save_best: bool = True
+    """Pack the best weights; false packs those of the last epoch."""
+    min_score: float = Field(default=0.25, ge=0, le=1)
+    """The service leaves out detections below it unless a request says otherwise."""
+    onnxruntime_package: OnnxruntimePackage = "onnxruntime"
+    """What the service's image installs: onnxruntime, or onnxruntime-gpu for CUDA."""
+    parity_seed: int = 0
+    """Seed of the noise image that both models are compared on."""
+
+    @property
+    def weights(self) -> str:
+        """File name of the weights to pack."""
+        return "best.pth" if self.save_best else "last.pth"
+
+
+def find_test_image(inference_files: str | Path) -> Path:
+    """Return the one `eval_image.*` of model_train. Raises DataError when there is none, or more than one."""
+    images = sorted(Path(inference_files).glob("eval_image.*"))
+    if len(images) != 1:
+        found = ", ".join(path.name for path in images) or "none"
+        raise DataError(f"{inference_files}: expected one eval_image.*, found {found}. Run model_train again.")
+    return images[0]
+
+
+def lay_out_service(
+    folder: str | Path, *, model: Path, card: ModelCard, test_image: Path, version: str, min_score: float
+) -> Path:
+    """Fill `folder` with service.py, its modules and `artifacts/` without the expected result; returns it."""
+    folder = Path(folder)
+    artifacts = folder / "artifacts"
+    artifacts.mkdir(parents=True)
+    here = Path(__file__).parent
+    for name in SERVICE_MODULES:
+        shutil.copy(here / name, folder / name)
+    shutil.copy(sinara_lib.vision.letterbox.__file__, folder / "letterbox.py")
+    shutil.copy(model, artifacts / "model.onnx")
+    shutil.copy(test_image, artifacts / f"test_image{test_image.suffix.lower()}")
+    facts = {
+        "service_version": version,
+        "model_name": card.model_name,
+        "model_run": card.run_id,
+        "dataset_run": card.dataset_run,
+        "input_size": card.input_size,
+        "classes": card.classes,
+        "category_ids": card.category_ids,
+        "min_score": min_score,
+    }
+    _write_json(artifacts / "model.json", facts)
+    return folder
+
+
+def write_requirements(folder: str | Path, *, onnxruntime_package: OnnxruntimePackage) -> list[str]:
+    """Write requirements.txt, pinned to the versions installed here, so that the image runs what was tested."""
+    pins = [f"{name}=={_installed(name)}" for name in _REQUIREMENTS]
+    pins.append(f"{onnxruntime_package}=={_installed('onnxruntime', 'onnxruntime-gpu')}")
+    (Path(folder) / "requirements.txt").write_text("\n".join(sorted(pins)) + "\n", encoding="utf-8")
+    return sorted(pins)
+
+
+def write_expected_result(folder: str | Path) -> dict[str, Any]:
+    """Answer the packed test image with the packed detector, keep that as `test_result.json`, and return it."""
+    folder = Path(folder)
+    (image,) = (folder / "artifacts").glob("test_image.*")
+    with isolated_modules(folder):
+        from detector import Detector
+
+        result: dict[str, Any] = Detector(folder / "artifacts").predict(image.read_bytes(), file_name=image.name)
+    _write_json(folder / "artifacts" / "test_result.json", result)
+    return result
+
+
+def service_labels(card: ModelCard, *, folder: Path, run_id: str) -> dict[str, str]:
+    """Return what the bento says about its origin: this run, its commit, and the runs of model and dataset."""
+    commit = read_producer(folder).commit
+    labels = {"run_id": run_id, "model_run": card.run_id, "dataset_run": card.dataset_run}
+    return labels | ({"git_commit": commit} if commit else {})
+
+
+def draw_result(image: Path, result: dict[str, Any]) -> bytes:
+    """Return the picture of an image with the detections of `result` drawn, as JPEG bytes."""
+    found = result["annotations"]
+    names = [category["name"] for category in result["categories"]]
+    drawn = draw_boxes(
+        decode_image(image.read_bytes()),
+        [one["bbox"] for one in found],
+        labels=[names.index(one["category_name"]) for one in found],
+        scores=[one["score"] for one in found],
+        class_names=names,
+    )
+    return cv2.imencode(".jpg", drawn)[1].tobytes()
+
+
+def _installed(*names: str) -> str:
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    raise DataError(f"{' or '.join(names)} is not installed here, so the service cannot be pinned to it.")
+
+
+def _write_json(path: Path, document: Any) -> None:
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
