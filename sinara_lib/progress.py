@@ -1,8 +1,10 @@
-"""Progress bars of long work, silent where nobody watches."""
+"""What a person sees while long work goes on: progress bars, and the log as plain lines."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -34,3 +36,19 @@ def progress(
 def _watched() -> bool:
     told = os.environ.get(PROGRESS_VARIABLE)
     return told == "1" if told is not None else sys.stderr.isatty()
+
+
+def show_log() -> None:
+    """Show what the library and the step's own modules log as plain lines, and the warnings of everybody else."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.addFilter(_is_ours)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return (
+        record.levelno >= logging.WARNING
+        or record.name.startswith("sinara_lib")
+        or Path(record.pathname).parent == Path.cwd()
+    )

@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import shutil
-import sys
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,19 +15,37 @@ from typing import Any
 
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError, StopStep
+from sinara_lib.interface import (
+    ENTITY_NAME,
+    ENTITY_PATH,
+    ENV_NAME,
+    PIPELINE_NAME,
+    RUN_ID,
+    STEP_NAME,
+    SUBSTEP_NAME,
+    ZONE_NAME,
+    Entities,
+    Entry,
+    check_entries,
+    entity_names,
+)
 from sinara_lib.layout import RunAddress, StepAddress, entity_name, split_entity_url, split_run_url, step_name
 from sinara_lib.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.params import PipelineParams, StepParams, parse_params
+from sinara_lib.progress import show_log
 from sinara_lib.settings import load_settings
 
-ENV_NAME = "env_name"
-PIPELINE_NAME = "pipeline_name"
-ZONE_NAME = "zone_name"
-STEP_NAME = "step_name"
-RUN_ID = "run_id"
-ENTITY_NAME = "entity_name"
-ENTITY_PATH = "entity_path"
-SUBSTEP_NAME = "substep_name"
+__all__ = [
+    "ENTITY_NAME",
+    "ENTITY_PATH",
+    "ENV_NAME",
+    "PIPELINE_NAME",
+    "RUN_ID",
+    "STEP_NAME",
+    "SUBSTEP_NAME",
+    "ZONE_NAME",
+    "NotebookSubstep",
+]
 
 RUN_VARIABLE = "SINARA_RUN_URL"
 """URL of the run a step has started; absent when a notebook is opened by hand."""
@@ -36,35 +53,7 @@ TMP_VARIABLE = "SINARA_RUN_TMP"
 RECORD_VARIABLE = "SINARA_SUBSTEP_RECORD"
 NOTEBOOK_VARIABLE = "SINARA_NOTEBOOK"
 
-Entry = Mapping[str, str]
 log = logging.getLogger(__name__)
-
-
-class Entities:
-    """URLs of declared entities, one attribute each (a dot in the name becomes `_`)."""
-
-    def __init__(self, kind: str, urls: Mapping[str, str], full_names: Mapping[str, str]) -> None:
-        self._kind = kind
-        self._urls = dict(urls)
-        self._full_names = dict(full_names)
-
-    def __getattr__(self, name: str) -> str:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._look_up(self._urls, name)
-
-    def fullname(self, name: str) -> str:
-        """Return `<env>.<pipeline>.<zone>.<step>.<entity>` of a declared entity."""
-        return self._look_up(self._full_names, entity_name(name))
-
-    def __dir__(self) -> list[str]:
-        return [*self._urls, "fullname"]
-
-    def _look_up(self, names: Mapping[str, str], name: str) -> str:
-        if name not in names:
-            declared = ", ".join(names) or "none"
-            raise InterfaceError(f"{self._kind} {name!r} is not declared in the interface cell; declared: {declared}.")
-        return names[name]
 
 
 class NotebookSubstep:
@@ -73,7 +62,7 @@ class NotebookSubstep:
     def __init__(
         self, pipeline_params: Mapping[str, Any], step_params: Mapping[str, Any], substep_params: Mapping[str, Any]
     ) -> None:
-        _show_log()
+        show_log()
         self.pipeline_params = parse_params(PipelineParams, pipeline_params, "pipeline_params")
         self.step_params = parse_params(StepParams, step_params, "step_params")
         self.substep_params = dict(substep_params)
@@ -117,18 +106,18 @@ class NotebookSubstep:
         if self._places:
             raise InterfaceError("interface() was called before in this notebook: declare everything in one call.")
         pins = (ENV_NAME, PIPELINE_NAME, ZONE_NAME, RUN_ID)
-        _check_entries("inputs", inputs, required=(STEP_NAME, ENTITY_NAME), optional=pins)
+        check_entries("inputs", inputs, required=(STEP_NAME, ENTITY_NAME), optional=pins)
         for kind, entries in (("custom_inputs", custom_inputs), ("custom_outputs", custom_outputs)):
-            _check_entries(kind, entries, required=(ENTITY_NAME, ENTITY_PATH))
+            check_entries(kind, entries, required=(ENTITY_NAME, ENTITY_PATH))
             self._places[kind] = {entity_name(e[ENTITY_NAME]): str(e[ENTITY_PATH]) for e in entries}
         for kind, entries in (("outputs", outputs), ("tmp_inputs", tmp_inputs), ("tmp_outputs", tmp_outputs)):
-            _check_entries(kind, entries, required=(ENTITY_NAME,))
-        _check_entries("tmp_entities", tmp_entities, required=(ENTITY_NAME,))
-        self._places["outputs"] = {e: f"{self.run_url}/{e}" for e in _names(outputs)}
-        self._places["tmp_inputs"] = {e: self._shared_tmp(e) for e in _names(tmp_inputs)}
-        self._places["tmp_outputs"] = {e: _folder(self._tmp / "shared" / e) for e in _names(tmp_outputs)}
+            check_entries(kind, entries, required=(ENTITY_NAME,))
+        check_entries("tmp_entities", tmp_entities, required=(ENTITY_NAME,))
+        self._places["outputs"] = {e: f"{self.run_url}/{e}" for e in entity_names(outputs)}
+        self._places["tmp_inputs"] = {e: self._shared_tmp(e) for e in entity_names(tmp_inputs)}
+        self._places["tmp_outputs"] = {e: _folder(self._tmp / "shared" / e) for e in entity_names(tmp_outputs)}
         notebook = Path(os.environ.get(NOTEBOOK_VARIABLE, "notebook")).stem
-        self._places["tmp_entities"] = {e: _folder(self._tmp / notebook / e) for e in _names(tmp_entities)}
+        self._places["tmp_entities"] = {e: _folder(self._tmp / notebook / e) for e in entity_names(tmp_entities)}
         self._resolve_inputs(inputs)
         self._tell()
 
@@ -252,7 +241,7 @@ class NotebookSubstep:
         pins = {entry[RUN_ID] for entry in group if RUN_ID in entry}
         if len(pins) > 1:
             raise InterfaceError(f"Inputs of step '{step}' pin several runs ({', '.join(sorted(pins))}): pin one.")
-        store, address, names = self._settings.store(env), StepAddress(pipeline, zone, step), _names(group)
+        store, address, names = self._settings.store(env), StepAddress(pipeline, zone, step), entity_names(group)
         if (address, env) == (self._run.step, self.pipeline_params.env_name) and not (pins or self._by_hand):
             run = self._own_run(names)
         else:
@@ -327,38 +316,6 @@ class NotebookSubstep:
             Path(os.environ[RECORD_VARIABLE]).write_text(self._record.model_dump_json(), encoding="utf-8")
 
 
-def _check_entries(
-    kind: str, entries: Sequence[Entry], *, required: Sequence[str], optional: Sequence[str] = ()
-) -> None:
-    allowed = (*required, *optional)
-    for entry in entries:
-        unknown = [key for key in entry if key not in allowed]
-        missing = [key for key in required if key not in entry]
-        if unknown or missing:
-            problem = f"unknown {', '.join(unknown)}" if unknown else f"missing {', '.join(missing)}"
-            raise InterfaceError(f"{kind}: entry {dict(entry)} has {problem}; allowed: {', '.join(allowed)}.")
-
-
-def _names(entries: Sequence[Entry]) -> list[str]:
-    return [entity_name(entry[ENTITY_NAME]) for entry in entries]
-
-
 def _folder(path: Path) -> str:
     path.mkdir(parents=True)
     return str(path)
-
-
-def _show_log() -> None:
-    """Show what the library and the step's own modules log as plain lines, and the warnings of everybody else."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    handler.addFilter(_is_ours)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    return (
-        record.levelno >= logging.WARNING
-        or record.name.startswith("sinara_lib")
-        or Path(record.pathname).parent == Path.cwd()
-    )

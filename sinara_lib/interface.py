@@ -1,0 +1,62 @@
+"""What a notebook's interface cell may say: the keys of its entries, and the names it gets back. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from sinara_lib.errors import InterfaceError
+from sinara_lib.layout import entity_name
+
+ENV_NAME = "env_name"
+PIPELINE_NAME = "pipeline_name"
+ZONE_NAME = "zone_name"
+STEP_NAME = "step_name"
+RUN_ID = "run_id"
+ENTITY_NAME = "entity_name"
+ENTITY_PATH = "entity_path"
+SUBSTEP_NAME = "substep_name"
+
+Entry = Mapping[str, str]
+
+
+class Entities:
+    """URLs of declared entities, one attribute each (a dot in the name becomes `_`)."""
+
+    def __init__(self, kind: str, urls: Mapping[str, str], full_names: Mapping[str, str]) -> None:
+        self._kind = kind
+        self._urls = dict(urls)
+        self._full_names = dict(full_names)
+
+    def __getattr__(self, name: str) -> str:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._look_up(self._urls, name)
+
+    def fullname(self, name: str) -> str:
+        """Return `<env>.<pipeline>.<zone>.<step>.<entity>` of a declared entity."""
+        return self._look_up(self._full_names, entity_name(name))
+
+    def __dir__(self) -> list[str]:
+        return [*self._urls, "fullname"]
+
+    def _look_up(self, names: Mapping[str, str], name: str) -> str:
+        if name not in names:
+            declared = ", ".join(names) or "none"
+            raise InterfaceError(f"{self._kind} {name!r} is not declared in the interface cell; declared: {declared}.")
+        return names[name]
+
+
+def check_entries(
+    kind: str, entries: Sequence[Entry], *, required: Sequence[str], optional: Sequence[str] = ()
+) -> None:
+    """Raise InterfaceError for an entry with an unknown or missing key."""
+    allowed = (*required, *optional)
+    for entry in entries:
+        unknown = [key for key in entry if key not in allowed]
+        missing = [key for key in required if key not in entry]
+        if unknown or missing:
+            problem = f"unknown {', '.join(unknown)}" if unknown else f"missing {', '.join(missing)}"
+            raise InterfaceError(f"{kind}: entry {dict(entry)} has {problem}; allowed: {', '.join(allowed)}.")
+
+
+def entity_names(entries: Sequence[Entry]) -> list[str]:
+    """Return the entities' names as they stand in the store."""
+    return [entity_name(entry[ENTITY_NAME]) for entry in entries]

@@ -1,0 +1,222 @@
+"""Runs one notebook in a kernel of its own; the only place that knows papermill."""
+
+import ast
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from sinara_lib import errors
+from sinara_lib.errors import InterfaceError, ParamsError, SinaraError
+
+PARAMETERS_TAG = "parameters"
+_INJECTED_TAG = "injected-parameters"
+_ENGINE = "sinara"
+_NO_SPACE = "No space left on device"
+
+# Kernel messages go over files of this user, not over ports of this machine; Windows has ports only.
+_KERNEL_CONFIG = Config({"KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"}})
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(str, Enum):
+    """How a notebook ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class NotebookEnd:
+    """How a notebook ended and, unless it is done, why: one readable message."""
+
+    outcome: Outcome
+    reason: str | None = None
+
+
+def run_notebook(
+    source: Path,
+    target: Path,
+    *,
+    parameters: Mapping[str, Any],
+    environ: Mapping[str, str],
+    kernel_name: str | None = None,
+) -> NotebookEnd:
+    """Execute `source` with `parameters` in its own folder, saving the executed copy at `target` cell by cell.
+
+    Raises ParamsError or InterfaceError before the start, for a parameter the notebook does not have. What goes
+    wrong in a cell, a dead kernel and Ctrl-C are told in the result.
+    """
+    check_parameters(source, parameters)
+    try:
+        with _environment(environ):
+            papermill.execute_notebook(
+                str(source),
+                str(target),
+                parameters=dict(parameters),
+                engine_name=_ENGINE,
+                kernel_name=kernel_name,
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+                cwd=str(source.parent),
+            )
+    except PapermillExecutionError as error:
+        return _cell_failure(source, error)
+    except DeadKernelError:
+        reason = "the kernel died, most often for want of memory: lower batch or image size, or free memory"
+        return NotebookEnd(Outcome.FAILED, f"{source.name}: {reason}.")
+    except NoSuchKernel as error:
+        return NotebookEnd(Outcome.FAILED, f"{source.name}: no Jupyter kernel {error.name!r}; install ipykernel.")
+    except KeyboardInterrupt:
+        return NotebookEnd(Outcome.STOPPED, f"{source.name}: interrupted.")
+    return NotebookEnd(Outcome.DONE)
+
+
+def check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
+    """Raise unless the notebook has a cell tagged `parameters` that assigns every one of `parameters`."""
+    try:
+        notebook = nbformat.read(source, as_version=4)
+    except FileNotFoundError as error:
+        found = ", ".join(sorted(p.name for p in source.parent.glob("*.ipynb"))) or "none"
+        raise ParamsError(f"Notebook {source.name} is not in {source.parent}; notebooks there: {found}.") from error
+    except Exception as error:  # nbformat raises its own, json's and validation errors for a broken file
+        raise InterfaceError(f"{source} is not a readable notebook: {error}.") from error
+    cells = [c for c in notebook.cells if c.cell_type == "code" and PARAMETERS_TAG in c.metadata.get("tags", [])]
+    if not cells:
+        raise InterfaceError(f"{source} has no code cell tagged '{PARAMETERS_TAG}': tag the cell that sets them.")
+    allowed = {name for cell in cells for name in _assigned(cell.source)}
+    unknown = [name for name in parameters if name not in allowed]
+    if unknown:
+        raise ParamsError(
+            f"{source.name} has no parameter {', '.join(unknown)}; its parameters cell sets: "
+            f"{', '.join(sorted(allowed)) or 'nothing'}."
+        )
+
+
+def _assigned(code: str) -> Iterator[str]:
+    for node in ast.parse(code).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _cell_failure(source: Path, error: PapermillExecutionError) -> NotebookEnd:
+    if error.ename == "StopStep":
+        return NotebookEnd(Outcome.STOPPED, error.evalue)
+    if error.ename == "KeyboardInterrupt":
+        return NotebookEnd(Outcome.STOPPED, f"{source.name}, cell [{error.exec_count}]: interrupted.")
+    kind = getattr(errors, error.ename, None)
+    ours = isinstance(kind, type) and issubclass(kind, SinaraError)
+    text = error.evalue if ours else f"{error.ename}: {error.evalue}"
+    if _NO_SPACE in text:
+        text += " Free space on that disk, or put the store elsewhere (SINARA_<ENV>_ROOT) and the work files (TMPDIR)."
+    return NotebookEnd(Outcome.FAILED, f"{source.name}, cell [{error.exec_count}]: {text}")
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the kernel, which inherits ours, and put the old ones back."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class _Engine(Engine):  # type: ignore[misc]
+    """papermill's way of running cells, which also says which cell it is at and hands Ctrl-C to the kernel."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, stdout_file: Any, stderr_file: Any, start_timeout: int, **_: Any
+    ) -> Any:
+        """Run the notebook held by `nb_man`, announcing each code cell by the heading above it."""
+        _announce_cells(nb_man)
+        client = PapermillNotebookClient(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+            config=_KERNEL_CONFIG,
+        )
+        with _interrupts_reach(client):
+            return client.execute()
+
+
+def _announce_cells(nb_man: Any) -> None:
+    titles = cell_titles(nb_man.nb.cells)
+    begin = nb_man.cell_start
+
+    def announce(cell: Any, cell_index: int | None = None, **rest: Any) -> None:
+        if cell_index in titles:
+            log.info("  [%d/%d] %s", list(titles).index(cell_index) + 1, len(titles), titles[cell_index])
+        begin(cell, cell_index=cell_index, **rest)
+
+    nb_man.cell_start = announce
+
+
+@contextmanager
+def _interrupts_reach(client: Any) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM interrupt the running cell, so that its state is kept; the next one is ours."""
+    if os.name == "nt" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def interrupt(number: int, frame: Any) -> None:
+        restore()
+        provisioner = getattr(client.km, "provisioner", None)
+        if provisioner is None or not provisioner.pid:
+            raise KeyboardInterrupt
+        log.warning("  interrupting; once more ends at once")
+        os.kill(provisioner.pid, signal.SIGINT)
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def cell_titles(cells: list[Any]) -> dict[int, str]:
+    """Return, for each code cell's index, the nearest heading above it, else its first line."""
+    titles, heading = {}, None
+    for index, cell in enumerate(cells):
+        if cell.cell_type == "markdown":
+            lines = [line.lstrip("# ").strip() for line in cell.source.splitlines() if line.startswith("#")]
+            heading = lines[-1] if lines else heading
+        elif cell.cell_type == "code" and cell.source.strip() and _INJECTED_TAG not in cell.metadata.get("tags", []):
+            titles[index] = heading or cell.source.strip().splitlines()[0]
+    return titles
+
+
+papermill_engines.register(_ENGINE, _Engine)

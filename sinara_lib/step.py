@@ -1,0 +1,254 @@
+"""Runs the notebooks of one step in order, records the run, and publishes a report for each of them."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from sinara_lib.checkout import current_branch, head_worktree, read_producer, tag_head, uncommitted_files
+from sinara_lib.errors import SinaraError, StepFailedError, StopStep
+from sinara_lib.layout import RunAddress, StepAddress, step_name
+from sinara_lib.manifest import RunRecord, RunStatus, SubstepRecord
+from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
+from sinara_lib.progress import PROGRESS_VARIABLE
+from sinara_lib.runner import NotebookEnd, Outcome, run_notebook
+from sinara_lib.settings import load_settings
+from sinara_lib.step_report import StepReport
+from sinara_lib.substep import NOTEBOOK_VARIABLE, RECORD_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
+
+RUN_ID_VARIABLE = "SINARA_RUN_ID"
+FULL_JOB = Path("params") / "step_params.json"
+ENV_OF_MODE = {"dev": "user", "prod": "prod"}
+
+EXIT_DONE, EXIT_FAILED, EXIT_STOPPED = 0, 1, 254
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """A finished step: its run, how long it took, what it published and measured."""
+
+    step: str
+    run_id: str
+    run_url: str
+    seconds: float
+    outputs: dict[str, str]
+    metrics: dict[str, float | int | str]
+
+
+class Step:
+    """A step's folder, its parameters and the run that executes its notebooks."""
+
+    def __init__(
+        self, folder: Path, params: ParamsFile, *, run_id: str | None = None, library: Path | None = None
+    ) -> None:
+        self._library = library
+        self.folder = folder.resolve()
+        self.params = params
+        self.name = params.step_params.step_name or step_name(self.folder.name)
+        self._run_id = run_id or os.environ.get(RUN_ID_VARIABLE) or ""
+        pipeline = params.pipeline_params
+        self._store = load_settings(self.folder).store(pipeline.env_name)
+        self._address = StepAddress(pipeline.pipeline_name, pipeline.zone_name, self.name)
+        self._producer = read_producer(self.folder)
+
+    def run(self) -> StepResult:
+        """Run every notebook in the order of the params file.
+
+        Raises StepFailedError when one fails and StopStep when one stops on purpose; the run is recorded and its
+        reports are published in any case.
+        """
+        started = _now()
+        run = self._start(started)
+        log.info("%s  %s  ->  %s", self.name, run.run_id, self._store.url_of(run))
+        records = []
+        try:
+            with tempfile.TemporaryDirectory(prefix="sinara-run-") as tmp:
+                for substep in self.params.substeps_params:
+                    records.append(self._run_substep(run, substep, Path(tmp)))
+        except BaseException as error:
+            self._finish(run, RunStatus.FAILED, reason=str(error) or type(error).__name__)
+            raise
+        self._finish(run, RunStatus.SUCCESS)
+        return StepResult(
+            step=self.name,
+            run_id=run.run_id,
+            run_url=self._store.url_of(run),
+            seconds=(_now() - started).total_seconds(),
+            outputs={name: url for record in records for name, url in record.outputs.items()},
+            metrics={name: value for record in records for name, value in record.metrics.items()},
+        )
+
+    def _start(self, now: datetime) -> RunAddress:
+        record = RunRecord(
+            run_id=self._run_id,
+            status=RunStatus.RUNNING,
+            started=now,
+            producer=self._producer,
+            params=self.params.model_dump(),
+        )
+        return self._store.start_run(self._address, record, now=now)
+
+    def _finish(self, run: RunAddress, status: RunStatus, reason: str | None = None) -> None:
+        record = self._store.run_record(run)
+        if record is None:
+            raise StepFailedError(f"{self._store.url_of(run)} vanished while the step ran; nothing can be recorded.")
+        update = {"status": status, "finished": _now(), "reason": reason}
+        self._store.replace_record(run, record.model_copy(update=update))
+
+    def _run_substep(self, run: RunAddress, substep: SubstepParams, tmp: Path) -> SubstepRecord:
+        log.info("%s  %s", self.name, substep.substep_name)
+        source = self.folder / substep.substep_name
+        work = Path(tempfile.mkdtemp(prefix=f"{source.stem}-", dir=tmp))
+        step_params = self.params.step_params.model_copy(update={"step_name": self.name})
+        parameters = {
+            "pipeline_params": self.params.pipeline_params.model_dump(),
+            "step_params": step_params.model_dump(),
+            "substep_params": substep.substep_params,
+        }
+        environ = {
+            RUN_VARIABLE: self._store.url_of(run),
+            TMP_VARIABLE: str(tmp),
+            RECORD_VARIABLE: str(work / "record.json"),
+            NOTEBOOK_VARIABLE: substep.substep_name,
+            **self._kernel_path(),
+            PROGRESS_VARIABLE: "1" if sys.stderr.isatty() else "0",
+        }
+        report = StepReport(self._store, run, params=self.params, substep=substep, producer=self._producer, work=work)
+        kernel = self.params.step_params.kernel_name
+        try:
+            end = run_notebook(source, report.notebook, parameters=parameters, environ=environ, kernel_name=kernel)
+        except SinaraError as error:
+            end = NotebookEnd(Outcome.FAILED, str(error))
+        record = report.save(end, source)
+        log.info("%s  report  %s/report.html", self.name, report.url)
+        if end.outcome is Outcome.STOPPED:
+            raise StopStep(end.reason)
+        if end.outcome is Outcome.FAILED:
+            raise StepFailedError(end.reason)
+        return record
+
+    def _kernel_path(self) -> dict[str, str]:
+        """Let the kernel import the library that is committed beside the step, where the repository holds one."""
+        if self._library is None:
+            return {}
+        return {"PYTHONPATH": os.pathsep.join([str(self._library), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+class StepSafeguard:
+    """Refuses to run a step from the wrong place."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def step_is_in_dir(self, parent: Path) -> None:
+        """Raise StepFailedError unless the step's folder lies below `parent`."""
+        if parent.resolve() not in self._folder.parents:
+            raise StepFailedError(f"{self._folder} is not below {parent}: run the step from there.")
+
+    def step_is_in_branch(self, branch: str) -> None:
+        """Raise StepFailedError unless `branch` is checked out."""
+        found = current_branch(self._folder)
+        if found != branch:
+            raise StepFailedError(f"{self._folder} is on branch {found or 'none'}, not on {branch}: check it out.")
+
+
+def run_step(
+    folder: Path,
+    *,
+    mode: str,
+    params_file: Path = FULL_JOB,
+    assignments: Sequence[str] = (),
+    run_id: str | None = None,
+    push: bool = False,
+) -> StepResult:
+    """Run a step: in `dev` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds."""
+    folder = folder.resolve()
+    if mode == "dev":
+        return Step(folder, _params(folder, params_file, mode, assignments), run_id=run_id).run()
+    left_out = uncommitted_files(folder)
+    if left_out:
+        log.info("prod runs HEAD; left out, not committed: %s", _some(left_out))
+    with head_worktree(folder) as tree:
+        library = next((p for p in tree.parents if (p / "sinara_lib" / "step.py").is_file()), None)
+        step = Step(tree, _params(tree, params_file, mode, assignments), run_id=run_id, library=library)
+        result = step.run()
+        tag_head(tree, result.run_id, message=result.run_url, push=push)
+    log.info("tagged %s", result.run_id)
+    return result
+
+
+def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
+    """Run a step from the command line (step.dev.py, step.prod.py) and return the exit code."""
+    parser = argparse.ArgumentParser(description=f"Run step {step_name(folder.resolve().name)} in {mode} mode.")
+    parser.add_argument("--params", type=Path, default=FULL_JOB, metavar="FILE", help=f"default: {FULL_JOB}")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one parameter")
+    parser.add_argument("--run-id", help="use this run id instead of a new one")
+    if mode == "prod":
+        parser.add_argument("--push", action="store_true", help="push the run's tag to origin")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout, force=True)
+    logging.getLogger("sinara_lib").setLevel(logging.INFO)
+    return exit_code_of(
+        lambda: run_step(
+            folder,
+            mode=mode,
+            params_file=args.params,
+            assignments=args.set,
+            run_id=args.run_id,
+            push=getattr(args, "push", False),
+        )
+    )
+
+
+def exit_code_of(work: Callable[[], StepResult | None]) -> int:
+    """Do `work` and return the process's exit code, having said in one message what went wrong."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        result = work()
+    except StopStep as stop:
+        log.warning("stopped: %s", stop)
+        return EXIT_STOPPED
+    except KeyboardInterrupt:
+        log.warning("stopped: interrupted.")
+        return EXIT_STOPPED
+    except SinaraError as error:
+        log.error("failed: %s", error)  # noqa: TRY400 - the message is made for the reader; a traceback hides it
+        return EXIT_FAILED
+    except OSError as error:
+        log.error("failed: %s", _os_failure(error))  # noqa: TRY400 - as above
+        return EXIT_FAILED
+    if result is not None:
+        for url in result.outputs.values():
+            log.info("published  %s", url)
+        log.info("%s done in %.0f s", result.step, result.seconds)
+    return EXIT_DONE
+
+
+def _params(folder: Path, file: Path, mode: str, assignments: Sequence[str]) -> ParamsFile:
+    params = load_params(folder / file)
+    pipeline = params.pipeline_params.model_copy(update={"env_name": ENV_OF_MODE[mode]})
+    return override(params.model_copy(update={"pipeline_params": pipeline}), list(assignments))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more
+
+
+def _os_failure(error: OSError) -> str:
+    return (
+        f"{error.strerror or error} ({error.filename or 'no path'}). Check that the disk has space and may be written; "
+        "SINARA_<ENV>_ROOT puts the store elsewhere, TMPDIR the work files."
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,78 @@
+"""The report entity of one notebook: its executed copy, two pages, and what it was run with and measured."""
+
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+import nbformat
+
+from sinara_lib.layout import RunAddress
+from sinara_lib.manifest import Producer, SubstepRecord
+from sinara_lib.params import ParamsFile, SubstepParams
+from sinara_lib.report import RunFacts, business_report_html, metrics_json, report_html, run_info
+from sinara_lib.runner import NotebookEnd, Outcome
+from sinara_lib.store import ArtifactStore, publish_folder
+
+
+class StepReport:
+    """The report of one notebook, failed or not: published as the entity `reports_<notebook>`."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        run: RunAddress,
+        *,
+        params: ParamsFile,
+        substep: SubstepParams,
+        producer: Producer,
+        work: Path,
+    ) -> None:
+        self.notebook = work / "report.ipynb"
+        entity = run.entity(f"reports_{substep.substep_name}")
+        self.url = store.url_of(entity)
+        self._run_url = store.url_of(run)
+        self._run = run
+        self._params = params
+        self._substep = substep
+        self._producer = producer
+        self._record_file = work / "record.json"
+        self._started = datetime.now(timezone.utc)
+
+    def save(self, end: NotebookEnd, source: Path) -> SubstepRecord:
+        """Write the pages, publish them, and return what the notebook told of itself."""
+        record = SubstepRecord()
+        if self._record_file.is_file():
+            record = SubstepRecord.model_validate_json(self._record_file.read_text(encoding="utf-8"))
+        facts = self._facts(end, record)
+        with tempfile.TemporaryDirectory(prefix="sinara-report-") as folder:
+            if self.notebook.is_file() or source.is_file():
+                self._write_pages(Path(folder), source, facts)
+            (Path(folder) / "runinfo.json").write_text(run_info(facts), encoding="utf-8")
+            (Path(folder) / "metrics.json").write_text(metrics_json(facts), encoding="utf-8")
+            publish_folder(folder, self.url)
+        return record
+
+    def _write_pages(self, folder: Path, source: Path, facts: RunFacts) -> None:
+        executed = self.notebook if self.notebook.is_file() else source
+        notebook = nbformat.read(executed, as_version=4)
+        nbformat.write(notebook, folder / "report.ipynb")
+        (folder / "report.html").write_text(report_html(notebook, facts), encoding="utf-8")
+        (folder / "business_report.html").write_text(business_report_html(notebook, facts), encoding="utf-8")
+
+    def _facts(self, end: NotebookEnd, record: SubstepRecord) -> RunFacts:
+        return RunFacts(
+            step_name=self._run.step.step,
+            notebook=self._substep.substep_name,
+            run_id=self._run.run_id,
+            run_url=self._run_url,
+            report_url=self.url,
+            started=self._started,
+            stopped=datetime.now(timezone.utc),
+            result={Outcome.DONE: "SUCCESS", Outcome.FAILED: "FAIL", Outcome.STOPPED: "STOPPED"}[end.outcome],
+            reason=end.reason,
+            pipeline_params=self._params.pipeline_params.model_dump(),
+            step_params=self._params.step_params.model_dump(),
+            substep_params=self._substep.substep_params,
+            producer=self._producer,
+            record=record,
+        )
