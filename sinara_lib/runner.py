@@ -80,7 +80,7 @@ def run_notebook(
                 cwd=str(source.parent),
             )
     except PapermillExecutionError as error:
-        return _cell_failure(source, error)
+        return _cell_failure(source, target, error)
     except DeadKernelError:
         reason = "the kernel died, most often for want of memory: lower batch or image size, or free memory"
         return NotebookEnd(Outcome.FAILED, f"{source.name}: {reason}.")
@@ -118,17 +118,25 @@ def _assigned(code: str) -> Iterator[str]:
         yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
-def _cell_failure(source: Path, error: PapermillExecutionError) -> NotebookEnd:
+def _cell_failure(source: Path, target: Path, error: PapermillExecutionError) -> NotebookEnd:
     if error.ename == "StopStep":
         return NotebookEnd(Outcome.STOPPED, error.evalue)
+    where = f"{source.name}, {_failed_cell(target, error)}"
     if error.ename == "KeyboardInterrupt":
-        return NotebookEnd(Outcome.STOPPED, f"{source.name}, cell [{error.exec_count}]: interrupted.")
+        return NotebookEnd(Outcome.STOPPED, f"{where}: interrupted.")
     kind = getattr(errors, error.ename, None)
     ours = isinstance(kind, type) and issubclass(kind, SinaraError)
     text = error.evalue if ours else f"{error.ename}: {error.evalue}"
     if _NO_SPACE in text:
         text += " Free space on that disk, or put the store elsewhere (SINARA_<ENV>_ROOT) and the work files (TMPDIR)."
-    return NotebookEnd(Outcome.FAILED, f"{source.name}, cell [{error.exec_count}]: {text}")
+    return NotebookEnd(Outcome.FAILED, f"{where}: {text}")
+
+
+def _failed_cell(target: Path, error: PapermillExecutionError) -> str:
+    """Name the failed cell by the heading above it; papermill has put two marks of its own before it."""
+    titles = cell_titles(nbformat.read(target, as_version=4).cells)
+    title = titles.get(error.cell_index + 2)
+    return f"'{title}'" if title else f"cell [{error.exec_count}]"
 
 
 @contextmanager

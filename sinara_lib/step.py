@@ -3,16 +3,16 @@
 import argparse
 import logging
 import os
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from sinara_lib.checkout import current_branch, head_worktree, read_producer, tag_head, uncommitted_files
 from sinara_lib.errors import SinaraError, StepFailedError, StopStep
+from sinara_lib.exit_code import exit_code_of
 from sinara_lib.layout import RunAddress, StepAddress, step_name
 from sinara_lib.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
@@ -25,8 +25,6 @@ from sinara_lib.substep import NOTEBOOK_VARIABLE, RECORD_VARIABLE, RUN_VARIABLE,
 RUN_ID_VARIABLE = "SINARA_RUN_ID"
 FULL_JOB = Path("params") / "step_params.json"
 ENV_OF_MODE = {"dev": "user", "prod": "prod"}
-
-EXIT_DONE, EXIT_FAILED, EXIT_STOPPED = 0, 1, 254
 
 log = logging.getLogger(__name__)
 
@@ -194,10 +192,9 @@ def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
     if mode == "prod":
         parser.add_argument("--push", action="store_true", help="push the run's tag to origin")
     args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout, force=True)
-    logging.getLogger("sinara_lib").setLevel(logging.INFO)
-    return exit_code_of(
-        lambda: run_step(
+
+    def work() -> None:
+        result = run_step(
             folder,
             mode=mode,
             params_file=args.params,
@@ -205,31 +202,11 @@ def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
             run_id=args.run_id,
             push=getattr(args, "push", False),
         )
-    )
-
-
-def exit_code_of(work: Callable[[], StepResult | None]) -> int:
-    """Do `work` and return the process's exit code, having said in one message what went wrong."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        result = work()
-    except StopStep as stop:
-        log.warning("stopped: %s", stop)
-        return EXIT_STOPPED
-    except KeyboardInterrupt:
-        log.warning("stopped: interrupted.")
-        return EXIT_STOPPED
-    except SinaraError as error:
-        log.error("failed: %s", error)  # noqa: TRY400 - the message is made for the reader; a traceback hides it
-        return EXIT_FAILED
-    except OSError as error:
-        log.error("failed: %s", _os_failure(error))  # noqa: TRY400 - as above
-        return EXIT_FAILED
-    if result is not None:
         for url in result.outputs.values():
             log.info("published  %s", url)
         log.info("%s done in %.0f s", result.step, result.seconds)
-    return EXIT_DONE
+
+    return exit_code_of(work)
 
 
 def _params(folder: Path, file: Path, mode: str, assignments: Sequence[str]) -> ParamsFile:
@@ -241,13 +218,6 @@ def _params(folder: Path, file: Path, mode: str, assignments: Sequence[str]) -> 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more
-
-
-def _os_failure(error: OSError) -> str:
-    return (
-        f"{error.strerror or error} ({error.filename or 'no path'}). Check that the disk has space and may be written; "
-        "SINARA_<ENV>_ROOT puts the store elsewhere, TMPDIR the work files."
-    )
 
 
 def _now() -> datetime:

@@ -125,6 +125,16 @@ class ArtifactStore:
             f"Run step '{step.step}' first."
         )
 
+    def newest_url(self, entity: str) -> str:
+        """Return the URL of the newest finished entity of that name, whatever step made it."""
+        runs = sorted((run for step in self.steps() for run in self.runs(step)), key=lambda r: run_sort_key(r.run_id))
+        found = next((run for run in reversed(runs) if self._refusal(run, [entity]) is None), None)
+        if found is None:
+            raise ArtifactNotFoundError(
+                f"No finished run under {self.url} offers {entity}: run the step that makes it."
+            )
+        return self.url_of(found.entity(entity))
+
     def _refusal(self, run: RunAddress, entities: Sequence[str]) -> str | None:
         record = self.run_record(run)
         if record is not None and not record.status.resolvable:

@@ -1,0 +1,102 @@
+"""The steps of a pipeline in their order: where each lives, running them, and what to say at the end."""
+
+import hashlib
+import logging
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from sinara_lib.errors import ParamsError, StepFailedError
+from sinara_lib.layout import step_name
+from sinara_lib.settings import SETTINGS_FILE, Settings
+from sinara_lib.step import FULL_JOB, StepResult, run_step
+
+MODE_OF_ENV = {"user": "dev", "prod": "prod"}
+SAMPLE = "sample"
+
+_GIT_URL = re.compile(r"(\w+://|[\w.-]+@[\w.-]+:)")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PipelineStep:
+    """One entry of `pipeline.steps`: a name, and the folder or git URL it comes from."""
+
+    name: str
+    source: str
+    base: Path
+
+    def folder(self) -> Path:
+        """Return the step's folder; a git URL is cloned into the user's cache, or brought up to date there."""
+        if not _GIT_URL.match(self.source):
+            return (self.base / self.source).resolve()
+        digest = hashlib.sha256(self.source.encode()).hexdigest()[:12]
+        clone = (
+            Path(platformdirs.user_cache_dir("sinara", appauthor=False)) / "steps" / digest / _repository(self.source)
+        )
+        if clone.is_dir():
+            _git("-C", str(clone), "pull", "--quiet", "--ff-only")
+        else:
+            clone.parent.mkdir(parents=True, exist_ok=True)
+            _git("clone", "--quiet", self.source, str(clone))
+        return clone
+
+
+def pipeline_steps(settings: Settings) -> list[PipelineStep]:
+    """Return the pipeline's steps in order. Raises ParamsError when no sinara.toml names any."""
+    if settings.folder is None or not settings.steps:
+        raise ParamsError(f"No {SETTINGS_FILE} with pipeline.steps here or above: run this inside a pipeline's folder.")
+    return [PipelineStep(step_name(_repository(s)), s, settings.folder) for s in settings.steps]
+
+
+def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str | None) -> list[PipelineStep]:
+    """Return the steps asked for, in the pipeline's order. Raises ParamsError for a name that is not there."""
+    known = [step.name for step in steps]
+    unknown = [name for name in (*names, *([start] if start else [])) if name not in known]
+    if unknown:
+        raise ParamsError(f"No step {', '.join(unknown)} in this pipeline; its steps are {', '.join(known)}.")
+    first = known.index(start) if start else 0
+    return [step for step in steps[first:] if not names or step.name in names]
+
+
+def run_pipeline(steps: Sequence[PipelineStep], *, env: str, params: str | None, done: list[StepResult]) -> None:
+    """Run steps one after the other, adding each result to `done`, so that a failure leaves what came before.
+
+    `params` is `sample`, a file below each step's folder, or None for the full job.
+    """
+    file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
+    for number, step in enumerate(steps, 1):
+        log.info("[%d/%d] %s", number, len(steps), step.name)
+        done.append(run_step(step.folder(), mode=MODE_OF_ENV[env], params_file=file))
+
+
+def closing_lines(results: Sequence[StepResult]) -> list[str]:
+    """Return what a person wants next after a run: the score, the report, and how to serve and ask the model."""
+    metrics = {name: value for result in results for name, value in result.metrics.items()}
+    urls = {url.rsplit("/", 1)[-1]: url for result in results for url in result.outputs.values()}
+    lines = []
+    if "AP50" in metrics:
+        lines.append(f"score    AP50 {metrics['AP50']:.2f}")
+    if "model_quality_report" in urls:
+        lines.append(f"report   {urls['model_quality_report'].removeprefix('file://')}/report.html")
+    if "bento_service" in urls:
+        lines.append("serve    make serve")
+        lines.append(
+            "ask      curl -s http://127.0.0.1:3000/test_data | curl -s -F image=@- http://127.0.0.1:3000/predict"
+        )
+    return lines
+
+
+def _repository(source: str) -> str:
+    return re.split(r"[/:]", source.rstrip("/"))[-1].removesuffix(".git")
+
+
+def _git(*args: str) -> None:
+    done = subprocess.run(["git", *args], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StepFailedError(f"`git {' '.join(args)}` failed: {done.stderr.strip()}")
