@@ -5,12 +5,12 @@ generator, so that only the JPEG encoder (pinned Pillow) stands between the code
 """
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from urllib.parse import parse_qsl, urlsplit
 
+from file_times import stamp
 from PIL import Image
 from scene_defects import plant_defects
 from scene_drawing import KINDS, Drawn, Kind, Scene, draw_scene
@@ -20,8 +20,6 @@ from sinara_lib.errors import ParamsError
 from sinara_lib.progress import progress
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, save_coco
 
-# Generated files carry one fixed time, so that the same sample packs into the same entity: 2000-01-01 UTC.
-FILE_TIME = 946_684_800
 LIMITS = {"images": (1, 100_000), "size": (96, 1024), "seed": (0, 2**31), "defects": (0, 1)}
 CATEGORIES = (
     CocoCategory(1, "person", "person"),
@@ -73,7 +71,7 @@ def write_scenes(request: ScenesRequest, folder: str | Path) -> CocoDataset:
     images: list[CocoImage] = []
     annotations: list[CocoAnnotation] = []
     for index in progress(range(request.images), label="Drawing scenes", total=request.images, unit="image"):
-        rng = Random(f"{request.seed}/{index}")
+        rng = Random(f"{request.seed}/{index}")  # noqa: S311 - drawings, not secrets
         scene = _scene(request.size, index, rng)
         images.append(CocoImage(index + 1, f"{index + 1:012d}.jpg", request.size, request.size, {"license": 1}))
         _write(folder / "images" / images[-1].file_name, _jpeg(scene, quality=rng.randint(76, 95)))
@@ -88,11 +86,11 @@ def write_scenes(request: ScenesRequest, folder: str | Path) -> CocoDataset:
     }
     dataset = CocoDataset(tuple(images), tuple(annotations), CATEGORIES, info, (LICENSE,))
     if request.defects:
-        dataset, unreadable = plant_defects(dataset, Random(f"{request.seed}/defects"))
+        dataset, unreadable = plant_defects(dataset, Random(f"{request.seed}/defects"))  # noqa: S311 - as above
         for image in unreadable:
-            _write(folder / "images" / image.file_name, (folder / "images" / image.file_name).read_bytes()[:160])
+            _cut_short(folder / "images" / image.file_name)
     save_coco(dataset, folder / "instances.json")
-    os.utime(folder / "instances.json", (FILE_TIME, FILE_TIME))
+    stamp(folder / "instances.json")
     return dataset
 
 
@@ -130,6 +128,11 @@ def _annotation(drawn: Drawn, *, image_id: int, annotation_id: int) -> CocoAnnot
     )
 
 
+def _cut_short(path: Path) -> None:
+    """Leave only the start of the file, as a broken copy does: no decoder can read it."""
+    _write(path, path.read_bytes()[:160])
+
+
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-    os.utime(path, (FILE_TIME, FILE_TIME))
+    stamp(path)

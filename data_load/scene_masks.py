@@ -18,7 +18,7 @@ def mask_counts(mask: Mask) -> list[int]:
     """COCO's uncompressed run lengths: column by column, starting with the run of zeros."""
     flat = np.concatenate([[False], mask.T.ravel(), [False]])
     edges = np.flatnonzero(flat[1:] != flat[:-1])
-    runs = np.diff(np.concatenate([[0], edges, [mask.size]])).tolist()
+    runs: list[int] = np.diff(np.concatenate([[0], edges, [mask.size]])).tolist()
     return runs[:-1] if runs[-1] == 0 and len(runs) > 1 else runs
 
 

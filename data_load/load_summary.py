@@ -1,0 +1,102 @@
+"""What was loaded, as tables and pictures for the notebook's report."""
+
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+from source_origin import Origin
+
+from sinara_lib.vision.coco import CocoDataset, CocoImage, draw_boxes
+
+BAR_COLOUR = "#2f6f9f"
+
+
+def origins_table(origins: dict[str, Origin | None]) -> str:
+    """Markdown table: each source with its size, checksum and the time it was retrieved."""
+    rows = []
+    for name, origin in origins.items():
+        if origin is None:
+            rows.append(f"| {name} | none: training starts from scratch | | | |")
+            continue
+        when = origin.retrieved.strftime("%Y-%m-%d %H:%M:%S UTC")
+        size = f"{origin.size / 1e6:,.1f} MB"
+        rows.append(f"| {name} | {_cell(origin.url)} | {size} | `{origin.sha256[:16]}…` | {when} |")
+    return "\n".join(["| Source | URL | Size | sha256 | Retrieved |", "|---|---|---:|---|---|", *rows])
+
+
+def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: int) -> str:
+    """Markdown table: how much of everything there is."""
+    with_objects = {annotation.image_id for annotation in dataset.annotations}
+    sizes = Counter((image.width, image.height) for image in dataset.images)
+    (width, height), most = sizes.most_common(1)[0] if sizes else ((0, 0), 0)
+    facts = {
+        "Image files loaded": files,
+        "Other files in the source, left out": left_out,
+        "Images in the annotations": len(dataset.images),
+        "… of which the file is missing": missing,
+        "… without any annotation": sum(image.id not in with_objects for image in dataset.images),
+        "Annotations": len(dataset.annotations),
+        "… of which crowds": sum(annotation.iscrowd for annotation in dataset.annotations),
+        "Classes": len(dataset.categories),
+        "Image sizes": f"{len(sizes)}; most often {width} x {height} ({most} images)",
+        "Licences": ", ".join(sorted({str(one.get("name", "?")) for one in dataset.licenses})) or "not stated",
+    }
+    rows = [f"| {name} | {f'{value:,}' if isinstance(value, int) else _cell(value)} |" for name, value in facts.items()]
+    return "\n".join(["| | |", "|---|---:|", *rows])
+
+
+def class_chart(dataset: CocoDataset, *, most: int = 30) -> Figure:
+    """Bars: annotations of each class, the `most` frequent ones."""
+    counts = Counter(annotation.category_id for annotation in dataset.annotations)
+    names = {category.id: category.name for category in dataset.categories}
+    shown = sorted(((counts[id_], name) for id_, name in names.items()), key=lambda one: (-one[0], one[1]))[:most]
+    figure = Figure(figsize=(8, 0.8 + 0.28 * max(len(shown), 2)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh([name for _, name in shown], [count for count, _ in shown], color=BAR_COLOUR)
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.invert_yaxis()
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.xaxis.set_visible(False)
+    axes.set_title(
+        f"Annotations of each class{f' (the {most} most frequent)' if len(names) > most else ''}", loc="left"
+    )
+    return figure
+
+
+def contact_sheet(dataset: CocoDataset, folder: Path, *, count: int, columns: int = 4, side: int = 320) -> Image.Image:
+    """Pictures spread evenly over the dataset, with the boxes the annotations name; unreadable ones show as grey."""
+    step = max(1, len(dataset.images) // max(count, 1))
+    chosen = dataset.images[::step][:count]
+    rows = -(-len(chosen) // columns)
+    sheet = Image.new("RGB", (columns * side, max(rows, 1) * side), (236, 236, 236))
+    for place, image in enumerate(chosen):
+        tile = _tile(dataset, folder, image, side=side - 8)
+        left, top = place % columns * side, place // columns * side
+        sheet.paste(tile, (left + (side - tile.width) // 2, top + (side - tile.height) // 2))
+    return sheet
+
+
+def _tile(dataset: CocoDataset, folder: Path, image: CocoImage, *, side: int) -> Image.Image:
+    path = folder / image.file_name
+    loaded = cv2.imread(str(path)) if path.exists() else None
+    if loaded is None:
+        return Image.new("RGB", (side, side), (150, 150, 150))
+    pixels = np.asarray(loaded, dtype=np.uint8)
+    ids = dataset.category_ids
+    annotations = [one for one in dataset.annotations_of(image.id) if one.category_id in ids]
+    drawn = draw_boxes(
+        pixels,
+        np.array([one.bbox for one in annotations], dtype=np.float64).reshape(-1, 4),
+        labels=[ids.index(one.category_id) for one in annotations],
+        class_names=dataset.class_names,
+    )
+    tile = Image.fromarray(np.ascontiguousarray(drawn[:, :, ::-1]))
+    tile.thumbnail((side, side))
+    return tile
+
+
+def _cell(text: object) -> str:
+    return str(text).replace("|", "\\|")

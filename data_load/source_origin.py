@@ -1,0 +1,70 @@
+"""What is known of where a source came from, and the page source.json that keeps it with the data."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from file_times import FIXED_TIME, stamp
+from source_download import SourceFile, file_sha256
+from source_transfer import shown_url
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One source: size in bytes and sha256 of its file (of a folder: of all files), and when it was read, UTC."""
+
+    url: str
+    size: int
+    sha256: str
+    retrieved: datetime
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+def origin_of_file(file: SourceFile) -> Origin:
+    """The origin of a fetched file."""
+    return Origin(shown_url(file.url), file.size, file.sha256, file.retrieved, file.etag, file.last_modified)
+
+
+def origin_of_files(url: str, paths: list[Path]) -> Origin:
+    """The origin of several files under one URL: one sha256 over their names and their own sha256."""
+    digest, size = hashlib.sha256(), 0
+    for path in sorted(paths):
+        digest.update(f"{file_sha256(path)}  {path.name}\n".encode())
+        size += path.stat().st_size
+    return Origin(url, size, digest.hexdigest(), datetime.now(timezone.utc))
+
+
+def keep_server_time(path: Path, file: SourceFile) -> None:
+    """Give a downloaded file the server's time, or a fixed one, so that the same download is the same entity."""
+    seconds = FIXED_TIME
+    if file.last_modified:
+        try:
+            seconds = int(parsedate_to_datetime(file.last_modified).timestamp())
+        except ValueError:
+            seconds = FIXED_TIME
+    stamp(path, seconds)
+
+
+def write_source_page(path: Path, origins: dict[str, Origin | None]) -> None:
+    """Write where each source came from; when is told by the report, so that these bytes do not change."""
+    write_json(path, {name: origin and _facts(origin) for name, origin in origins.items()})
+
+
+def write_json(path: Path, page: dict[str, object]) -> None:
+    """Write a JSON file whose bytes and time depend on its content alone."""
+    path.write_text(json.dumps(page, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    stamp(path)
+
+
+def _facts(origin: Origin) -> dict[str, object]:
+    return {
+        "url": origin.url,
+        "bytes": origin.size,
+        "sha256": origin.sha256,
+        "etag": origin.etag,
+        "last_modified": origin.last_modified,
+    }
