@@ -1,0 +1,94 @@
+"""All checks of a dataset in their order; the result is what training can trust, and a table of what was done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sinara_lib.errors import DataError
+from sinara_lib.vision.coco import CocoDataset, select_classes, select_images
+
+from dataset_boxes import check_annotation_ids, check_boxes, check_references
+from dataset_findings import Finding, Ledger
+from dataset_images import check_image_files, check_image_records
+from dataset_split import hash_order
+
+
+@dataclass(frozen=True)
+class CheckedDataset:
+    """The cleaned dataset of the selected classes, and the findings of every check."""
+
+    dataset: CocoDataset
+    findings: tuple[Finding, ...]
+
+    def count(self, action: str) -> int:
+        """How many images and annotations were fixed, dropped or reported."""
+        return sum(finding.count for finding in self.findings if finding.check.action == action)
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What to keep: classes in their new order, least box side in pixels, and images that show none of them.
+
+    Of images without objects `empty_share` times the number of images with objects stay, chosen by the seed;
+    with `filter_empty_gt` off all stay.
+    """
+
+    classes: Sequence[str]
+    min_object_size: float = 1.0
+    filter_empty_gt: bool = True
+    empty_share: float = 0.1
+    seed: int = 1
+
+
+def check_dataset(dataset: CocoDataset, images: Path, *, options: CheckOptions) -> CheckedDataset:
+    """Check and repair a dataset; neither the given value nor the files in the folder `images` are changed.
+
+    Raises:
+        DataError: a class is unknown, no image can be used, or no selected class has an object.
+    """
+    ledger = Ledger()
+    checked = check_references(check_image_records(dataset, ledger), ledger)
+    checked = _select(checked, options.classes, ledger)
+    checked = _keep_usable(check_image_files(checked, images, ledger), images, ledger)
+    checked = check_boxes(check_annotation_ids(checked, ledger), ledger, min_object_size=options.min_object_size)
+    _check_classes(checked, ledger)
+    return CheckedDataset(_check_empty_images(checked, options, ledger), ledger.findings())
+
+
+def _select(dataset: CocoDataset, classes: Sequence[str], ledger: Ledger) -> CocoDataset:
+    selected = select_classes(dataset, classes or dataset.class_names)
+    names = dict(zip(dataset.category_ids, dataset.class_names, strict=True))
+    kept = {one.name for one in selected.categories}
+    for one in dataset.annotations:
+        if names[one.category_id] not in kept:
+            ledger.note("other_class", f"annotation {one.id}: {names[one.category_id]}")
+    return selected
+
+
+def _keep_usable(dataset: CocoDataset, images: Path, ledger: Ledger) -> CocoDataset:
+    if dataset.images:
+        return dataset
+    found = [f"{one.check.name} {one.count}" for one in ledger.findings() if one.count and "image" in one.check.name]
+    raise DataError(f"No usable image in {images}: {', '.join(found) or 'the document lists none'}.")
+
+
+def _check_classes(dataset: CocoDataset, ledger: Ledger) -> None:
+    present = {one.category_id for one in dataset.annotations}
+    if not present:
+        raise DataError(f"No object of the selected classes is left: {', '.join(dataset.class_names)}.")
+    for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True):
+        if category_id not in present:
+            ledger.note("class_without_objects", name)
+
+
+def _check_empty_images(dataset: CocoDataset, options: CheckOptions, ledger: Ledger) -> CocoDataset:
+    empty = [image for image in dataset.images if not dataset.annotations_of(image.id)]
+    if not options.filter_empty_gt or not empty:
+        return dataset
+    stay = round(options.empty_share * (len(dataset.images) - len(empty)))
+    dropped = sorted(empty, key=lambda image: hash_order(image.file_name, options.seed))[stay:]
+    for image in dropped:
+        ledger.note("image_without_objects", image.file_name, file_name=image.file_name)
+    gone = {image.id for image in dropped}
+    kept = select_images(dataset, [image.id for image in dataset.images if image.id not in gone])
+    return replace(kept, annotations=dataset.annotations)

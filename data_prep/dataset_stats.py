@@ -1,0 +1,117 @@
+"""Numbers of a dataset and its parts: what the tables show and the pictures draw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sinara_lib.vision.coco import CocoDataset
+
+from dataset_findings import Finding
+from dataset_split import Splits
+
+Table = tuple[list[str], list[list[str]]]
+
+
+@dataclass(frozen=True)
+class DatasetStats:
+    """Counts of one dataset; per-class tuples follow `class_names`, arrays have one value per object or image."""
+
+    class_names: tuple[str, ...]
+    images: int
+    empty_images: int
+    objects: int
+    crowds: int
+    class_objects: tuple[int, ...]
+    class_images: tuple[int, ...]
+    box_sides: NDArray[np.float64]
+    """Square root of the box area, pixels."""
+    box_aspects: NDArray[np.float64]
+    """Width divided by height."""
+    objects_per_image: NDArray[np.int64]
+    centres: NDArray[np.float64]
+    """(objects, 2): x and y of box centres as shares of image width and height."""
+    classes: NDArray[np.int64]
+    """(objects,): places in `class_names`."""
+
+
+def measure(dataset: CocoDataset) -> DatasetStats:
+    """Count and measure one dataset whose boxes lie inside their images and have a size."""
+    sizes = {image.id: (image.width, image.height) for image in dataset.images}
+    place = {category_id: number for number, category_id in enumerate(dataset.category_ids)}
+    boxes = np.array([one.bbox for one in dataset.annotations], dtype=np.float64).reshape(-1, 4)
+    frames = np.array([sizes[one.image_id] for one in dataset.annotations], dtype=np.float64).reshape(-1, 2)
+    classes = np.array([place[one.category_id] for one in dataset.annotations], dtype=np.int64)
+    counts = np.array([len(dataset.annotations_of(image.id)) for image in dataset.images], dtype=np.int64)
+    shown = {(one.image_id, one.category_id) for one in dataset.annotations}
+    return DatasetStats(
+        class_names=dataset.class_names,
+        images=len(dataset.images),
+        empty_images=int((counts == 0).sum()),
+        objects=len(dataset.annotations),
+        crowds=sum(one.iscrowd for one in dataset.annotations),
+        class_objects=tuple(int((classes == number).sum()) for number in range(len(place))),
+        class_images=tuple(sum(one == category_id for _, one in shown) for category_id in dataset.category_ids),
+        box_sides=np.sqrt(boxes[:, 2] * boxes[:, 3]),
+        box_aspects=boxes[:, 2] / boxes[:, 3],
+        objects_per_image=counts,
+        centres=(boxes[:, :2] + boxes[:, 2:] / 2) / frames,
+        classes=classes,
+    )
+
+
+def split_table(splits: Splits) -> Table:
+    """Images and objects of each part, in all and per class, with each part's share."""
+    stats = [measure(part) for _, part in splits.items()]
+    headers = ["", *(f"{name}" for name, _ in splits.items()), "all"]
+    rows = [
+        ["**images**", *_shares([one.images for one in stats])],
+        ["without objects", *_shares([one.empty_images for one in stats])],
+        ["**objects**", *_shares([one.objects for one in stats])],
+        ["crowds among them", *_shares([one.crowds for one in stats])],
+    ]
+    for number, name in enumerate(stats[0].class_names):
+        rows.append([f"{name}: objects", *_shares([one.class_objects[number] for one in stats])])
+        rows.append([f"{name}: images", *_shares([one.class_images[number] for one in stats])])
+    return headers, rows
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What the checks found and what was done, in the order of the checks; those that found nothing are left out."""
+    headers = ["check", "found", "what was done", "meaning", "examples"]
+    return headers, [
+        [
+            f"`{one.check.name}`",
+            f"**{one.count:,}**",
+            one.check.action,
+            one.check.meaning,
+            "<br>".join(example.text for example in one.examples),
+        ]
+        for one in findings
+        if one.count
+    ]
+
+
+def quiet_checks(findings: Sequence[Finding]) -> str:
+    """Names of the checks that found nothing."""
+    return ", ".join(f"`{one.check.name}`" for one in findings if not one.count) or "none"
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A markdown table; the first column is aligned left, columns of numbers right."""
+    numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(headers))]
+    lines = [headers, ["--:" if one else ":--" for one in numeric], *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _shares(counts: Sequence[int]) -> list[str]:
+    total = sum(counts)
+    return [f"{count:,} ({count / total:.0%})" if total else "0" for count in counts] + [f"{total:,}"]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _is_number(text: str) -> bool:
+    return text.strip("*").replace(",", "").split(" ")[0].isdigit()

@@ -1,0 +1,64 @@
+"""One look for all pictures of the report, and their way into a notebook."""
+
+import io
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+from IPython.display import Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+INK, FAINT = "#333333", "#D9D9D9"
+_DOTS_PER_INCH = 144
+_STYLE = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#EBEBEB",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+}
+
+
+def new_figure(width: float, height: float, *, rows: int, columns: int, sharey: bool = False) -> Figure:
+    """A figure in the report's look with a grid of axes; width and height in inches, of which the page shows 10."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained", dpi=_DOTS_PER_INCH)
+        figure.subplots(rows, columns, sharey=sharey, squeeze=False)
+    return figure
+
+
+def as_png(figure: Figure, *, alt: str) -> Image:
+    """The figure as a PNG to display; `alt` says in words what it shows."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return Image(data=buffer.getvalue(), format="png", alt=alt, width=_shown_width(figure.bbox.width))
+
+
+def figure_pixels(figure: Figure) -> Pixels:
+    """The figure as uint8 BGR pixels, H x W x 3."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, 2::-1])
+
+
+def as_jpeg(pixels: Pixels, *, alt: str) -> Image:
+    """uint8 BGR pixels as a JPEG to display; `alt` says in words what it shows."""
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    return Image(data=data.tobytes(), format="jpeg", alt=alt, width=_shown_width(pixels.shape[1]))
+
+
+def _shown_width(pixels: float) -> int:
+    return min(round(pixels), 920)
