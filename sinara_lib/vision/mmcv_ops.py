@@ -10,11 +10,15 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import NoReturn
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
 _EXTENSION = "mmcv._ext"
+
+Boxes = NDArray[np.float32]
 
 
 def ensure_mmcv_ops() -> None:
@@ -30,7 +34,7 @@ def ensure_mmcv_ops() -> None:
     except ModuleNotFoundError as error:
         if error.name != _EXTENSION:
             raise
-        sys.modules[_EXTENSION] = _stand_in()
+        sys.modules[_EXTENSION] = stand_in()
         logger.debug("mmcv has no compiled operators: nms runs in plain PyTorch")
 
 
@@ -42,24 +46,27 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, offset:
     the threshold; equal is kept. Source: mmcv/ops/csrc/pytorch/cpu/nms.cpp describes the same rule.
     """
     order = torch.sort(scores, dim=0, descending=True).indices
-    suppressed = _overlaps_above(boxes[order], iou_threshold, offset).cpu().numpy()
-    alive = torch.ones(len(order), dtype=torch.bool).numpy()
-    for row in range(len(order)):
-        if alive[row]:
-            alive[row + 1 :] &= ~suppressed[row, row + 1 :]
-    return order[torch.from_numpy(alive).to(order.device)]
+    ranked = boxes[order].detach().float().cpu().numpy()
+    rows: list[int] = []
+    left: NDArray[np.intp] = np.arange(len(ranked))
+    while len(left):
+        best, left = left[0], left[1:]
+        rows.append(int(best))
+        left = left[~(_overlaps(ranked[best], ranked[left], offset) > np.float32(iou_threshold))]
+    return order[torch.tensor(rows, dtype=torch.int64, device=order.device)]
 
 
-def _overlaps_above(boxes: torch.Tensor, iou_threshold: float, offset: int) -> torch.Tensor:
-    """Compare each box with each: N x N, true where the IoU is above the threshold."""
-    left_top, right_bottom = boxes[:, :2], boxes[:, 2:]
-    areas = (right_bottom - left_top + offset).prod(dim=1)
-    sides = torch.minimum(right_bottom[:, None], right_bottom) - torch.maximum(left_top[:, None], left_top) + offset
-    shared = sides.clamp(min=0).prod(dim=2)
-    return shared / (areas[:, None] + areas - shared) > iou_threshold
+def _overlaps(box: Boxes, others: Boxes, offset: int) -> Boxes:
+    """IoU of one box with N others; NaN where both have no area, as in the compiled operator."""
+    left_top, right_bottom = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    shared = np.maximum(right_bottom - left_top + offset, 0).prod(axis=1)
+    area, areas = (box[2:] - box[:2] + offset).prod(), (others[:, 2:] - others[:, :2] + offset).prod(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(shared / (area + areas - shared), dtype=np.float32)
 
 
-def _stand_in() -> ModuleType:
+def stand_in() -> ModuleType:
+    """Return the module that takes the place of `mmcv._ext`."""
     module = ModuleType(_EXTENSION, "Stand-in for mmcv's compiled operators.")
     module.__spec__ = ModuleSpec(_EXTENSION, loader=None, origin=__name__)
     module.__dict__["nms"] = nms
