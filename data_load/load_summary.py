@@ -1,5 +1,6 @@
 """What was loaded, as tables and pictures for the notebook's report."""
 
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -45,11 +46,11 @@ def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: in
         "Licences": ", ".join(sorted({str(one.get("name", "?")) for one in dataset.licenses})) or "not stated",
     }
     rows = [f"| {name} | {f'{value:,}' if isinstance(value, int) else _cell(value)} |" for name, value in facts.items()]
-    return "\n".join(["| | |", "|---|---:|", *rows])
+    return "\n".join(["| | |", "|---|---|", *rows])
 
 
-def class_chart(dataset: CocoDataset, *, most: int = 30) -> Figure:
-    """Bars: annotations of each class, the `most` frequent ones."""
+def class_chart(dataset: CocoDataset, *, most: int = 20) -> bytes:
+    """PNG, bars: annotations of each class, the `most` frequent ones."""
     counts = Counter(annotation.category_id for annotation in dataset.annotations)
     names = {category.id: category.name for category in dataset.categories}
     shown = sorted(((counts[id_], name) for id_, name in names.items()), key=lambda one: (-one[0], one[1]))[:most]
@@ -57,17 +58,20 @@ def class_chart(dataset: CocoDataset, *, most: int = 30) -> Figure:
     axes = figure.subplots()
     bars = axes.barh([name for _, name in shown], [count for count, _ in shown], color=BAR_COLOUR)
     axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.xaxis.set_visible(False)
     axes.set_title(
         f"Annotations of each class{f' (the {most} most frequent)' if len(names) > most else ''}", loc="left"
     )
-    return figure
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
 
 
-def contact_sheet(dataset: CocoDataset, folder: Path, *, count: int, columns: int = 4, side: int = 320) -> Image.Image:
-    """Pictures spread evenly over the dataset, with the boxes the annotations name; unreadable ones show as grey."""
+def contact_sheet(dataset: CocoDataset, folder: Path, *, count: int, columns: int = 4, side: int = 400) -> bytes:
+    """JPEG: pictures spread evenly over the dataset with their annotated boxes; unreadable ones show as grey."""
     step = max(1, len(dataset.images) // max(count, 1))
     chosen = dataset.images[::step][:count]
     rows = -(-len(chosen) // columns)
@@ -76,7 +80,9 @@ def contact_sheet(dataset: CocoDataset, folder: Path, *, count: int, columns: in
         tile = _tile(dataset, folder, image, side=side - 8)
         left, top = place % columns * side, place // columns * side
         sheet.paste(tile, (left + (side - tile.width) // 2, top + (side - tile.height) // 2))
-    return sheet
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
 
 
 def _tile(dataset: CocoDataset, folder: Path, image: CocoImage, *, side: int) -> Image.Image:
@@ -84,18 +90,19 @@ def _tile(dataset: CocoDataset, folder: Path, image: CocoImage, *, side: int) ->
     loaded = cv2.imread(str(path)) if path.exists() else None
     if loaded is None:
         return Image.new("RGB", (side, side), (150, 150, 150))
-    pixels = np.asarray(loaded, dtype=np.uint8)
+    height, width = loaded.shape[:2]
+    scale = side / max(height, width)
+    pixels = np.asarray(cv2.resize(loaded, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA))
     ids = dataset.category_ids
     annotations = [one for one in dataset.annotations_of(image.id) if one.category_id in ids]
     drawn = draw_boxes(
-        pixels,
-        np.array([one.bbox for one in annotations], dtype=np.float64).reshape(-1, 4),
+        pixels.astype(np.uint8),
+        np.array([one.bbox for one in annotations], dtype=np.float64).reshape(-1, 4) * scale,
         labels=[ids.index(one.category_id) for one in annotations],
         class_names=dataset.class_names,
+        min_long_side=0,
     )
-    tile = Image.fromarray(np.ascontiguousarray(drawn[:, :, ::-1]))
-    tile.thumbnail((side, side))
-    return tile
+    return Image.fromarray(np.ascontiguousarray(drawn[:, :, ::-1]))
 
 
 def _cell(text: object) -> str:
