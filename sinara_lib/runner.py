@@ -170,6 +170,7 @@ class _Engine(Engine):  # type: ignore[misc]
             stdout_file=stdout_file,
             stderr_file=stderr_file,
             config=_KERNEL_CONFIG,
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # a kernel told to end would report that as an error
         )
         with _interrupts_reach(client):
             return client.execute()

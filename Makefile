@@ -1,0 +1,51 @@
+# Everything runs in .venv, made on first use from requirements.lock.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+
+.PHONY: help run test lint serve lab lock clean
+
+help:            ## list the targets
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+run: $(READY)    ## run the five steps on the built-in sample
+	@$(BIN)/sinara run --params sample
+
+test: lint       ## lint, types and the whole test suite
+	@$(BIN)/pytest
+
+lint: $(READY)   ## lint, format, types, stripped notebooks
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/nbstripout --verify */*.ipynb
+
+serve: $(READY)  ## serve the newest packed model on http://127.0.0.1:3000
+	@$(BIN)/sinara serve
+
+lab: $(READY)    ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab
+
+lock: $(READY)   ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-annotate --no-header \
+	  --quiet $(addprefix --no-emit-package ,$(NOT_LOCKED)) --output-file requirements.lock
+
+clean:           ## remove .venv
+	rm -rf $(VENV)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed; set PYTHON=."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "This Python has no venv: on Debian and Ubuntu, apt install python3-venv."; exit 1; }
+	@echo "Installing into $(VENV), once ..."
+	@$(PYTHON) -m venv $(VENV)
+	@# The lock is complete, so nothing is resolved; torch alone then adds the CUDA libraries its build asks for, if any.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Left out of the lock: torch pins its CUDA libraries itself, and the CPU build has none.
+NOT_LOCKED := opencv-python triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+  nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+  nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx

@@ -1,0 +1,33 @@
+"""What all tests share: a store of their own, and the real data where it is there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+"""Real COCO images and weights beside the checkout; a user's clone has none."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out tests on real data where that is absent."""
+    return True if collection_path.name.endswith("_real.py") and not REAL_DATA.is_dir() else None
+
+
+def pytest_report_header() -> str:
+    """Say in one line whether tests on real data run."""
+    return f"real data: {REAL_DATA}" if REAL_DATA.is_dir() else f"real data: none at {REAL_DATA}, *_real.py left out"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with coco-mini and the YOLOX-Nano weights."""
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _store_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep every test out of the user's data folder, also where it forgets to say where to write."""
+    root = tmp_path_factory.mktemp("store")
+    for env in ("user", "test", "prod"):
+        os.environ[f"SINARA_{env.upper()}_ROOT"] = str(root / env)
