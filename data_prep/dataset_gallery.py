@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import matplotlib as mpl
 import numpy as np
 from IPython.display import Image
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from sinara_lib.vision.letterbox import decode_image
 
 from dataset_findings import Example, Finding
 from dataset_split import hash_order
-from preview_figure import FAINT, Pixels, as_jpeg, figure_pixels, new_figure
+from preview_figure import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
 
 _TILE_WIDTH, _TILE_HEIGHT, _GAP = 420, 315, 10
 
@@ -42,6 +43,7 @@ def choose_examples(dataset: CocoDataset, *, class_name: str, count: int, seed: 
     return sorted(shown, key=rank)[:count]
 
 
+@mpl.rc_context(LOOK)
 def draw_findings(findings: Sequence[Finding], images: Path) -> Image | None:
     """Up to three examples of each finding about boxes; None when there is none."""
     rows = [(one, [example for example in one.examples if example.box]) for one in findings]

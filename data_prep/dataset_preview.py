@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+import matplotlib as mpl
 import numpy as np
 from IPython.display import Image
 from matplotlib.axes import Axes
@@ -12,11 +13,13 @@ from sinara_lib.vision.coco import CocoDataset
 
 from dataset_split import Splits
 from dataset_stats import DatasetStats, measure
-from preview_figure import INK, as_png, new_figure
+from preview_figure import INK, LOOK, as_png, new_figure
 
+_FEW = 100
 SPLIT_COLOURS = {"train": "#0072B2", "eval": "#E69F00", "test": "#009E73"}
 
 
+@mpl.rc_context(LOOK)
 def draw_class_histogram(splits: Splits) -> Image:
     """Objects per class in each part: how many, and as a share of the part."""
     parts = {name: measure(part) for name, part in splits.items()}
@@ -40,6 +43,7 @@ def draw_class_histogram(splits: Splits) -> Image:
     return as_png(figure, alt="Bar charts of objects per class in train, eval and test")
 
 
+@mpl.rc_context(LOOK)
 def draw_size_histograms(splits: Splits) -> Image:
     """Box size, box aspect ratio and objects per image: one outline per part, heights as shares."""
     parts = {name: measure(part) for name, part in splits.items()}
@@ -65,20 +69,28 @@ def draw_size_histograms(splits: Splits) -> Image:
     return as_png(figure, alt="Histograms of box size, box shape and objects per image in train, eval and test")
 
 
+@mpl.rc_context(LOOK)
 def draw_heat_maps(dataset: CocoDataset) -> Image:
-    """Where objects lie: box centres of all classes and of each, as shares of image width and height."""
+    """Where objects lie: density of box centres, all classes and each; dots where a class has few objects."""
     stats = measure(dataset)
     panels = [("all classes", np.ones(len(stats.classes), dtype=bool))]
     panels += [(name, stats.classes == place) for place, name in enumerate(stats.class_names)][:11]
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(10, 0.7 + 2.3 * rows, rows=rows, columns=columns)
+    figure = new_figure(10, 0.5 + 2.1 * rows, rows=rows, columns=columns)
     for axes in figure.axes:
         axes.set_axis_off()
     for axes, (name, chosen) in zip(figure.axes, panels, strict=False):
-        counts, _, _ = np.histogram2d(*stats.centres[chosen].T[::-1], bins=20, range=[[0, 1], [0, 1]])
-        axes.imshow(_blur(counts), cmap="cividis", extent=(0, 1, 1, 0), aspect=0.75, interpolation="bilinear")
-        axes.set_title(f"{name} ({int(chosen.sum()):,})", fontsize=10)
+        centres = stats.centres[chosen]
+        if len(centres) < _FEW:
+            axes.imshow([[0]], cmap="cividis", extent=(0, 1, 1, 0), aspect=0.75)
+            axes.plot(*centres.T, "o", color="#FFE945", markersize=4, alpha=0.8)
+        else:
+            counts, _, _ = np.histogram2d(centres[:, 1], centres[:, 0], bins=20, range=[[0, 1], [0, 1]])
+            axes.imshow(
+                _blur(_blur(counts)), cmap="cividis", extent=(0, 1, 1, 0), aspect=0.75, interpolation="bilinear"
+            )
+        axes.set_title(f"{name} ({len(centres):,})", fontsize=10, weight="normal")
     figure.suptitle(
         "Where box centres lie in the image: bright is often", x=0.01, ha="left", fontsize=11, weight="bold"
     )
@@ -95,9 +107,9 @@ def _outlines(
     for name, stats in parts.items():
         values = np.clip(values_of(stats), bins[0], bins[-1])
         weights = np.full(len(values), 100 / max(1, len(values)))
-        axes.hist(
-            values, bins=bins, weights=weights, histtype="step", color=SPLIT_COLOURS[name], linewidth=1.6, label=name
-        )
+        filled = name == "train"
+        style = {"histtype": "stepfilled", "alpha": 0.3} if filled else {"histtype": "step", "linewidth": 1.6}
+        axes.hist(values, bins=bins, weights=weights, color=colour, label=name, **style)
 
 
 def _mark_coco_sizes(axes: Axes) -> None:
@@ -106,7 +118,7 @@ def _mark_coco_sizes(axes: Axes) -> None:
         axes.axvline(np.log2(side), color=INK, linewidth=0.8, linestyle=":")
     height = axes.get_ylim()[1] * 1.02
     for middle, name in ((2.5, "small"), (5.8, "medium"), (8.6, "large")):
-        axes.text(middle, height, name, ha="center", va="bottom", fontsize=8)
+        axes.text(middle, height, name, ha="center", va="bottom", fontsize=7)
     axes.set_ylim(top=height * 1.08)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, CocoImage, select_images
+from sinara_lib.vision.coco import CocoDataset, select_images
 
 SPLITS = ("train", "eval", "test")
 _NO_OBJECT = 0
@@ -29,20 +29,18 @@ def split_dataset(dataset: CocoDataset, fractions: Mapping[str, float], *, seed:
     """Split by fractions of train, eval and test that sum to 1.
 
     Iterative stratification over the classes an image shows (Sechidis, Tsoumakas, Vlahavas, "On the stratification
-    of multi-label data", 2011): the class with fewest images left is dealt out first, each image to the part that
-    lacks most of its share of the class. Images without objects count as a class of their own. Sizes are exact to
-    one image. Ties follow a hash of seed and file name, so the order of the document does not matter.
+    of multi-label data", 2011): the class with fewest images left is dealt out first, its fullest images before
+    others, each to the part that lacks most of its share of the class, in images and in objects. Images without
+    objects count as a class of their own. Sizes are exact to one image. Ties follow a hash of seed and file name,
+    so the order of the document does not matter.
 
     Raises:
         DataError: there are fewer images than parts.
     """
     sizes = split_sizes(len(dataset.images), fractions)
-    labels = {
-        image.id: {one.category_id for one in dataset.annotations_of(image.id)} or {_NO_OBJECT}
-        for image in dataset.images
-    }
     order = sorted(dataset.images, key=lambda image: hash_order(image.file_name, seed))
-    parts = _deal(order, labels, sizes)
+    shown = [Counter(one.category_id for one in dataset.annotations_of(image.id)) for image in order]
+    parts = _deal([image.id for image in order], [one or Counter({_NO_OBJECT: 1}) for one in shown], sizes)
     train, evaluation, test = (select_images(dataset, parts[name]) for name in SPLITS)
     return Splits(train, evaluation, test)
 
@@ -71,23 +69,44 @@ def hash_order(file_name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/{file_name}".encode()).digest()
 
 
-def _deal(order: list[CocoImage], labels: Mapping[int, set[int]], sizes: Mapping[str, int]) -> dict[str, list[int]]:
-    totals = Counter(label for image in order for label in labels[image.id])
-    wanted = {(name, label): sizes[name] * totals[label] / len(order) for name in SPLITS for label in totals}
-    lacking, room, left = dict(wanted), dict(sizes), Counter(totals)
+def _deal(image_ids: list[int], shown: list[Counter[int]], sizes: Mapping[str, int]) -> dict[str, list[int]]:
+    """Image ids of each part; `shown[i]` counts the objects of each class in image `image_ids[i]`."""
+    left = Counter(label for counts in shown for label in counts)
+    objects = sum(shown, Counter())
+    quotas = {
+        name: {label: _Quota(size / len(shown) * left[label], size / len(shown) * objects[label]) for label in left}
+        for name, size in sizes.items()
+    }
+    room = dict(sizes)
     parts: dict[str, list[int]] = {name: [] for name in SPLITS}
-    waiting = order
+    waiting = list(range(len(shown)))
     while waiting:
         rarest = min((label for label in left if left[label] > 0), key=lambda label: (left[label], label))
-        for image in (one for one in waiting if rarest in labels[one.id]):
+        for place in sorted((one for one in waiting if rarest in shown[one]), key=lambda one: -shown[one][rarest]):
             name = max(
-                (name for name in SPLITS if room[name]),
-                key=lambda name: (lacking[name, rarest] / wanted[name, rarest], room[name]),
+                (name for name in SPLITS if room[name]), key=lambda name: (quotas[name][rarest].lack, room[name])
             )
-            parts[name].append(image.id)
+            parts[name].append(image_ids[place])
             room[name] -= 1
-            for label in labels[image.id]:
-                lacking[name, label] -= 1
+            for label, count in shown[place].items():
+                quotas[name][label].take(count)
                 left[label] -= 1
-        waiting = [one for one in waiting if rarest not in labels[one.id]]
+        waiting = [one for one in waiting if rarest not in shown[one]]
     return parts
+
+
+class _Quota:
+    """How many images and objects of one class a part should get, and what it still lacks of them."""
+
+    def __init__(self, images: float, objects: float) -> None:
+        self._wanted = images, objects
+        self._lacking = images, objects
+
+    @property
+    def lack(self) -> float:
+        """2 when the part has nothing yet, 0 when it has its share of images and objects, negative beyond."""
+        return sum(lacking / wanted for lacking, wanted in zip(self._lacking, self._wanted, strict=True))
+
+    def take(self, objects: int) -> None:
+        """Count one image with so many objects."""
+        self._lacking = self._lacking[0] - 1, self._lacking[1] - objects

@@ -3,7 +3,6 @@
 import io
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,7 +13,7 @@ Pixels = NDArray[np.uint8]
 
 INK, FAINT = "#333333", "#D9D9D9"
 _DOTS_PER_INCH = 144
-_STYLE = {
+LOOK = {
     "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": FAINT,
@@ -30,13 +29,13 @@ _STYLE = {
     "ytick.color": INK,
     "legend.frameon": False,
 }
+"""Settings of matplotlib that every picture is drawn under."""
 
 
 def new_figure(width: float, height: float, *, rows: int, columns: int, sharey: bool = False) -> Figure:
-    """A figure in the report's look with a grid of axes; width and height in inches, of which the page shows 10."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained", dpi=_DOTS_PER_INCH)
-        figure.subplots(rows, columns, sharey=sharey, squeeze=False)
+    """A figure with a grid of axes; width and height in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=_DOTS_PER_INCH)
+    figure.subplots(rows, columns, sharey=sharey, squeeze=False)
     return figure
 
 
