@@ -1,0 +1,114 @@
+"""Predicts every image of a test set through the packed service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from sinara_lib.archive import ArchiveReader
+from sinara_lib.errors import DataError, SinaraError
+from sinara_lib.params import ParamsModel
+from sinara_lib.progress import progress
+from sinara_lib.vision.coco import CocoDataset, CocoImage, parse_coco
+
+ANNOTATIONS_NAME = "annotations.json"
+PREDICTIONS_NAME = "predictions.json"
+SERVICE_NAME = "service_version.json"
+IMAGES_FOLDER = "images"
+
+
+class PredictParams(ParamsModel):
+    """Parameters of predict.ipynb: none so far."""
+
+
+class Service(Protocol):
+    """What is asked of the packed service."""
+
+    def predict(self, image: bytes, *, file_name: str, min_score: float) -> Mapping[str, Any]:
+        """Detect objects in the bytes of an image file; COCO-style answer."""
+
+    def categories(self) -> Sequence[Mapping[str, Any]]:
+        """The classes the service knows."""
+
+
+def read_dataset(archive: ArchiveReader, *, where: str) -> CocoDataset:
+    """Read and check the COCO document of a dataset archive; `where` names it in errors."""
+    try:
+        document = json.loads(archive.read(ANNOTATIONS_NAME))
+    except ValueError as error:
+        raise DataError(f"{where}: {ANNOTATIONS_NAME} is not valid JSON ({error}); run data_prep again.") from error
+    return parse_coco(document, where=f"{where}/{ANNOTATIONS_NAME}")
+
+
+def predict_dataset(service: Service, archive: ArchiveReader, *, dataset: CocoDataset) -> list[dict[str, Any]]:
+    """Send every image of `dataset` through the service and return COCO results.
+
+    Each result has `image_id`, `category_id` (of the dataset, matched by class name), `bbox` (x, y, width, height in
+    pixels) and `score`; every detection the model gives counts, whatever the service's bar for answers.
+    Raises DataError when the classes differ, an image is missing or cannot be read.
+    """
+    ids = match_categories(service.categories(), dataset)
+    names = set(archive.names())
+    results: list[dict[str, Any]] = []
+    for image in progress(dataset.images, label="predict", unit="image"):
+        answer = _predict_image(service, archive, image, names=names)
+        results += [
+            {"image_id": image.id, "category_id": ids[one["category_id"]], "bbox": one["bbox"], "score": one["score"]}
+            for one in answer["annotations"]
+        ]
+    return results
+
+
+def match_categories(served: Sequence[Mapping[str, Any]], dataset: CocoDataset) -> dict[int, int]:
+    """Return the dataset's category id of each category id of the service; classes are matched by name."""
+    wanted = {category.name: category.id for category in dataset.categories}
+    known = {category["name"]: category["id"] for category in served}
+    if wanted.keys() != known.keys():
+        raise DataError(
+            f"The service knows the classes {', '.join(known)}, the test set has {', '.join(wanted)}: "
+            "run model_train and model_pack on the data of this data_prep run."
+        )
+    return {known[name]: wanted[name] for name in wanted}
+
+
+def write_inference_result(
+    folder: str | Path, predictions: Sequence[Mapping[str, Any]], *, archive: ArchiveReader, version: Mapping[str, Any]
+) -> None:
+    """Write predictions, ground truth and the service's version side by side into `folder`."""
+    folder = Path(folder)
+    (folder / ANNOTATIONS_NAME).write_bytes(archive.read(ANNOTATIONS_NAME))
+    (folder / PREDICTIONS_NAME).write_text(json.dumps(list(predictions)), encoding="utf-8")
+    (folder / SERVICE_NAME).write_text(json.dumps(dict(version), indent=1), encoding="utf-8")
+
+
+def read_predictions(archive: ArchiveReader) -> list[dict[str, Any]]:
+    """Read the COCO results that `write_inference_result` wrote."""
+    results: list[dict[str, Any]] = json.loads(archive.read(PREDICTIONS_NAME))
+    return results
+
+
+def read_service_version(archive: ArchiveReader) -> dict[str, str]:
+    """Read which service predicted, as `write_inference_result` wrote it."""
+    version: dict[str, str] = json.loads(archive.read(SERVICE_NAME))
+    return version
+
+
+def _predict_image(service: Service, archive: ArchiveReader, image: CocoImage, *, names: set[str]) -> Mapping[str, Any]:
+    name = f"{IMAGES_FOLDER}/{image.file_name}"
+    if name not in names:
+        raise DataError(f"Image {image.file_name} of the test set is not in its archive; run data_prep again.")
+    try:
+        answer = service.predict(archive.read(name), file_name=image.file_name, min_score=0.0)
+    except SinaraError:
+        raise
+    except Exception as error:
+        # Whatever the service raises, the reader needs to know at which image.
+        raise DataError(f"Image {image.file_name} of the test set: the service refused it: {error}") from error
+    if (answer["width"], answer["height"]) != (image.width, image.height):
+        raise DataError(
+            f"Image {image.file_name}: the service sees {answer['width']} x {answer['height']} pixels, the test set "
+            f"says {image.width} x {image.height}, so boxes cannot be compared; run data_prep again."
+        )
+    return answer
