@@ -142,5 +142,5 @@ def _is_run_lengths(outline: dict[str, Any]) -> bool:
 
 def _note(ledger: Ledger, name: str, one: CocoAnnotation, image: CocoImage) -> None:
     box = ", ".join(f"{value:g}" for value in one.bbox)
-    text = f"annotation {one.id}: [{box}] on {image.file_name} of {image.width} x {image.height}"
+    text = f"annotation {one.id}: [{box}] in {image.file_name}, {image.width} x {image.height}"
     ledger.note(name, text, file_name=image.file_name, box=one.bbox)

@@ -17,13 +17,15 @@ from dataset_findings import Example, Finding
 from dataset_split import hash_order
 from preview_figure import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
 
-_TILE_WIDTH, _TILE_HEIGHT, _GAP = 420, 315, 10
+_TILE_WIDTH, _GAP = 420, 10
 
 
 def draw_gallery(dataset: CocoDataset, images: Path, *, class_name: str, count: int, seed: int = 1) -> Image:
     """Drawn examples of one class, three in a row: images in which its largest object is well visible come first."""
     chosen = choose_examples(dataset, class_name=class_name, count=count, seed=seed)
-    tiles = [_tile(dataset, image, images) for image in chosen]
+    shape = float(np.median([image.height / image.width for image in chosen] or [1.0]))
+    height = round(_TILE_WIDTH * min(max(shape, 0.6), 1.1))
+    tiles = [_tile(dataset, image, images, height=height) for image in chosen]
     return as_jpeg(_mosaic(tiles), alt=f"{len(tiles)} examples of the class {class_name} with their boxes")
 
 
@@ -38,7 +40,7 @@ def choose_examples(dataset: CocoDataset, *, class_name: str, count: int, seed: 
 
     def rank(image: CocoImage) -> tuple[bool, bytes]:
         share = largest[image.id] / (image.width * image.height)
-        return not 0.02 <= share <= 0.6, hash_order(image.file_name, seed)
+        return not 0.02 <= share <= 0.6, hash_order(f"{class_name}/{image.file_name}", seed)
 
     return sorted(shown, key=rank)[:count]
 
@@ -77,28 +79,27 @@ def _draw_example(axes: Axes, example: Example, images: Path) -> None:
     axes.set(xlim=(left - margin, right + margin), ylim=(bottom + margin, top - margin))
 
 
-def _tile(dataset: CocoDataset, image: CocoImage, images: Path) -> Pixels:
-    """One drawn example of the gallery's tile size, padded with white."""
+def _tile(dataset: CocoDataset, image: CocoImage, images: Path, *, height: int) -> Pixels:
+    """One drawn example in the gallery's width and the given height, padded with white."""
     pixels = decode_image((images / image.file_name).read_bytes())
-    scale = min(_TILE_WIDTH / image.width, _TILE_HEIGHT / image.height)
+    scale = min(_TILE_WIDTH / image.width, height / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     objects = dataset.annotations_of(image.id)
     labels = [dataset.category_ids.index(one.category_id) for one in objects]
     boxes = [[value * scale for value in one.bbox] for one in objects]
     drawn = draw_boxes(small, boxes, labels=labels, class_names=dataset.class_names, min_long_side=0)
-    tile = np.full((_TILE_HEIGHT, _TILE_WIDTH, 3), 255, dtype=np.uint8)
-    top, left = (_TILE_HEIGHT - size[1]) // 2, (_TILE_WIDTH - size[0]) // 2
+    tile = np.full((height, _TILE_WIDTH, 3), 255, dtype=np.uint8)
+    top, left = (height - size[1]) // 2, (_TILE_WIDTH - size[0]) // 2
     tile[top : top + size[1], left : left + size[0]] = drawn
     return tile
 
 
 def _mosaic(tiles: Sequence[Pixels], columns: int = 3) -> Pixels:
-    rows = max(1, -(-len(tiles) // columns))
-    sheet = np.full(
-        (rows * (_TILE_HEIGHT + _GAP) - _GAP, columns * (_TILE_WIDTH + _GAP) - _GAP, 3), 255, dtype=np.uint8
-    )
+    height, width = tiles[0].shape[:2] if tiles else (1, 1)
+    rows = -(-len(tiles) // columns) or 1
+    sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 255, dtype=np.uint8)
     for place, tile in enumerate(tiles):
-        top, left = place // columns * (_TILE_HEIGHT + _GAP), place % columns * (_TILE_WIDTH + _GAP)
-        sheet[top : top + _TILE_HEIGHT, left : left + _TILE_WIDTH] = tile
+        top, left = place // columns * (height + _GAP), place % columns * (width + _GAP)
+        sheet[top : top + height, left : left + width] = tile
     return sheet

@@ -49,7 +49,7 @@ def draw_size_histograms(splits: Splits) -> Image:
     parts = {name: measure(part) for name, part in splits.items()}
     figure = new_figure(11, 3.6, rows=1, columns=3)
     size, aspect, crowd = figure.axes
-    _outlines(size, parts, lambda stats: np.log2(np.maximum(stats.box_sides, 1)), bins=np.arange(0, 11.5, 0.5))
+    _outlines(size, parts, lambda stats: np.log2(np.maximum(stats.box_sides, 1)), bins=np.arange(0, 12.1, 0.5))
     size.set(title="Box size", xlabel="square root of box area, pixels", ylabel="% of the part's objects")
     size.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{2**value:.0f}"))
     _mark_coco_sizes(size)
@@ -92,7 +92,7 @@ def draw_heat_maps(dataset: CocoDataset) -> Image:
             )
         axes.set_title(f"{name} ({len(centres):,})", fontsize=10, weight="normal")
     figure.suptitle(
-        "Where box centres lie in the image: bright is often", x=0.01, ha="left", fontsize=11, weight="bold"
+        "Box centres in the image, brighter where there are more", x=0.01, ha="left", fontsize=11, weight="bold"
     )
     return as_png(figure, alt="Heat maps of box centres, all classes and each class")
 
@@ -109,7 +109,11 @@ def _outlines(
         weights = np.full(len(values), 100 / max(1, len(values)))
         filled = name == "train"
         style = {"histtype": "stepfilled", "alpha": 0.3} if filled else {"histtype": "step", "linewidth": 1.6}
-        axes.hist(values, bins=bins, weights=weights, color=colour, label=name, **style)
+        axes.hist(values, bins=bins, weights=weights, color=SPLIT_COLOURS[name], label=name, **style)
+    found = np.concatenate([values_of(stats) for stats in parts.values()])
+    if len(found):
+        step = bins[1] - bins[0]
+        axes.set_xlim(max(bins[0], found.min() - 2 * step), min(bins[-1], found.max() + 2 * step))
 
 
 def _mark_coco_sizes(axes: Axes) -> None:
@@ -117,8 +121,8 @@ def _mark_coco_sizes(axes: Axes) -> None:
     for side in (32, 96):
         axes.axvline(np.log2(side), color=INK, linewidth=0.8, linestyle=":")
     height = axes.get_ylim()[1] * 1.02
-    for middle, name in ((2.5, "small"), (5.8, "medium"), (8.6, "large")):
-        axes.text(middle, height, name, ha="center", va="bottom", fontsize=7)
+    for place, side, name in ((4.9, "right", "small"), (5.8, "center", "medium"), (6.7, "left", "large")):
+        axes.text(place, height, name, ha=side, va="bottom", fontsize=7)
     axes.set_ylim(top=height * 1.08)
 
 

@@ -78,7 +78,7 @@ def split_table(splits: Splits) -> Table:
 
 def findings_table(findings: Sequence[Finding]) -> Table:
     """What the checks found and what was done, in the order of the checks; those that found nothing are left out."""
-    headers = ["check", "found", "what was done", "meaning", "examples"]
+    headers = ["check", "found", "done", "meaning", "examples"]
     return headers, [
         [
             f"`{one.check.name}`",
