@@ -1,0 +1,275 @@
+"""What data_load publishes is what the sources hold, or there is one clear error."""
+
+import hashlib
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from coco_fetch import fetch_annotations, fetch_images, fetch_weights, missing_images
+from faulty_server import FaultyServer, whole
+from fetch_params import FetchParams
+from source_origin import Origin, write_source_page
+
+from sinara_lib.errors import ArchiveError, DataError, ParamsError
+from sinara_lib.params import parse_params
+
+# Nothing here decodes images, so a few bytes stand for each.
+IMAGES = {
+    "val2017/1.jpg": b"one",
+    "val2017/2.PNG": b"two",
+    "val2017/.hidden.jpg": b"",
+    "__MACOSX/val2017/._1.jpg": b"fork",
+}
+
+
+def coco(*names: str, **more: Any) -> bytes:
+    images = [{"id": i, "file_name": name, "width": 8, "height": 8} for i, name in enumerate(names, start=1)]
+    return json.dumps(
+        {"images": images, "annotations": [], "categories": [{"id": 1, "name": "person"}], **more}
+    ).encode()
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (2017, 9, 1, 12, 0, 0)), data)
+    return buffer.getvalue()
+
+
+def params(**values: Any) -> FetchParams:
+    return FetchParams(**{"images_url": "unused.zip", "annotations_url": "unused.json", **values})
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+def test_images_of_an_archive_by_url_come_out_flat(server: FaultyServer, work: Path) -> None:
+    body = zipped(IMAGES)
+    url = server.serve("/val2017.zip", whole(body))
+
+    images = fetch_images(params(images_url=url), work)
+
+    assert (images.names, images.left_out) == (["1.jpg", "2.PNG"], 2)
+    assert (images.folder / "2.PNG").read_bytes() == b"two"
+    assert (images.origin.url, images.origin.size) == (url, len(body))
+    assert images.origin.sha256 == hashlib.sha256(body).hexdigest()
+    assert not (work / "downloads" / "images").exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar.gz path", "file URL"])
+def test_images_come_from_folders_and_files_too(kind: str, tmp_path: Path, work: Path) -> None:
+    for name, data in IMAGES.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(data)
+    with tarfile.open(tmp_path / "in.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "in", arcname=".")
+    places = {
+        "folder": str(tmp_path / "in"),
+        "tar.gz path": str(tmp_path / "in.tar.gz"),
+        "file URL": (tmp_path / "in.tar.gz").as_uri(),
+    }
+
+    images = fetch_images(params(images_url=places[kind]), work)
+
+    assert images.names == ["1.jpg", "2.PNG"]
+    assert len(images.origin.sha256) == 64
+    assert (tmp_path / "in.tar.gz").exists()
+
+
+def test_images_of_one_name_in_two_folders_are_refused(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped({"left/1.jpg": b"", "right/1.jpg": b""}))
+
+    with pytest.raises(ArchiveError, match=r"left/1\.jpg and right/1\.jpg would both become 1\.jpg"):
+        fetch_images(params(images_url=str(tmp_path / "a.zip")), work)
+
+
+def test_an_archive_without_images_says_what_it_looked_for(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped({"readme.txt": b""}))
+
+    with pytest.raises(DataError, match=r"a\.zip: holds no image \(\.bmp, .* among 1 files\. Check images_url"):
+        fetch_images(params(images_url=str(tmp_path / "a.zip")), work)
+
+
+def test_the_named_document_is_taken_byte_for_byte(tmp_path: Path, work: Path) -> None:
+    document = coco("1.jpg", note="kept")
+    (tmp_path / "a.zip").write_bytes(
+        zipped({"annotations/captions.json": b"{}", "annotations/instances.json": document})
+    )
+
+    annotations = fetch_annotations(
+        params(annotations_url=str(tmp_path / "a.zip"), annotations_member="annotations/instances.json"), work
+    )
+
+    assert (annotations.folder / "instances.json").read_bytes() == document
+    assert [path.name for path in annotations.folder.iterdir()] == ["instances.json"]
+    assert annotations.dataset.images[0].file_name == "1.jpg"
+
+
+def test_a_json_file_is_taken_as_the_document(server: FaultyServer, work: Path) -> None:
+    url = server.serve("/labels", whole(coco("1.jpg")))
+
+    assert fetch_annotations(params(annotations_url=url), work).dataset.class_names == ("person",)
+
+
+def test_the_only_json_of_an_archive_needs_no_name(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped({"deep/labels.json": coco("1.jpg"), "readme.txt": b""}))
+
+    assert len(fetch_annotations(params(annotations_url=str(tmp_path / "a.zip")), work).dataset.images) == 1
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (None, r"holds several JSON files \(a\.json, b\.json\)\. Name one in annotations_member"),
+        ("c.json", r"c\.json is not there; JSON files there: a\.json, b\.json\. Correct annotations_member"),
+    ],
+)
+def test_an_unclear_document_lists_what_there_is(member: str | None, message: str, tmp_path: Path, work: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped({"a.json": coco(), "b.json": coco()}))
+
+    with pytest.raises(DataError, match=message):
+        fetch_annotations(params(annotations_url=str(tmp_path / "a.zip"), annotations_member=member), work)
+
+
+def test_what_is_not_a_coco_document_is_refused(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "labels.json").write_text('{"images": 3}')
+
+    with pytest.raises(DataError, match="needs a list"):
+        fetch_annotations(params(annotations_url=str(tmp_path / "labels.json")), work)
+
+
+def test_folders_in_image_names_of_the_document_are_dropped_as_those_of_the_images_are(
+    tmp_path: Path, work: Path
+) -> None:
+    (tmp_path / "labels.json").write_bytes(coco("train/1.jpg", "2.jpg"))
+
+    annotations = fetch_annotations(params(annotations_url=str(tmp_path / "labels.json")), work)
+
+    written = json.loads((annotations.folder / "instances.json").read_text())
+    assert [one["file_name"] for one in written["images"]] == ["1.jpg", "2.jpg"]
+    assert [one.file_name for one in annotations.dataset.images] == ["1.jpg", "2.jpg"]
+
+
+def test_a_clash_of_flat_names_in_the_document_is_refused(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "labels.json").write_bytes(coco("train/1.jpg", "val/1.jpg"))
+
+    with pytest.raises(DataError, match=r"images in different folders have the same name \(1\.jpg\)"):
+        fetch_annotations(params(annotations_url=str(tmp_path / "labels.json")), work)
+
+
+def test_images_and_annotations_that_do_not_belong_together_are_noticed(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped({"1.jpg": b"", "2.jpg": b""}))
+    images = fetch_images(params(images_url=str(tmp_path / "a.zip")), work)
+    (tmp_path / "labels.json").write_bytes(coco("1.jpg", "3.jpg"))
+    (tmp_path / "other.json").write_bytes(coco("8.jpg", "9.jpg"))
+    some = fetch_annotations(params(annotations_url=str(tmp_path / "labels.json")), work).dataset
+    (work / "again").mkdir()
+    none = fetch_annotations(params(annotations_url=str(tmp_path / "other.json")), work / "again").dataset
+
+    assert missing_images(some, images) == ["3.jpg"]
+    with pytest.raises(DataError, match=r"None of the 2 images of the annotations \(such as 8\.jpg\).*belong together"):
+        missing_images(none, images)
+
+
+def test_weights_are_described_beside_the_checkpoint(server: FaultyServer, work: Path) -> None:
+    body = b"checkpoint"
+    sha256 = hashlib.sha256(body).hexdigest()
+    url = server.serve(f"/net-{sha256[:8]}.pth", whole(body))
+
+    weights = fetch_weights(params(weights_url=url), work)
+
+    page = json.loads((weights.folder / "weights.json").read_text())
+    assert page == {"url": url, "file_name": f"net-{sha256[:8]}.pth", "sha256": sha256, "bytes": 10}
+    assert (weights.folder / page["file_name"]).read_bytes() == body
+
+
+def test_without_weights_the_page_says_from_scratch(work: Path) -> None:
+    weights = fetch_weights(params(), work)
+
+    assert [path.name for path in weights.folder.iterdir()] == ["weights.json"]
+    page = json.loads((weights.folder / "weights.json").read_text())
+    assert page == {"url": None, "file_name": None, "sha256": None, "bytes": 0}
+
+
+def test_the_same_sources_give_the_same_files_and_times(server: FaultyServer, tmp_path: Path) -> None:
+    images = server.serve("/images.zip", whole(zipped(IMAGES)))
+    labels = server.serve("/labels.json", whole(coco("1.jpg")))
+    weights = server.serve("/net.pth", whole(b"checkpoint"))
+    seen = []
+    for run in ("first", "second"):
+        work = tmp_path / run
+        work.mkdir()
+        asked = params(images_url=images, annotations_url=labels, weights_url=weights)
+        origins = (
+            fetch_images(asked, work).origin,
+            fetch_annotations(asked, work).origin,
+            fetch_weights(asked, work).origin,
+        )
+        write_source_page(
+            work / "annotations" / "source.json", dict(zip(("images", "annotations", "weights"), origins, strict=True))
+        )
+        files = [path for path in sorted(work.rglob("*")) if path.is_file()]
+        seen.append([(str(path.relative_to(work)), path.read_bytes(), path.stat().st_mtime_ns) for path in files])
+
+    assert seen[0] == seen[1]
+    assert [name for name, _, _ in seen[0]] == [
+        "annotations/instances.json",
+        "annotations/source.json",
+        "images/1.jpg",
+        "images/2.PNG",
+        "weights/net.pth",
+        "weights/weights.json",
+    ]
+
+
+def test_the_sample_brings_images_and_annotations(work: Path) -> None:
+    asked = FetchParams(images_url="sample://scenes?images=6&size=128&seed=3")
+
+    images, annotations = fetch_images(asked, work), fetch_annotations(asked, work)
+
+    assert len(images.names) == 6
+    assert missing_images(annotations.dataset, images) == []
+    assert images.origin.url == annotations.origin.url == "sample://scenes?images=6&size=128&seed=3&defects=1"
+
+
+def test_the_source_page_keeps_no_secret_and_no_time(server: FaultyServer, work: Path, tmp_path: Path) -> None:
+    url = server.serve("/images.zip", whole(zipped(IMAGES)))
+    origin: Origin = fetch_images(params(images_url=f"{url}?token=secret"), work).origin
+
+    write_source_page(tmp_path / "source.json", {"images": origin, "weights": None})
+
+    page = json.loads((tmp_path / "source.json").read_text())
+    assert page["images"].keys() == {"url", "bytes", "sha256", "etag", "last_modified"}
+    assert page["images"]["url"] == url
+    assert page["weights"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"images_url": "sample://scenes", "annotations_url": "a.json"}, "must be null with the built-in sample"),
+        ({"images_url": "a.zip"}, "annotations_url is needed"),
+        ({"images_url": "a.zip", "annotations_url": "b", "images_sha256": "12"}, "images_sha256"),
+        ({"images_url": "a.zip", "annotations_url": "b", "weight_url": "c"}, "unknown key 'weight_url'"),
+        ({"images_url": "a.zip", "annotations_url": "b", "attempts": "5"}, "'attempts' is '5'"),
+    ],
+)
+def test_wrong_parameters_are_explained(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        parse_params(FetchParams, values, where="data_load.ipynb")
+
+
+def test_upper_case_names_are_read() -> None:
+    read = parse_params(FetchParams, {"IMAGES_URL": "a.zip", "ANNOTATIONS_URL": "b.json"}, where="data_load.ipynb")
+
+    assert (read.images_url, read.annotations_url) == ("a.zip", "b.json")
+    assert [entry["entity_path"] for entry in read.sources()] == ["a.zip", "b.json"]

@@ -1,0 +1,60 @@
+"""The report's tables and pictures show what was loaded."""
+
+import io
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from load_summary import class_chart, contact_sheet, counts_table, origins_table
+from PIL import Image
+from sample_scenes import ScenesRequest, write_scenes
+from source_origin import Origin
+
+from sinara_lib.vision.coco import CocoDataset
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[CocoDataset, Path]:
+    folder = tmp_path_factory.mktemp("sample")
+    return write_scenes(ScenesRequest(images=12, size=128), folder), folder / "images"
+
+
+def test_counts_are_those_of_the_dataset(sample: tuple[CocoDataset, Path]) -> None:
+    dataset, _ = sample
+
+    table = counts_table(dataset, files=12, left_out=3, missing=1)
+
+    assert "| Image files loaded | 12 |" in table
+    assert "| Other files in the source, left out | 3 |" in table
+    assert f"| Annotations | {len(dataset.annotations)} |" in table
+    assert "| … of which crowds | 1 |" in table
+    assert "1; most often 128 x 128 (12 images)" in table
+
+
+def test_origins_show_the_time_in_utc_and_missing_weights() -> None:
+    origin = Origin("http://h/a|b.zip", 1_500_000, "ab" * 32, datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc))
+
+    table = origins_table({"images": origin, "weights": None})
+
+    assert r"| images | http://h/a\|b.zip | 1.5 MB | `abababababababab…` | 2026-01-02 03:04:05 UTC |" in table
+    assert "| weights | none: training starts from scratch |" in table
+
+
+def test_the_contact_sheet_has_a_tile_per_image_and_survives_unreadable_ones(sample: tuple[CocoDataset, Path]) -> None:
+    dataset, folder = sample
+    broken = dataset.info["planted_defects"]["unreadable_image"][0]
+
+    sheet = Image.open(io.BytesIO(contact_sheet(dataset, folder, count=12, columns=4, side=100))).convert("RGB")
+
+    assert sheet.size == (400, 300)
+    place = [image.id for image in dataset.images].index(broken)
+    tile = sheet.crop((place % 4 * 100 + 20, place // 4 * 100 + 20, place % 4 * 100 + 80, place // 4 * 100 + 80))
+    assert all(abs(low - 150) < 6 and abs(high - 150) < 6 for low, high in tile.getextrema())
+
+
+def test_pictures_of_an_empty_dataset_can_be_made(tmp_path: Path) -> None:
+    empty = CocoDataset((), (), ())
+
+    assert Image.open(io.BytesIO(contact_sheet(empty, tmp_path, count=4))).size == (1600, 400)
+    assert Image.open(io.BytesIO(class_chart(empty))).width > 100
+    assert "| Annotations | 0 |" in counts_table(empty, files=0, left_out=0, missing=0)

@@ -1,0 +1,202 @@
+"""Downloads arrive whole or not at all, and say why not."""
+
+import hashlib
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import source_transfer
+from faulty_server import FaultyServer, cut, ignores_range, status, whole
+from source_download import RetryPolicy, obtain, url_file_name
+from source_transfer import shown_url
+
+from sinara_lib.errors import DownloadError
+
+BODY = random.Random(1).randbytes(700_000)
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+
+class Patience:
+    """A retry policy that notes its pauses instead of sleeping."""
+
+    def __init__(self, attempts: int = 3) -> None:
+        self.pauses: list[float] = []
+        self.policy = RetryPolicy(attempts=attempts, first_wait=1.0, timeout=5.0, sleep=self.pauses.append)
+
+
+def test_a_download_arrives_with_its_checksum_and_origin(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/a/data.zip", whole(BODY))
+
+    source = obtain(url, tmp_path, sha256=SHA256)
+
+    assert source.path.read_bytes() == BODY
+    assert (source.path.name, source.size, source.sha256, source.etag) == ("data.zip", len(BODY), SHA256, '"v1"')
+    assert source.retrieved.utcoffset() is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["data.zip"]
+
+
+def test_a_broken_connection_is_resumed_where_it_broke(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", cut(BODY, sent=300_000), cut(BODY, sent=200_000), whole(BODY))
+    patience = Patience(attempts=2)
+
+    source = obtain(url, tmp_path, retry=patience.policy)
+
+    assert source.sha256 == SHA256
+    starts = [int(headers.get("Range", "bytes=0-")[6:-1]) for headers in server.asked]
+    assert len(starts) == 3
+    assert 0 == starts[0] < 200_000 < starts[1] <= 300_000 < starts[2]
+
+
+def test_progress_renews_the_attempts(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", *[cut(BODY, sent=150_000)] * 4, whole(BODY))
+    patience = Patience(attempts=2)
+
+    assert obtain(url, tmp_path, retry=patience.policy).sha256 == SHA256
+    assert patience.pauses == [1.0] * 4
+
+
+def test_a_file_that_changed_on_the_server_is_not_glued_together(server: FaultyServer, tmp_path: Path) -> None:
+    other = BODY[::-1]
+    url = server.serve("/data.zip", cut(BODY, sent=300_000), ignores_range(other, etag='"v2"'))
+
+    source = obtain(url, tmp_path, retry=Patience().policy)
+
+    assert source.path.read_bytes() == other
+    assert server.asked[1]["If-Range"] == '"v1"'
+
+
+def test_without_a_version_mark_a_download_starts_again(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", cut(BODY, sent=300_000, etag=None), whole(BODY, etag=None))
+
+    assert obtain(url, tmp_path, retry=Patience().policy).sha256 == SHA256
+    assert all("Range" not in headers for headers in server.asked)
+
+
+def test_a_refused_range_starts_again(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", cut(BODY, sent=300_000), status(416), whole(BODY))
+
+    assert obtain(url, tmp_path, retry=Patience().policy).sha256 == SHA256
+
+
+def test_a_body_that_stays_truncated_is_an_error_that_counts_bytes(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", cut(BODY, sent=300_000), cut(BODY, sent=0))
+
+    with pytest.raises(DownloadError, match=r"gave up after 3 attempts without progress.*broke after \d+,\d+ bytes"):
+        obtain(url, tmp_path, retry=Patience().policy)
+    assert not (tmp_path / "data.zip").exists()
+
+
+def test_503_is_tried_again_after_the_time_the_server_asks_for(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", status(503, headers={"Retry-After": "7"}), status(500), whole(BODY))
+    patience = Patience()
+
+    assert obtain(url, tmp_path, retry=patience.policy).sha256 == SHA256
+    assert patience.pauses == [7.0, 2.0]
+
+
+def test_404_is_not_tried_again(server: FaultyServer, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=r"/gone\.zip: the server answered 404 Not Found\. Check that the address"):
+        obtain(f"{server.url}/gone.zip", tmp_path, retry=Patience().policy)
+    assert len(server.asked) == 1
+
+
+def test_a_web_page_with_status_200_is_recognised_by_its_content(server: FaultyServer, tmp_path: Path) -> None:
+    page = b"\n<!DOCTYPE html><html><head><title>Please &amp; log in</title></head></html>"
+    url = server.serve("/data.zip", whole(page))
+
+    with pytest.raises(DownloadError, match=r"found a web page \('Please & log in', 76 bytes\), not a data file"):
+        obtain(url, tmp_path)
+
+
+def test_redirects_are_followed_and_endless_ones_end(server: FaultyServer, tmp_path: Path) -> None:
+    server.serve("/new/data.zip", whole(BODY))
+    url = server.serve("/old.zip", status(302, headers={"Location": "/new/data.zip"}))
+    loop = server.serve("/loop.zip", status(302, headers={"Location": "/loop.zip"}))
+
+    assert obtain(url, tmp_path).sha256 == SHA256
+    with pytest.raises(DownloadError, match=r"loop\.zip: cannot be fetched: .*redirects"):
+        obtain(loop, tmp_path)
+
+
+def test_a_wrong_checksum_names_both(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", whole(BODY))
+
+    with pytest.raises(DownloadError, match=rf"sha256 should be {'0' * 64}, found {SHA256} \(700,000 bytes\)"):
+        obtain(url, tmp_path, sha256="0" * 64)
+
+
+@pytest.mark.parametrize("suffix", [SHA256[:8], SHA256])
+def test_the_checksum_in_a_checkpoints_name_is_checked(server: FaultyServer, tmp_path: Path, suffix: str) -> None:
+    right = server.serve(f"/yolox_s_8x8_300e_coco_20211121_095711-{suffix}.pth", whole(BODY))
+    wrong = server.serve("/yolox_s_8x8_300e_coco_20211121_095711-4592a793.pth", whole(BODY))
+
+    assert obtain(right, tmp_path).sha256 == SHA256
+    with pytest.raises(DownloadError, match=rf"should start with 4592a793, found {SHA256}"):
+        obtain(wrong, tmp_path)
+
+
+def test_a_date_in_a_name_is_not_taken_for_a_checksum(tmp_path: Path) -> None:
+    (tmp_path / "model-20240131.pth").write_bytes(BODY)
+
+    assert obtain(str(tmp_path / "model-20240131.pth"), tmp_path).sha256 == SHA256
+
+
+def test_a_server_that_is_down_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=r"http://127\.0\.0\.1:9/data\.zip: gave up after 3 attempts.*refused"):
+        obtain("http://127.0.0.1:9/data.zip", tmp_path, retry=Patience().policy)
+
+
+def test_a_full_disk_is_told_before_the_download(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.serve("/data.zip", whole(BODY))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(source_transfer.shutil, "disk_usage", lambda path: usage._replace(free=1000))
+
+    with pytest.raises(DownloadError, match=r"no room on the disk: 700,000 bytes are needed, 1,000 are free in "):
+        obtain(url, tmp_path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.zip").touch()
+
+    with pytest.raises(DownloadError, match="the file is empty"):
+        obtain(str(tmp_path / "empty.zip"), tmp_path)
+
+
+@pytest.mark.parametrize("form", ["path", "url"])
+def test_a_local_file_is_used_where_it_lies(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "some data.zip"
+    path.write_bytes(BODY)
+    target = tmp_path / "target"
+    target.mkdir()
+
+    source = obtain(str(path) if form == "path" else path.as_uri(), target)
+
+    assert (source.path, source.sha256) == (path, SHA256)
+    assert list(target.iterdir()) == []
+
+
+def test_a_missing_local_file_names_its_path(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=r"no file or folder .*nothing\.zip"):
+        obtain(str(tmp_path / "nothing.zip"), tmp_path)
+
+
+def test_an_unsupported_scheme_names_what_is_supported(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=r"cannot read from ftp://\. Give an http\(s\) or file: URL, or a path"):
+        obtain("ftp://example.org/data.zip", tmp_path)
+
+
+def test_passwords_and_signatures_are_never_shown(server: FaultyServer, tmp_path: Path) -> None:
+    assert shown_url("https://me:secret@example.org/a.zip?sig=secret") == "https://example.org/a.zip"
+    with pytest.raises(DownloadError) as caught:
+        obtain(f"{server.url}/gone.zip?sig=secret", tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+def test_file_names_from_urls_are_safe() -> None:
+    assert url_file_name("http://h/a/b%20c.zip?x=1") == "b_c.zip"
+    assert url_file_name("http://h/..%2F..%2Fetc%2Fpasswd") == "passwd"
+    assert url_file_name("http://h/") == "download"
+    assert url_file_name("http://h/a/..") == "download"
