@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,9 +30,6 @@ PARAMETERS_TAG = "parameters"
 _INJECTED_TAG = "injected-parameters"
 _ENGINE = "sinara"
 _NO_SPACE = "No space left on device"
-
-# Kernel messages go over files of this user, not over ports of this machine; Windows has ports only.
-_KERNEL_CONFIG = Config({"KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"}})
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +82,8 @@ def run_notebook(
     except DeadKernelError:
         reason = "the kernel died, most often for want of memory: lower batch or image size, or free memory"
         return NotebookEnd(Outcome.FAILED, f"{source.name}: {reason}.")
+    except RuntimeError as error:  # jupyter_client: the kernel died, or stayed silent, while it started
+        return NotebookEnd(Outcome.FAILED, f"{source.name}: the kernel did not start ({error}); see its words above.")
     except NoSuchKernel as error:
         return NotebookEnd(Outcome.FAILED, f"{source.name}: no Jupyter kernel {error.name!r}; install ipykernel.")
     except KeyboardInterrupt:
@@ -163,17 +163,28 @@ class _Engine(Engine):  # type: ignore[misc]
     ) -> Any:
         """Run the notebook held by `nb_man`, announcing each code cell by the heading above it."""
         _announce_cells(nb_man)
-        client = PapermillNotebookClient(
-            nb_man,
-            kernel_name=kernel_name,
-            startup_timeout=start_timeout,
-            stdout_file=stdout_file,
-            stderr_file=stderr_file,
-            config=_KERNEL_CONFIG,
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # a kernel told to end would report that as an error
-        )
-        with _interrupts_reach(client):
-            return client.execute()
+        with tempfile.TemporaryDirectory(prefix="sinara-kernel-") as sockets:
+            client = PapermillNotebookClient(
+                nb_man,
+                kernel_name=kernel_name,
+                startup_timeout=start_timeout,
+                stdout_file=stdout_file,
+                stderr_file=stderr_file,
+                config=_kernel_config(sockets),
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # a kernel told to end calls that an error
+            )
+            with _interrupts_reach(client):
+                return client.execute()
+
+
+def _kernel_config(sockets: str) -> Config:
+    """Let the kernel's messages go over files of this user, not over ports of this machine; Windows has ports only.
+
+    Each kernel has a folder of its own: by default the files lie in the step's folder, where two runs would share them.
+    """
+    if os.name == "nt":
+        return Config()
+    return Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
 
 
 def _announce_cells(nb_man: Any) -> None:
