@@ -58,4 +58,5 @@ def test_a_missing_source_ends_with_one_message_and_nothing_published(folder: Pa
     assert "there is no file or folder /nowhere/a.zip. Correct the path in the parameters." in done.stdout + done.stderr
     run = next((tmp_path / "obj_detect_rest" / "test" / "data_load").iterdir())
     assert not any((run / name).exists() for name in ENTITIES)
-    assert "FAILED" in (run / "reports_data_load_ipynb" / "report.html").read_text()
+    info = json.loads((run / "reports_data_load_ipynb" / "runinfo.json").read_text())
+    assert (info["status"], "/nowhere/a.zip" in info["reason"]) == ("FAILED", True)
