@@ -1,0 +1,49 @@
+"""The files that model_pack needs: weights, configuration, names, scores and one image."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from detector_config import TrainingPlace, build_config
+from detector_training import TrainingResult
+from training_data import Split, pick_example
+
+PLACE = TrainingPlace(train="train", evaluate="eval", work="work")
+
+
+def write_inference_files(
+    result: TrainingResult, folder: str | Path, *, train: Split, evaluate: Split, run_id: str, dataset_run: str
+) -> Path:
+    """Write best.pth, last.pth, config.py, model.json and eval_image.<ext> into `folder`; returns it.
+
+    config.py names no folder of this machine. run_id: this run; dataset_run: the run of data_prep that made the splits.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(result.best_path, folder / "best.pth")
+    shutil.copyfile(result.last_path, folder / "last.pth")
+    config = build_config(
+        result.params, result.recipe, classes=result.classes, train_images=len(train.dataset.images), place=PLACE
+    )
+    config.dump(folder / "config.py")
+    image = evaluate.image_path(pick_example(evaluate))
+    shutil.copyfile(image, folder / f"eval_image{image.suffix.lower()}")
+    document = describe_model(result, evaluate, run_id=run_id, dataset_run=dataset_run)
+    (folder / "model.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def describe_model(result: TrainingResult, evaluate: Split, *, run_id: str, dataset_run: str) -> dict[str, object]:
+    """Return the content of model.json; category_ids are those of the splits, in the order of the classes."""
+    return {
+        "model_name": result.params.model_name,
+        "input_size": list(result.params.input_size),
+        "classes": list(result.classes),
+        "category_ids": list(evaluate.dataset.category_ids),
+        "run_id": run_id,
+        "dataset_run": dataset_run,
+        "best_is": result.best_is,
+        "scores": {"start": result.start, "best": result.best, "last": result.last},
+    }

@@ -1,0 +1,78 @@
+"""The splits that data_prep published, checked before any time is spent on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from sinara_lib.errors import DataError
+from sinara_lib.vision.coco import CocoDataset, CocoImage, load_coco
+
+ANNOTATIONS = "annotations.json"
+IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One unpacked split: its folder and its COCO document."""
+
+    name: str
+    folder: Path
+    dataset: CocoDataset
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the category ids."""
+        return self.dataset.class_names
+
+    def image_path(self, image: CocoImage) -> Path:
+        """Where the image lies on disk."""
+        return self.folder / IMAGES / image.file_name
+
+    def objects_per_class(self) -> dict[str, int]:
+        """Count the annotations of each class, crowds left out."""
+        names = {category.id: category.name for category in self.dataset.categories}
+        counts = Counter(names.get(one.category_id) for one in self.dataset.annotations if not one.iscrowd)
+        return {name: counts[name] for name in self.classes}
+
+
+def load_split(folder: str | Path, name: str) -> Split:
+    """Read a split from the folder it was unpacked to. Raises DataError when it is empty or images are missing."""
+    split = Split(name, Path(folder), load_coco(Path(folder) / ANNOTATIONS))
+    if not split.dataset.images:
+        raise DataError(f"The {name} split has no images; give data_prep more images or another share.")
+    missing = [one.file_name for one in split.dataset.images if not split.image_path(one).is_file()]
+    if missing:
+        raise DataError(
+            f"The {name} split lists {len(missing)} image file(s) that are not there: {', '.join(missing[:5])}. "
+            "Run data_prep again."
+        )
+    return split
+
+
+def check_splits(train: Split, evaluate: Split) -> None:
+    """Raise DataError unless both splits name the same classes and train has an object of each of them."""
+    if train.classes != evaluate.classes:
+        raise DataError(
+            f"The train split has the classes {', '.join(train.classes)}, "
+            f"the eval split {', '.join(evaluate.classes)}; both must come from one run of data_prep."
+        )
+    absent = [name for name, count in train.objects_per_class().items() if count == 0]
+    if absent:
+        raise DataError(
+            f"The train split has no annotation of: {', '.join(absent)}. "
+            "Leave these classes out in data_prep, or give it images that show them."
+        )
+    if not sum(evaluate.objects_per_class().values()):
+        raise DataError("The eval split has no annotation at all, so no epoch could be scored; enlarge its share.")
+
+
+def pick_example(split: Split) -> CocoImage:
+    """Return the image that shows most different classes, then most objects; the first of equals."""
+
+    def richness(image: CocoImage) -> tuple[int, int]:
+        kinds = [one.category_id for one in split.dataset.annotations_of(image.id) if not one.iscrowd]
+        return len(set(kinds)), len(kinds)
+
+    return max(split.dataset.images, key=richness)

@@ -1,0 +1,185 @@
+"""What is watched while the runner trains: progress, losses, scores, and the best weights so far."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from detector_config import METRIC
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from tqdm import tqdm
+
+from sinara_lib.errors import DataError
+from sinara_lib.progress import progress
+
+logger = logging.getLogger(__name__)
+
+SCORE_NAMES = {
+    "AP": METRIC,
+    "AP50": f"{METRIC}_50",
+    "AP75": f"{METRIC}_75",
+    "AP_small": f"{METRIC}_s",
+    "AP_medium": f"{METRIC}_m",
+    "AP_large": f"{METRIC}_l",
+}
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: mean loss and its parts, learning rate at the end, scores on the eval split, seconds with scoring."""
+
+    epoch: int
+    loss: float
+    parts: Mapping[str, float]
+    learning_rate: float
+    scores: Scores
+    seconds: float
+
+
+@dataclass
+class Journal:
+    """What the training has shown so far; scores of the start come first."""
+
+    start: Scores = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    epochs: list[EpochRecord] = field(default_factory=list)
+    best_is: str = ""
+    best: Scores = field(default_factory=dict)
+
+
+class FrozenNormStatistics(Hook):
+    """Keeps the running mean and variance of batch normalisation as they were loaded."""
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Undo what `model.train()` did to these layers at the start of the epoch."""
+        if batch_idx == 0:
+            for module in runner.model.modules():
+                if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+
+
+class TrainingWatch(Hook):
+    """Scores the start and every epoch, keeps the weights of the best and of the last, and stops at a loss of NaN.
+
+    Runs before the averaging hook takes its weights out of the model again, so that what was scored is what is saved.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, folder: Path, meta: Mapping[str, Any]) -> None:
+        self.journal = Journal()
+        self.best_path = folder / "best.pth"
+        self.last_path = folder / "last.pth"
+        self._meta = dict(meta)
+        self._sums: dict[str, float] = {}
+        self._epoch_began = 0.0
+        self._bar: tqdm[Any] | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Score the starting point."""
+        runner.val_loop.run()
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Open the progress bar of the epoch."""
+        self._epoch_began, self._sums = time.monotonic(), {}
+        self._open_bar(f"Epoch {runner.epoch + 1}/{runner.max_epochs}", len(runner.train_dataloader))
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        """Note the losses of one batch. Raises DataError when the loss is not a number."""
+        parts = {key: float(value) for key, value in (outputs or {}).items() if "loss" in key}
+        loss = parts["loss"]
+        if not math.isfinite(loss):
+            raise DataError(non_finite_message(runner, loss))
+        self.journal.losses.append(loss)
+        for key, value in parts.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value
+        self._step_bar(loss)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Close the bar of the epoch."""
+        self._close_bar()
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Open the progress bar of the scoring."""
+        self._open_bar("Scoring the eval split", len(runner.val_dataloader))
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Move the bar by one batch."""
+        self._step_bar(None)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Keep the scores, and the weights that were scored."""
+        self._close_bar()
+        # Without a single detection mmdet measures nothing; that is a score of 0.
+        scores = {name: float((metrics or {}).get(key, 0.0)) for name, key in SCORE_NAMES.items()}
+        first = not self.journal.start
+        name = "start" if first else f"epoch_{len(self.journal.epochs) + 1}"
+        if first:
+            self.journal.start = scores
+            logger.info("Start: AP %.3f, AP50 %.3f on the eval split", scores["AP"], scores["AP50"])
+        else:
+            self._note_epoch(runner, scores)
+            self._save(runner, self.last_path, scores, name)
+        if first or scores["AP"] > self.journal.best["AP"]:
+            self.journal.best_is, self.journal.best = name, scores
+            self._save(runner, self.best_path, scores, name)
+
+    def close(self) -> None:
+        """Take the bar away, also after an error."""
+        self._close_bar()
+
+    def _note_epoch(self, runner: Runner, scores: Scores) -> None:
+        batches = len(runner.train_dataloader)
+        means = {key: value / batches for key, value in self._sums.items()}
+        record = EpochRecord(
+            epoch=len(self.journal.epochs) + 1,
+            loss=means.pop("loss"),
+            parts=means,
+            learning_rate=runner.optim_wrapper.get_lr()["lr"][0],
+            scores=scores,
+            seconds=time.monotonic() - self._epoch_began,
+        )
+        self.journal.epochs.append(record)
+        logger.info(
+            "Epoch %d/%d: loss %.2f, AP %.3f, AP50 %.3f, %.0f s",
+            *(record.epoch, runner.max_epochs, record.loss, scores["AP"], scores["AP50"], record.seconds),
+        )
+
+    def _save(self, runner: Runner, path: Path, scores: Scores, name: str) -> None:
+        weights = {key: value.detach().cpu().clone() for key, value in runner.model.state_dict().items()}
+        torch.save({"state_dict": weights, "meta": {**self._meta, "weights_of": name, "scores": scores}}, path)
+
+    def _open_bar(self, label: str, total: int) -> None:
+        self._close_bar()
+        self._bar = progress(label=label, total=total, unit="batch")
+
+    def _step_bar(self, loss: float | None) -> None:
+        if self._bar is not None:
+            if loss is not None:
+                self._bar.set_postfix_str(f"loss {loss:.2f}", refresh=False)
+            self._bar.update(1)
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def non_finite_message(runner: Runner, loss: float) -> str:
+    """Say at which iteration training went astray and what to change."""
+    rate = runner.optim_wrapper.get_lr()["lr"][0]
+    return (
+        f"The loss became {loss} at iteration {runner.iter + 1} (epoch {runner.epoch + 1}) "
+        f"with learning rate {rate:.2g}. Lower learning_rate, or look for broken boxes in the train split."
+    )

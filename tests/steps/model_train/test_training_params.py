@@ -1,0 +1,58 @@
+"""training_params: what can be asked for, and which recipe follows."""
+
+import json
+from pathlib import Path
+
+import pytest
+from training_params import TrainParams, choose_recipe
+
+from sinara_lib.errors import ParamsError
+from sinara_lib.params import parse_params
+
+FOLDER = Path(__file__).parents[3] / "model_train"
+
+
+def test_upper_case_names_of_sinaraml_are_understood() -> None:
+    assert parse_params(TrainParams, {"MODEL_NAME": "yolox_nano"}).model_name == "yolox_nano"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"input_size": [640, 600]}, "multiples of 32"),
+        ({"input_size": [640]}, "input_size"),
+        ({"model_name": "yolox_q"}, "yolox_nano"),
+        ({"epoch": 3}, "unknown key 'epoch'"),
+        ({"epochs": "3"}, "valid integer"),
+        ({"learning_rate": 0}, "greater than 0"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+    ],
+)
+def test_a_wrong_parameter_is_named(wrong: dict[str, object], says: str) -> None:
+    with pytest.raises(ParamsError, match=says):
+        parse_params(TrainParams, wrong)
+
+
+@pytest.mark.parametrize(
+    ("asked", "has_weights", "name"),
+    [("auto", True, "fine_tune"), ("auto", False, "from_scratch"), ("from_scratch", True, "from_scratch")],
+)
+def test_auto_fine_tunes_only_where_there_are_weights(asked: str, has_weights: bool, name: str) -> None:
+    params = parse_params(TrainParams, {"recipe": asked})
+
+    assert choose_recipe(params, has_weights=has_weights).name == name
+
+
+@pytest.mark.parametrize("name", ["step_params.json", "sample.json"])
+def test_params_files_parse_and_the_full_job_lists_every_parameter(name: str) -> None:
+    given = json.loads((FOLDER / "params" / name).read_text())["substeps_params"][0]["substep_params"]
+
+    parse_params(TrainParams, given)
+    if name == "step_params.json":
+        assert set(given) == set(TrainParams.model_fields)
+
+
+def test_the_sample_stays_within_its_budget_of_images() -> None:
+    given = json.loads((FOLDER / "params" / "sample.json").read_text())["substeps_params"][0]["substep_params"]
+
+    assert given["epochs"] * 400 * 0.7 <= 2500
