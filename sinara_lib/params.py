@@ -150,7 +150,9 @@ def _decode_yaml(text: str, path: Path) -> Any:
 
 
 def _problem(entry: dict[str, Any]) -> str:
-    key = ".".join(map(str, entry["loc"])) or "the whole"
+    key = ".".join(map(str, entry["loc"]))
+    if not key:
+        return str(entry["msg"]).removeprefix("Value error, ")
     if entry["type"] == "extra_forbidden":
         return f"unknown key '{key}'"
     if entry["type"] == "missing":

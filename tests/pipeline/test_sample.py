@@ -1,0 +1,112 @@
+"""The first thing a stranger does: the built-in sample, from a fresh clone to a served detector."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sinara_lib.archive import open_archive
+from tests.pipeline.conftest import STEPS, Workplace
+
+PORT = 3917
+LOADED = re.compile(r"""(?:src|srcset)\s*=\s*["'](?!data:)[^"']+|<link[^>]+href|@import""")
+"""What makes a browser ask for something: links that a person may follow are not among it."""
+
+
+@pytest.fixture(scope="module")
+def printed(workplace: Workplace, clone: Path) -> str:
+    return workplace.must(["-m", "sinara_lib.cli", "run", "--params", "sample"], clone)
+
+
+def test_the_five_steps_end_with_one_table_a_score_the_report_and_how_to_ask_the_model(printed: str) -> None:
+    table = printed[printed.index("step   ") :]
+    assert [line.split()[0] for line in table.splitlines() if "run-" in line and not line.startswith(" ")] == [*STEPS]
+    assert re.search(r"score +AP50 0\.\d\d", table)
+    assert "make serve" in table
+    assert "curl" in table
+    report = re.search(r"report +(\S+report\.html)", table)
+    assert report is not None
+    assert Path(report[1]).read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_sample_reaches_ap50_of_one_half_within_2500_image_iterations(printed: str, workplace: Workplace) -> None:
+    assert workplace.metrics("user", "model_eval", "score.ipynb")["AP50"] >= 0.5
+    assert workplace.metrics("user", "model_train", "model_train.ipynb")["image_iterations"] <= 2500
+
+
+def test_every_run_and_every_entity_of_the_pipeline_verifies(printed: str, workplace: Workplace) -> None:
+    store = workplace.store("user")
+    entities = [e for step in store.steps() for run in store.runs(step) for e in store.entities(run)]
+    assert len(entities) >= 14
+    for entity in entities:
+        store.open(entity).verify()
+
+
+def test_the_reported_score_is_the_one_pycocotools_gives_for_the_published_predictions(
+    printed: str, workplace: Workplace, tmp_path: Path
+) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    open_archive(workplace.store("user").newest_url("coco_inference_result_dataset")).unpack(tmp_path)
+    truth = COCO(str(tmp_path / "annotations.json"))
+    found = truth.loadRes(str(tmp_path / "predictions.json"))
+    oracle = COCOeval(truth, found, "bbox")
+    oracle.evaluate()
+    oracle.accumulate()
+    oracle.summarize()
+    metrics = workplace.metrics("user", "model_eval", "score.ipynb")
+    assert metrics["AP"] == pytest.approx(oracle.stats[0], abs=1e-10)
+    assert metrics["AP50"] == pytest.approx(oracle.stats[1], abs=1e-10)
+
+
+def test_the_served_model_answers_as_it_was_packed(printed: str, workplace: Workplace, clone: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "sinara_lib.cli", "serve", "--port", str(PORT)],
+        cwd=clone,
+        env=workplace.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=10) as client:
+            _wait_until_ready(client)
+            image = client.get("/test_data").raise_for_status().content
+            answer = client.post("/predict", files={"image": ("-", image)}).raise_for_status().json()
+            expected = client.get("/test_result").raise_for_status().json()
+    finally:
+        server.terminate()
+        server.wait(20)
+    assert answer["annotations"], "the packed image shows objects"
+    assert [a["category_id"] for a in answer["annotations"]] == [a["category_id"] for a in expected["annotations"]]
+    for got, packed in zip(answer["annotations"], expected["annotations"], strict=True):
+        assert got["bbox"] == pytest.approx(packed["bbox"], abs=0.5)
+        assert got["score"] == pytest.approx(packed["score"], abs=1e-3)
+
+
+def test_every_page_opens_without_asking_any_address(printed: str, workplace: Workplace) -> None:
+    pages = [p for p in workplace.root.rglob("*.html") if "reports_" in str(p) or "quality" in str(p)]
+    assert len(pages) >= 13
+    for page in pages:
+        loaded = LOADED.findall(page.read_text("utf-8"))
+        assert loaded == [], f"{page} loads {loaded}"
+
+
+def test_nothing_of_the_clone_was_changed(printed: str, clone: Path) -> None:
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True)
+    assert status.stdout == ""
+
+
+def _wait_until_ready(client: httpx.Client) -> None:
+    for _ in range(120):
+        try:
+            if client.get("/readyz").is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("the service was not ready within a minute")
