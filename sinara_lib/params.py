@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -73,8 +73,8 @@ def parse_params(model: type[Model], data: Mapping[str, Any], where: str = "para
         return model.model_validate(dict(data))
     except ValidationError as error:
         problems = "; ".join(_problem(dict(entry)) for entry in error.errors())
-        allowed = ", ".join(sorted(model.model_fields))
-        raise ParamsError(f"{where}: {problems}. Allowed here: {allowed}.") from error
+        allowed = " ".join(dict.fromkeys(_allowed(model, entry["loc"]) for entry in error.errors()))
+        raise ParamsError(f"{where}: {problems}. {allowed}") from error
 
 
 def load_params(path: str | Path) -> ParamsFile:
@@ -82,6 +82,10 @@ def load_params(path: str | Path) -> ParamsFile:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ParamsError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8."
+        ) from error
     except OSError as error:
         found = ", ".join(sorted(p.name for p in path.parent.glob("*.*"))) or "nothing"
         raise ParamsError(f"Cannot read params file {path} ({error.strerror}); its folder holds: {found}.") from error
@@ -158,6 +162,18 @@ def _problem(entry: dict[str, Any]) -> str:
     if entry["type"] == "missing":
         return f"missing key '{key}'"
     return f"'{key}' is {entry['input']!r}: {entry['msg']}"
+
+
+def _allowed(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    """Say which keys exist in the section of `model` that `loc` lies in."""
+    section, path = model, list[str]()
+    for part in loc[:-1]:
+        field = section.model_fields.get(str(part))
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        for kind in kinds:
+            if get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, BaseModel):
+                section, path = kind, [*path, str(part)]
+    return f"Allowed {'in ' + '.'.join(path) if path else 'here'}: {', '.join(sorted(section.model_fields))}."
 
 
 def _target(document: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:

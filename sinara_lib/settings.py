@@ -1,6 +1,7 @@
 """Where each environment lives and which steps make the pipeline: `sinara.toml` and SINARA_<ENV>_ROOT."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ else:
 
 SETTINGS_FILE = "sinara.toml"
 ENVIRONMENTS = ("user", "test", "prod")
+
+_ROOT_VARIABLE = re.compile(r"SINARA_([A-Z0-9_]+)_ROOT")
 
 
 class _Section(BaseModel):
@@ -66,7 +69,8 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
     file = _read(folder / SETTINGS_FILE) if folder else _File()
     roots = {env: _default_root(env) for env in ENVIRONMENTS}
     roots |= {check_name(env, "environment"): _absolute(e.root, folder) for env, e in file.env.items()}
-    for env, variable in ((env, f"SINARA_{env.upper()}_ROOT") for env in list(roots)):
+    told = (match[1].lower() for match in map(_ROOT_VARIABLE.fullmatch, environ) if match)
+    for env, variable in ((env, f"SINARA_{env.upper()}_ROOT") for env in {*roots, *told}):
         if environ.get(variable):
             roots[env] = _absolute(environ[variable], None)
     return Settings(folder=folder, steps=file.pipeline.steps, roots=roots)

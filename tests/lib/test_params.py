@@ -1,0 +1,240 @@
+"""Parameters: checked at the door, with messages that name the key, what was found and what is allowed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from sinara_lib.errors import ParamsError, SinaraError
+from sinara_lib.params import (
+    ParamsFile,
+    ParamsModel,
+    get_pipeline_params,
+    get_step_params,
+    get_substep_params,
+    load_params,
+    override,
+    parse_params,
+)
+
+
+class Training(ParamsModel):
+    model_name: str = "yolox_s"
+    epochs: int
+    lr: float = 0.01
+    flip: bool = True
+
+
+ONE = {
+    "pipeline_params": {"env_name": "user", "pipeline_name": "rest", "zone_name": "test"},
+    "step_params": {},
+    "substeps_params": [{"substep_name": "train.ipynb", "substep_params": {"epochs": 3, "url": None}}],
+}
+TWO = {
+    **ONE,
+    "substeps_params": [
+        {"substep_name": "a.ipynb", "substep_params": {"epochs": 1, "size": 256}},
+        {"substep_name": "b.ipynb", "substep_params": {"size": 512, "gate": 0.5}},
+    ],
+}
+
+
+def _file(document: dict[str, Any]) -> ParamsFile:
+    return parse_params(ParamsFile, document)
+
+
+def _values(params: ParamsFile) -> dict[str, dict[str, Any]]:
+    return {s.substep_name: s.substep_params for s in params.substeps_params}
+
+
+def test_names_in_upper_case_as_sinaraml_writes_them_are_read() -> None:
+    assert parse_params(Training, {"MODEL_NAME": "yolox_m", "EPOCHS": 2}) == Training(model_name="yolox_m", epochs=2)
+
+
+def test_a_name_given_in_upper_and_lower_case_is_refused() -> None:
+    with pytest.raises(ParamsError, match=r"given twice.*EPOCHS"):
+        parse_params(Training, {"EPOCHS": 2, "epochs": 3})
+
+
+def test_a_whole_number_is_taken_for_a_float() -> None:
+    assert parse_params(Training, {"epochs": 1, "lr": 1}).lr == 1.0
+
+
+def test_parameters_are_frozen() -> None:
+    with pytest.raises(ValidationError, match=r"frozen"):
+        parse_params(Training, {"epochs": 1}).epochs = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("data", "key", "found"),
+    [
+        ({"epochs": "3"}, "'epochs'", "'3'"),
+        ({"epochs": 3.0}, "'epochs'", "3.0"),
+        ({"epochs": True}, "'epochs'", "True"),
+        ({"epochs": None}, "'epochs'", "None"),
+        ({"epochs": 1, "flip": "yes"}, "'flip'", "'yes'"),
+        ({"epochs": 1, "model_name": 5}, "'model_name'", "5"),
+    ],
+)
+def test_a_wrong_type_is_refused_naming_key_found_value_and_what_is_allowed(
+    data: dict[str, Any], key: str, found: str
+) -> None:
+    with pytest.raises(ParamsError) as caught:
+        parse_params(Training, data, where="model_train.ipynb")
+    message = str(caught.value)
+    assert message.startswith("model_train.ipynb: ")
+    assert f"{key} is {found}" in message
+    assert "Allowed here: epochs, flip, lr, model_name." in message
+
+
+def test_a_misspelt_parameter_is_refused_and_the_right_names_are_listed() -> None:
+    with pytest.raises(ParamsError, match=r"unknown key 'epoch'.*Allowed here: epochs, flip"):
+        parse_params(Training, {"epochs": 1, "epoch": 2})
+
+
+def test_a_missing_parameter_is_named() -> None:
+    with pytest.raises(ParamsError, match=r"missing key 'epochs'"):
+        parse_params(Training, {})
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(ParamsError) as caught:
+        parse_params(Training, {"epoch": 2, "lr": "fast"})
+    assert all(part in str(caught.value) for part in ("missing key 'epochs'", "unknown key 'epoch'", "'lr' is 'fast'"))
+
+
+def test_a_params_error_is_a_value_error_of_the_library() -> None:
+    assert issubclass(ParamsError, SinaraError)
+    assert issubclass(ParamsError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "allowed"),
+    [
+        ({"pipeline_params": {"pipeline_name": "x", "zone": "y"}}, "pipeline_params.zone", "zone_name"),
+        ({"step_params": {"steps_name": "x"}}, "step_params.steps_name", "kernel_name, step_name"),
+        ({"substeps_params": [{"substep_name": "a", "params": {}}]}, "substeps_params.0.params", "substep_params"),
+    ],
+)
+def test_a_misspelt_key_in_a_section_lists_the_keys_of_that_section(
+    change: dict[str, Any], key: str, allowed: str
+) -> None:
+    with pytest.raises(ParamsError) as caught:
+        _file({**ONE, **change})
+    message = str(caught.value)
+    assert f"unknown key '{key}'" in message
+    assert allowed in message.partition("Allowed")[2]
+
+
+def test_a_params_file_without_a_notebook_is_refused() -> None:
+    with pytest.raises(ParamsError, match=r"substeps_params"):
+        _file({**ONE, "substeps_params": []})
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json"])
+def test_a_params_file_may_be_json_or_yaml(tmp_path: Path, suffix: str) -> None:
+    yaml = "pipeline_params: {pipeline_name: rest}\nsubsteps_params:\n- substep_name: a.ipynb\n"
+    path = tmp_path / f"job{suffix}"
+    path.write_text(json.dumps(ONE) if suffix == ".json" else yaml)
+    params = load_params(path)
+    assert (params.pipeline_params.pipeline_name, params.pipeline_params.zone_name) == ("rest", "test")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", b"{", "a.json is not valid JSON"),
+        ("a.yaml", b"a: [", "a.yaml is not valid YAML"),
+        ("a.json", b"[]", "expected an object with pipeline_params"),
+        ("a.json", b'{"pipeline_params": {}}', "missing key 'pipeline_params.pipeline_name'"),
+        ("a.json", b"\xff\xfe{}", "a.json is not UTF-8"),
+    ],
+)
+def test_a_broken_params_file_is_named_with_what_is_wrong(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ParamsError, match=message):
+        load_params(tmp_path / name)
+
+
+def test_a_missing_params_file_is_named_with_what_its_folder_holds(tmp_path: Path) -> None:
+    (tmp_path / "sample.json").write_text("{}")
+    with pytest.raises(ParamsError, match=r"Cannot read params file .*smple\.json .*holds: sample\.json"):
+        load_params(tmp_path / "smple.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5", 5),
+        ("0.5", 0.5),
+        ("true", True),
+        ("null", None),
+        ("[1, 2]", [1, 2]),
+        ("yolox_m", "yolox_m"),
+        ('"5"', "5"),
+        ("a=b", "a=b"),
+        ("", ""),
+        ("file:///x?a=b", "file:///x?a=b"),
+    ],
+)
+def test_a_value_set_by_hand_is_read_as_json_else_as_text(text: str, value: object) -> None:
+    assert _values(override(_file(ONE), [f"epochs={text}"]))["train.ipynb"]["epochs"] == value
+
+
+def test_set_reaches_pipeline_step_and_notebook_by_their_full_keys() -> None:
+    params = override(_file(TWO), ["pipeline_params.zone_name=night", "step_params.step_name=s", "b.ipynb.size=1"])
+    assert (params.pipeline_params.zone_name, params.step_params.step_name) == ("night", "s")
+    assert _values(params) == {"a.ipynb": {"epochs": 1, "size": 256}, "b.ipynb": {"size": 1, "gate": 0.5}}
+
+
+def test_set_finds_a_bare_key_in_the_one_notebook_that_has_it() -> None:
+    assert _values(override(_file(TWO), ["gate=0.9"]))["b.ipynb"]["gate"] == 0.9
+
+
+def test_set_may_name_a_default_of_the_only_notebook() -> None:
+    assert _values(override(_file(ONE), ["lr=0.1"]))["train.ipynb"]["lr"] == 0.1
+
+
+def test_set_leaves_the_given_parameters_as_they_were() -> None:
+    params = _file(ONE)
+    override(params, ["epochs=9"])
+    assert _values(params) == {"train.ipynb": {"epochs": 3, "url": None}}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("size=1", "size: fits several notebooks. There are: .*a.ipynb.size, .*b.ipynb.size"),
+        ("sise=1", "sise: no such parameter. There are: pipeline_params.env_name"),
+        ("gate", "expected key=value"),
+        ("=1", "expected key=value"),
+        ("pipeline_params.zone=x", "unknown key 'pipeline_params.zone'"),
+        ("pipeline_params.zone_name=5", "'pipeline_params.zone_name' is 5"),
+    ],
+)
+def test_set_refuses_what_fits_nowhere_or_twice(assignment: str, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        override(_file(TWO), [assignment])
+
+
+def test_a_notebook_opened_by_hand_reads_the_sample_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "sample.json").write_text(json.dumps(ONE))
+    assert get_pipeline_params() == ONE["pipeline_params"]
+    assert get_step_params() == {"step_name": None, "kernel_name": None}
+    assert get_substep_params("train.ipynb") == {"epochs": 3, "url": None}
+
+
+def test_a_notebook_opened_by_hand_can_be_told_another_params_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "job.json").write_text(json.dumps(TWO))
+    monkeypatch.setenv("SINARA_STEP_PARAMS_FILE_PATH", str(tmp_path / "job.json"))
+    assert get_substep_params("b.ipynb") == {"size": 512, "gate": 0.5}
+    with pytest.raises(ParamsError, match=r"has no substep c.ipynb; it lists a.ipynb, b.ipynb"):
+        get_substep_params("c.ipynb")
