@@ -1,20 +1,15 @@
 """NotebookSubstep: what one notebook reads and publishes, declared in its interface cell and checked from there on."""
 
-import atexit
 import json
 import logging
 import math
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from sinara_lib.checkout import read_producer
-from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError, StopStep
+from sinara_lib.errors import InterfaceError, StopStep
 from sinara_lib.interface import (
     ENTITY_NAME,
     ENTITY_PATH,
@@ -29,11 +24,11 @@ from sinara_lib.interface import (
     check_entries,
     entity_names,
 )
-from sinara_lib.layout import RunAddress, StepAddress, entity_name, split_entity_url, split_run_url, step_name
-from sinara_lib.manifest import RunRecord, RunStatus, SubstepRecord
+from sinara_lib.layout import entity_name, step_name
+from sinara_lib.manifest import SubstepRecord
+from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, NotebookRun, StepKey
 from sinara_lib.params import PipelineParams, StepParams, parse_params
 from sinara_lib.progress import show_log
-from sinara_lib.settings import load_settings
 
 __all__ = [
     "ENTITY_NAME",
@@ -47,11 +42,7 @@ __all__ = [
     "NotebookSubstep",
 ]
 
-RUN_VARIABLE = "SINARA_RUN_URL"
-"""URL of the run a step has started; absent when a notebook is opened by hand."""
-TMP_VARIABLE = "SINARA_RUN_TMP"
 RECORD_VARIABLE = "SINARA_SUBSTEP_RECORD"
-NOTEBOOK_VARIABLE = "SINARA_NOTEBOOK"
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +58,9 @@ class NotebookSubstep:
         self.step_params = parse_params(StepParams, step_params, "step_params")
         self.substep_params = dict(substep_params)
         self.step_name = self.step_params.step_name or step_name(Path.cwd().name)
-        self._settings = load_settings()
-        self._store = self._settings.store(self.pipeline_params.env_name)
-        self._by_hand = RUN_VARIABLE not in os.environ
-        self._run = self._start_by_hand() if self._by_hand else split_run_url(os.environ[RUN_VARIABLE])[1]
-        self._tmp = self._run_tmp()
+        self._run = NotebookRun(self.pipeline_params, self.step_name, substep_params=self.substep_params)
         self._record = SubstepRecord()
-        self._inputs: dict[tuple[str, str, str, str], dict[str, str]] = {}
+        self._inputs: dict[StepKey, dict[str, str]] = {}
         self._places: dict[str, dict[str, str]] = {}
 
     @property
@@ -84,7 +71,7 @@ class NotebookSubstep:
     @property
     def run_url(self) -> str:
         """The URL of the run this notebook belongs to."""
-        return self._store.url_of(self._run)
+        return self._run.url
 
     def interface(
         self,
@@ -114,10 +101,9 @@ class NotebookSubstep:
             check_entries(kind, entries, required=(ENTITY_NAME,))
         check_entries("tmp_entities", tmp_entities, required=(ENTITY_NAME,))
         self._places["outputs"] = {e: f"{self.run_url}/{e}" for e in entity_names(outputs)}
-        self._places["tmp_inputs"] = {e: self._shared_tmp(e) for e in entity_names(tmp_inputs)}
-        self._places["tmp_outputs"] = {e: _folder(self._tmp / "shared" / e) for e in entity_names(tmp_outputs)}
-        notebook = Path(os.environ.get(NOTEBOOK_VARIABLE, "notebook")).stem
-        self._places["tmp_entities"] = {e: _folder(self._tmp / notebook / e) for e in entity_names(tmp_entities)}
+        self._places["tmp_inputs"] = {e: self._run.shared_tmp(e) for e in entity_names(tmp_inputs)}
+        self._places["tmp_outputs"] = {e: self._run.new_shared_tmp(e) for e in entity_names(tmp_outputs)}
+        self._places["tmp_entities"] = {e: self._run.own_tmp(e) for e in entity_names(tmp_entities)}
         self._resolve_inputs(inputs)
         self._tell()
 
@@ -216,7 +202,7 @@ class NotebookSubstep:
 
     def _step_key(
         self, entry: Entry, env: str | None = None, pipeline: str | None = None, zone: str | None = None
-    ) -> tuple[str, str, str, str]:
+    ) -> StepKey:
         params = self.pipeline_params
         return (
             env or entry.get(ENV_NAME, params.env_name),
@@ -226,79 +212,17 @@ class NotebookSubstep:
         )
 
     def _resolve_inputs(self, entries: Sequence[Entry]) -> None:
-        wanted: dict[tuple[str, str, str, str], list[Entry]] = {}
+        wanted: dict[StepKey, list[Entry]] = {}
         for entry in entries:
             wanted.setdefault(self._step_key(entry), []).append(entry)
         for key, group in wanted.items():
-            self._inputs[key] = self._resolve_step(key, group)
+            pins = {entry[RUN_ID] for entry in group if RUN_ID in entry}
+            if len(pins) > 1:
+                found = ", ".join(sorted(pins))
+                raise InterfaceError(f"Inputs of {'.'.join(key)} pin several runs ({found}): pin one.")
+            self._inputs[key] = self._run.resolve(key, entity_names(group), pin=next(iter(pins), None))
         urls = [url for urls in self._inputs.values() for url in urls.values()]
-        record = self._run_record()
-        custom = self._places["custom_inputs"].values()
-        self._store.replace_record(self._run, record.with_inputs([*urls, *custom]))
-
-    def _resolve_step(self, key: tuple[str, str, str, str], group: list[Entry]) -> dict[str, str]:
-        env, pipeline, zone, step = key
-        pins = {entry[RUN_ID] for entry in group if RUN_ID in entry}
-        if len(pins) > 1:
-            raise InterfaceError(f"Inputs of step '{step}' pin several runs ({', '.join(sorted(pins))}): pin one.")
-        store, address, names = self._settings.store(env), StepAddress(pipeline, zone, step), entity_names(group)
-        if (address, env) == (self._run.step, self.pipeline_params.env_name) and not (pins or self._by_hand):
-            run = self._own_run(names)
-        else:
-            chosen = next(iter(pins), None) or self._chosen_before(store.url, address)
-            run = store.resolve(address, names, run_id=chosen)
-        return {name: store.url_of(run.entity(name)) for name in names}
-
-    def _own_run(self, names: list[str]) -> RunAddress:
-        missing = [name for name in names if not self._store.is_committed(self._run.entity(name))]
-        if missing:
-            raise ArtifactNotFoundError(
-                f"{self.run_url} has no {', '.join(missing)}: an earlier notebook of this step publishes it; "
-                "list it before this one in substeps_params."
-            )
-        return self._run
-
-    def _chosen_before(self, root: str, step: StepAddress) -> str | None:
-        """Return the run of `step` that an earlier notebook of this run read, so that inputs never mix runs."""
-        for url in self._run_record().inputs:
-            try:
-                found_root, entity = split_entity_url(url)
-            except LayoutError:
-                continue
-            if (found_root, entity.run.step) == (root, step) and entity.run != self._run:
-                return entity.run.run_id
-        return None
-
-    def _run_record(self) -> RunRecord:
-        record = self._store.run_record(self._run)
-        if record is None:
-            raise ArtifactNotFoundError(f"{self.run_url} has lost its record; start the step again.")
-        return record
-
-    def _start_by_hand(self) -> RunAddress:
-        now = datetime.now(timezone.utc)
-        step = StepAddress(self.pipeline_params.pipeline_name, self.pipeline_params.zone_name, self.step_name)
-        record = RunRecord(
-            run_id="",
-            status=RunStatus.INTERACTIVE,
-            started=now,
-            producer=read_producer(Path.cwd()),
-            params={"substep_params": self.substep_params},
-        )
-        return self._store.start_run(step, record, now=now)
-
-    def _run_tmp(self) -> Path:
-        if not self._by_hand:
-            return Path(os.environ[TMP_VARIABLE])
-        folder = Path(tempfile.mkdtemp(prefix="sinara-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return folder
-
-    def _shared_tmp(self, name: str) -> str:
-        folder = self._tmp / "shared" / name
-        if not folder.is_dir():
-            raise InterfaceError(f"tmp_input {name!r} was not made: an earlier notebook must list it in tmp_outputs.")
-        return str(folder)
+        self._run.remember([*urls, *self._places["custom_inputs"].values()])
 
     def _tell(self) -> None:
         """Hand the record to the step that runs this notebook; by hand there is nobody to tell."""
@@ -314,8 +238,3 @@ class NotebookSubstep:
         )
         if RECORD_VARIABLE in os.environ:
             Path(os.environ[RECORD_VARIABLE]).write_text(self._record.model_dump_json(), encoding="utf-8")
-
-
-def _folder(path: Path) -> str:
-    path.mkdir(parents=True)
-    return str(path)

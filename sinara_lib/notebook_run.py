@@ -1,0 +1,128 @@
+"""The run a notebook belongs to: the one its step started, or one of its own when it is opened by hand."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from sinara_lib.checkout import read_producer
+from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError
+from sinara_lib.layout import RunAddress, StepAddress, split_entity_url, split_run_url
+from sinara_lib.manifest import RunRecord, RunStatus
+from sinara_lib.params import PipelineParams
+from sinara_lib.settings import load_settings
+
+RUN_VARIABLE = "SINARA_RUN_URL"
+"""URL of the run a step has started; absent when a notebook is opened by hand."""
+TMP_VARIABLE = "SINARA_RUN_TMP"
+"""Folder for the run's temporary files."""
+NOTEBOOK_VARIABLE = "SINARA_NOTEBOOK"
+"""File name of the notebook that is running."""
+
+StepKey = tuple[str, str, str, str]
+"""Environment, pipeline, zone and step."""
+
+
+class NotebookRun:
+    """Joins the step's run, or starts an INTERACTIVE one; chooses the runs its inputs come from, and records them."""
+
+    def __init__(self, pipeline: PipelineParams, step: str, *, substep_params: Mapping[str, Any]) -> None:
+        self._env = pipeline.env_name
+        self._settings = load_settings()
+        self._store = self._settings.store(pipeline.env_name)
+        self._by_hand = RUN_VARIABLE not in os.environ
+        if self._by_hand:
+            self._address = self._start(StepAddress(pipeline.pipeline_name, pipeline.zone_name, step), substep_params)
+            self._tmp = Path(tempfile.mkdtemp(prefix="sinara-"))
+            atexit.register(shutil.rmtree, self._tmp, ignore_errors=True)
+        else:
+            self._address = split_run_url(os.environ[RUN_VARIABLE])[1]
+            self._tmp = Path(os.environ[TMP_VARIABLE])
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._address.run_id
+
+    @property
+    def url(self) -> str:
+        """The run's URL."""
+        return self._store.url_of(self._address)
+
+    def own_tmp(self, name: str) -> str:
+        """Make an empty folder for this notebook alone and return its path."""
+        return _new_folder(self._tmp / Path(os.environ.get(NOTEBOOK_VARIABLE, "notebook")).stem / name)
+
+    def new_shared_tmp(self, name: str) -> str:
+        """Make an empty folder that later notebooks of the run can read and return its path."""
+        return _new_folder(self._tmp / "shared" / name)
+
+    def shared_tmp(self, name: str) -> str:
+        """Return the folder an earlier notebook of the run made. Raises InterfaceError when there is none."""
+        folder = self._tmp / "shared" / name
+        if not folder.is_dir():
+            raise InterfaceError(f"tmp_input {name!r} was not made: an earlier notebook must list it in tmp_outputs.")
+        return str(folder)
+
+    def resolve(self, key: StepKey, names: Sequence[str], *, pin: str | None) -> dict[str, str]:
+        """Return the URLs of entities of one upstream step, all of one run.
+
+        That run is the pinned one, else the one an earlier notebook of this run read, else the newest that has
+        them all. Entities of this very step come from this very run, unless the notebook is opened by hand.
+        """
+        env, pipeline, zone, step = key
+        store, address = self._settings.store(env), StepAddress(pipeline, zone, step)
+        if (address, env) == (self._address.step, self._env) and pin is None and not self._by_hand:
+            run = self._own(names)
+        else:
+            run = store.resolve(address, names, run_id=pin or self._read_before(store.url, address))
+        return {name: store.url_of(run.entity(name)) for name in names}
+
+    def remember(self, urls: Iterable[str]) -> None:
+        """Record what the run reads; the manifests of what it publishes name it as their inputs."""
+        self._store.replace_record(self._address, self._record().with_inputs(urls))
+
+    def _own(self, names: Sequence[str]) -> RunAddress:
+        missing = [name for name in names if not self._store.is_committed(self._address.entity(name))]
+        if missing:
+            raise ArtifactNotFoundError(
+                f"{self.url} has no {', '.join(missing)}: an earlier notebook of this step publishes it; "
+                "list it before this one in substeps_params."
+            )
+        return self._address
+
+    def _read_before(self, root: str, step: StepAddress) -> str | None:
+        for url in self._record().inputs:
+            try:
+                found_root, entity = split_entity_url(url)
+            except LayoutError:
+                continue
+            if (found_root, entity.run.step) == (root, step) and entity.run != self._address:
+                return entity.run.run_id
+        return None
+
+    def _record(self) -> RunRecord:
+        record = self._store.run_record(self._address)
+        if record is None:
+            raise ArtifactNotFoundError(f"{self.url} has lost its record; start the step again.")
+        return record
+
+    def _start(self, step: StepAddress, substep_params: Mapping[str, Any]) -> RunAddress:
+        now = datetime.now(timezone.utc)
+        record = RunRecord(
+            run_id="",
+            status=RunStatus.INTERACTIVE,
+            started=now,
+            producer=read_producer(Path.cwd()),
+            params={"substep_params": dict(substep_params)},
+        )
+        return self._store.start_run(step, record, now=now)
+
+
+def _new_folder(path: Path) -> str:
+    path.mkdir(parents=True)
+    return str(path)
