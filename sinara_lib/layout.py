@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from sinara_lib.errors import LayoutError
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
-RUN_ID = re.compile(r"run-(\d\d-\d\d-\d\d-\d{6})(?:-([A-Za-z0-9_]+))?")
+RUN_ID = re.compile(r"run-(\d\d-\d\d-\d\d-\d{6})(?:-([A-Za-z0-9_]+))?", re.ASCII)
 
 
 def check_name(name: str, what: str) -> str:
