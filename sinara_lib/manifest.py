@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,7 +13,7 @@ from sinara_lib.errors import ArtifactCorruptError
 RUN_FILE = "_RUN.json"
 MANIFEST_FILE = "_MANIFEST.json"
 SUCCESS_FILE = "_SUCCESS"
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT: Final = 1
 
 
 class Record(BaseModel):
@@ -82,7 +82,7 @@ class Manifest(Record):
     `rows` counts the rows of an archive's shards, `bytes` the sizes of all files.
     """
 
-    format: int = MANIFEST_FORMAT
+    format: Literal[1] = MANIFEST_FORMAT
     entity: str
     run_id: str
     created: datetime
