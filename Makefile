@@ -19,7 +19,7 @@ lint: $(READY)   ## lint, format, types, stripped notebooks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/nbstripout --verify */*.ipynb
+	@$(BIN)/nbstripout --verify --keep-id */*.ipynb
 
 serve: $(READY)  ## serve the newest packed model on http://127.0.0.1:3000
 	@$(BIN)/sinara serve
