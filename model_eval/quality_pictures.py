@@ -88,7 +88,7 @@ def choose_examples(scores: DetectorScores, *, count: int) -> list[ImageOutcome]
     with_objects = [one for one in scores.outcomes if one.found + one.missed]
     best = sorted(with_objects, key=lambda one: (-_share_right(one), -one.found, one.image_id))[: (count + 1) // 2]
     rest = [one for one in scores.outcomes if one not in best and one.missed + one.false]
-    worst = sorted(rest, key=lambda one: (_share_right(one), -one.missed - one.false, one.image_id))
+    worst = sorted(rest, key=lambda one: (-one.missed - one.false, one.image_id))
     return best + worst[: count // 2]
 
 

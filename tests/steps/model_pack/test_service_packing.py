@@ -1,0 +1,80 @@
+"""The service folder holds what it needs, pinned, and nothing that is not asked for."""
+
+from importlib import metadata
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from detector_export import ModelCard
+from service_packing import PackParams, draw_result, find_test_image, service_labels, write_expected_result
+from small_network import MIN_SCORE
+
+from sinara_lib.errors import DataError
+from sinara_lib.params import parse_params
+
+
+def test_the_folder_holds_modules_model_image_and_result(service_folder: Path) -> None:
+    found = {path.relative_to(service_folder).as_posix() for path in service_folder.rglob("*") if path.is_file()}
+    assert {name for name in found if "__pycache__" not in name} == {
+        "service.py",
+        "service_http.py",
+        "detector.py",
+        "letterbox.py",
+        "requirements.txt",
+        "artifacts/model.onnx",
+        "artifacts/model.json",
+        "artifacts/test_image.png",
+        "artifacts/test_result.json",
+    }
+
+
+def test_requirements_are_pinned_to_what_is_installed(service_folder: Path) -> None:
+    pins = dict(line.split("==") for line in (service_folder / "requirements.txt").read_text().split())
+    assert {"bentoml", "numpy", "onnxruntime", "opencv-python-headless", "starlette"} <= pins.keys()
+    assert pins == {name: metadata.version(name) for name in pins}
+
+
+def test_the_expected_result_is_the_same_each_time(service_folder: Path) -> None:
+    first = write_expected_result(service_folder)
+    assert first == write_expected_result(service_folder)
+    assert len(first["annotations"]) > 5
+    assert (first["width"], first["height"]) == (200, 120)
+
+
+def test_boxes_lie_inside_the_image_and_keep_the_order_of_scores(service_folder: Path) -> None:
+    annotations = write_expected_result(service_folder)["annotations"]
+    for one in annotations:
+        x, y, width, height = one["bbox"]
+        assert 0 <= x <= x + width <= 200.01
+        assert 0 <= y <= y + height <= 120.01
+        assert one["area"] == pytest.approx(width * height, abs=2)
+    scores = [one["score"] for one in annotations]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) >= MIN_SCORE
+
+
+def test_the_drawn_result_is_a_picture_that_differs_from_the_image(service_folder: Path) -> None:
+    image = service_folder / "artifacts" / "test_image.png"
+    drawn = cv2.imdecode(np.frombuffer(draw_result(image, write_expected_result(service_folder)), np.uint8), 1)
+    plain = cv2.resize(cv2.imread(str(image)), drawn.shape[1::-1])
+    assert np.abs(drawn.astype(int) - plain).mean() > 3
+
+
+def test_no_test_image_or_two_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found none"):
+        find_test_image(tmp_path)
+    for name in ("eval_image.jpg", "eval_image.png"):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r"found eval_image\.jpg, eval_image\.png"):
+        find_test_image(tmp_path)
+
+
+def test_labels_name_the_runs(card: ModelCard, tmp_path: Path) -> None:
+    labels = service_labels(card, folder=tmp_path, run_id="run-1")
+    assert labels == {"run_id": "run-1", "model_run": card.run_id, "dataset_run": card.dataset_run}
+
+
+def test_upper_case_names_of_sinaraml_are_understood() -> None:
+    params = parse_params(PackParams, {"SAVE_BEST": False, "IOU_THRESHOLD": 0.5})
+    assert (params.weights, params.iou_threshold) == ("last.pth", 0.5)
