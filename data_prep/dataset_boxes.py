@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
-
 from dataset_findings import Ledger
+
+from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 
 # COCO's own areas differ from ours by how an outline is drawn as pixels; more than this is another area.
 _AREA_TOLERANCE = 0.05

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, select_classes, select_images
-
 from dataset_boxes import check_annotation_ids, check_boxes, check_references
 from dataset_findings import Finding, Ledger
 from dataset_images import check_image_files, check_image_records
 from dataset_split import hash_order
+
+from sinara_lib.errors import DataError
+from sinara_lib.vision.coco import CocoDataset, select_classes, select_images
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from pathlib import Path
 import cv2
 import matplotlib as mpl
 import numpy as np
+from dataset_findings import Example, Finding
+from dataset_split import hash_order
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from preview_figure import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
+
 from sinara_lib.vision.coco import CocoDataset, CocoImage
 from sinara_lib.vision.coco_drawing import draw_boxes
 from sinara_lib.vision.letterbox import decode_image
-
-from dataset_findings import Example, Finding
-from dataset_split import hash_order
-from preview_figure import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
 
 _TILE_WIDTH, _GAP = 420, 10
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dataset_findings import Ledger
 from PIL import Image
+
 from sinara_lib.progress import progress
 from sinara_lib.vision.coco import CocoDataset, CocoImage
 from sinara_lib.vision.letterbox import decode_image
-
-from dataset_findings import Ledger
 
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 _PNG_START, _PNG_END = b"\x89PNG", b"IEND"

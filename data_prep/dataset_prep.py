@@ -4,12 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
+from dataset_checks import CheckOptions
 from pydantic import Field, model_validator
+
 from sinara_lib.params import ParamsModel
 from sinara_lib.progress import progress
 from sinara_lib.vision.coco import CocoDataset, save_coco
-
-from dataset_checks import CheckOptions
 
 
 class Fractions(ParamsModel):
@@ -61,6 +61,7 @@ def write_dataset(dataset: CocoDataset, folder: Path, *, images: Path) -> None:
     Image files are linked (copied where the filesystem cannot) and keep their times; the document takes the time of
     the newest image. So the same data gives the same archive, whenever it is made.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     newest = 0
     for image in progress(dataset.images, label=f"write {folder.name}", unit="image"):
         source, target = images / image.file_name, folder / "images" / image.file_name

@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 
 import matplotlib as mpl
 import numpy as np
+from dataset_split import Splits
+from dataset_stats import DatasetStats, measure
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
-from sinara_lib.vision.coco import CocoDataset
-
-from dataset_split import Splits
-from dataset_stats import DatasetStats, measure
 from preview_figure import INK, LOOK, as_png, new_figure
+
+from sinara_lib.vision.coco import CocoDataset
 
 _FEW = 100
 SPLIT_COLOURS = {"train": "#0072B2", "eval": "#E69F00", "test": "#009E73"}

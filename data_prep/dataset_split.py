@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sinara_lib.errors import DataError
@@ -30,9 +30,9 @@ def split_dataset(dataset: CocoDataset, fractions: Mapping[str, float], *, seed:
 
     Iterative stratification over the classes an image shows (Sechidis, Tsoumakas, Vlahavas, "On the stratification
     of multi-label data", 2011): the class with fewest images left is dealt out first, its fullest images before
-    others, each to the part that lacks most of its share of the class, in images and in objects. Images without
-    objects count as a class of their own. Sizes are exact to one image. Ties follow a hash of seed and file name,
-    so the order of the document does not matter.
+    others, each to the part that lacks most of its share, in images and in objects, of this class and on the average
+    of all classes of the image. Images without objects count as a class of their own. Sizes are exact to one image.
+    Ties follow a hash of seed and file name, so the order of the document does not matter.
 
     Raises:
         DataError: there are fewer images than parts.
@@ -83,9 +83,8 @@ def _deal(image_ids: list[int], shown: list[Counter[int]], sizes: Mapping[str, i
     while waiting:
         rarest = min((label for label in left if left[label] > 0), key=lambda label: (left[label], label))
         for place in sorted((one for one in waiting if rarest in shown[one]), key=lambda one: -shown[one][rarest]):
-            name = max(
-                (name for name in SPLITS if room[name]), key=lambda name: (quotas[name][rarest].lack, room[name])
-            )
+            needs = {name: (_need(quotas[name], rarest, shown[place]), room[name]) for name in SPLITS if room[name]}
+            name = max(needs, key=lambda one: needs[one])
             parts[name].append(image_ids[place])
             room[name] -= 1
             for label, count in shown[place].items():
@@ -93,6 +92,10 @@ def _deal(image_ids: list[int], shown: list[Counter[int]], sizes: Mapping[str, i
                 left[label] -= 1
         waiting = [one for one in waiting if rarest not in shown[one]]
     return parts
+
+
+def _need(quotas: Mapping[int, "_Quota"], rarest: int, labels: Collection[int]) -> float:
+    return quotas[rarest].lack + sum(quotas[label].lack for label in labels) / len(labels)
 
 
 class _Quota:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from sinara_lib.vision.coco import CocoDataset
-
 from dataset_findings import Finding
 from dataset_split import Splits
+from numpy.typing import NDArray
+
+from sinara_lib.vision.coco import CocoDataset
 
 Table = tuple[list[str], list[list[str]]]
 

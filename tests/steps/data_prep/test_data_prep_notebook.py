@@ -1,0 +1,108 @@
+"""The notebook as a step runs it: from a run of data_load to three datasets and a report."""
+
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prep_cases import box, dataset_of, picture, write_picture
+
+from sinara_lib.archive import open_archive, pack
+from sinara_lib.checkout import read_producer
+from sinara_lib.errors import StepFailedError
+from sinara_lib.layout import StepAddress
+from sinara_lib.manifest import RunRecord, RunStatus
+from sinara_lib.step import StepResult, run_step
+from sinara_lib.store import open_entity, store_at
+from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco
+
+STEP = Path(__file__).parents[3] / "data_prep"
+ENTITIES = ("coco_train_dataset", "coco_eval_dataset", "coco_test_dataset")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one run of data_load: twenty images with cars and people, one unreadable, one box outside."""
+    folder, root = tmp_path_factory.mktemp("data_load"), tmp_path_factory.mktemp("store")
+    for number in range(1, 21):
+        write_picture(folder / "images" / f"{number:03}.jpg")
+        os.utime(folder / "images" / f"{number:03}.jpg", (1_700_000_000, 1_700_000_000))
+    (folder / "images" / "020.jpg").write_bytes(b"not an image")
+    annotations = [box(number, image=number, category_id=1 + number % 2 * 2) for number in range(1, 21)]
+    annotations.append(box(21, image=1, bbox=(500.0, 5.0, 9.0, 9.0)))
+    (folder / "annotations").mkdir()
+    images = [picture(number) for number in range(1, 21)]
+    save_coco(dataset_of(images, annotations), folder / "annotations" / "instances.json")
+
+    store, now = store_at(f"file://{root}"), datetime(2026, 11, 21, tzinfo=timezone.utc)
+    record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=read_producer(STEP))
+    run = store.start_run(StepAddress("obj_detect_rest", "test", "data_load"), record, now=now)
+    pack(folder / "images", f"{store.url_of(run)}/coco_datasets_images")
+    pack(folder / "annotations", f"{store.url_of(run)}/coco_datasets_annotations")
+    started = store.run_record(run)
+    assert started is not None
+    store.replace_record(run, started.model_copy(update={"status": RunStatus.SUCCESS}))
+    return root
+
+
+def _run(root: Path, tmp_path: Path, **changes: Any) -> StepResult:
+    document = json.loads((STEP / "params" / "sample.json").read_text(encoding="utf-8"))
+    document["substeps_params"][0]["substep_params"] |= {"classes": ["car", "person"], **changes}
+    params = tmp_path / "params.json"
+    params.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SINARA_USER_ROOT", f"file://{root}")
+        return run_step(STEP, mode="dev", params_file=params)
+
+
+@pytest.fixture(scope="module")
+def result(root: Path, tmp_path_factory: pytest.TempPathFactory) -> StepResult:
+    return _run(root, tmp_path_factory.mktemp("params"))
+
+
+def _part(result: StepResult, entity: str) -> CocoDataset:
+    archive = open_archive(f"{result.run_url}/{entity}")
+    part = parse_coco(json.loads(archive.read("annotations.json")), where=entity)
+    assert sorted(archive.names()) == ["annotations.json", *sorted(f"images/{one.file_name}" for one in part.images)]
+    return part
+
+
+def test_three_datasets_are_published_that_share_no_image_and_hold_every_usable_one(result: StepResult) -> None:
+    parts = [_part(result, entity) for entity in ENTITIES]
+    assert sorted(image.id for part in parts for image in part.images) == list(range(1, 20))
+    assert [len(part.images) for part in parts] == [13, 3, 3]
+    for part in parts:
+        assert [(one.id, one.name) for one in part.categories] == [(1, "car"), (2, "person")]
+
+
+def test_metrics_count_images_annotations_and_repairs(result: StepResult) -> None:
+    assert result.metrics["images"] == result.metrics["annotations"] == 19
+    assert result.metrics["dropped"] == 2
+    assert result.metrics["fixed"] == 0
+    assert [result.metrics[f"{name}_images"] for name in ("train", "eval", "test")] == [13, 3, 3]
+
+
+def test_the_managers_page_has_the_table_of_findings_and_pictures_with_words_for_them(result: StepResult) -> None:
+    page = open_entity(f"{result.run_url}/reports_data_prep_ipynb").read("business_report.html").decode()
+    assert "box_outside" in page
+    assert "image_unreadable" in page
+    assert page.count("<img") >= 6
+    assert page.count('alt="') >= page.count("<img")
+
+
+def test_the_same_data_and_parameters_publish_the_same_content(result: StepResult, root: Path, tmp_path: Path) -> None:
+    again = _run(root, tmp_path)
+    for entity in ENTITIES:
+        first, second = (open_entity(f"{url}/{entity}").manifest for url in (result.run_url, again.run_url))
+        assert first.content == second.content
+
+
+def test_an_unknown_class_fails_the_step_with_the_names_there_are_and_publishes_nothing(
+    root: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(StepFailedError, match=r"Unknown classes \['tram'\]. The dataset has: person, car, dog"):
+        _run(root, tmp_path, classes=["tram"])
+    newest = max((root / "obj_detect_rest" / "test" / "data_prep").iterdir())
+    assert not any((newest / entity).exists() for entity in ENTITIES)

@@ -1,0 +1,79 @@
+"""data_prep on real COCO images."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dataset_checks import CheckedDataset, CheckOptions, check_dataset
+from dataset_prep import write_dataset
+from dataset_split import split_dataset
+from pycocotools.coco import COCO
+
+from sinara_lib.vision.coco import CocoDataset, load_coco
+
+ROAD = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
+FRACTIONS = {"train": 0.7, "eval": 0.15, "test": 0.15}
+
+
+@pytest.fixture(scope="module")
+def folder(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("coco-mini")
+    for name in ("val2017.zip", "annotations_trainval2017.zip"):
+        with zipfile.ZipFile(real_data / "coco-mini" / name) as archive:
+            archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(folder: Path) -> CocoDataset:
+    return load_coco(folder / "annotations" / "instances_val2017.json")
+
+
+@pytest.fixture(scope="module")
+def checked(source: CocoDataset, folder: Path) -> CheckedDataset:
+    return check_dataset(source, folder / "val2017", options=CheckOptions(classes=ROAD))
+
+
+def test_loading_agrees_with_pycocotools(source: CocoDataset, folder: Path) -> None:
+    oracle = COCO(str(folder / "annotations" / "instances_val2017.json"))
+    assert [one.id for one in source.images] == oracle.getImgIds()
+    assert len(source.annotations) == len(oracle.anns) == 2326
+    assert source.class_names == tuple(one["name"] for one in oracle.loadCats(sorted(oracle.getCatIds())))
+    for one in source.annotations:
+        assert list(one.bbox) == oracle.anns[one.id]["bbox"]
+        assert one.iscrowd == oracle.anns[one.id]["iscrowd"]
+
+
+def test_real_coco_needs_no_repair(checked: CheckedDataset) -> None:
+    assert checked.count("fixed") == checked.count("dropped") == 0
+
+
+def test_cleaning_all_classes_changes_no_annotation(source: CocoDataset, folder: Path) -> None:
+    options = CheckOptions(classes=list(source.class_names), filter_empty_gt=False, min_object_size=0.0)
+    kept = check_dataset(source, folder / "val2017", options=options).dataset
+    assert kept.images == source.images
+    assert [(one.id, one.bbox, one.area) for one in kept.annotations] == [
+        (one.id, one.bbox, one.area) for one in source.annotations
+    ]
+
+
+def test_selected_objects_are_those_pycocotools_selects(checked: CheckedDataset, folder: Path) -> None:
+    oracle = COCO(str(folder / "annotations" / "instances_val2017.json"))
+    for number, name in enumerate(ROAD, start=1):
+        expected = set(oracle.getAnnIds(catIds=oracle.getCatIds(catNms=[name])))
+        assert {one.id for one in checked.dataset.annotations if one.category_id == number} == expected
+
+
+def test_every_part_shows_every_class_and_pycocotools_reads_its_masks(
+    checked: CheckedDataset, folder: Path, tmp_path: Path
+) -> None:
+    splits = split_dataset(checked.dataset, FRACTIONS, seed=1)
+    for name, part in splits.items():
+        write_dataset(part, tmp_path / name, images=folder / "val2017")
+        oracle = COCO(str(tmp_path / name / "annotations.json"))
+        assert {one["category_id"] for one in oracle.anns.values()} == {1, 2, 3, 4, 5, 6}
+        assert all((tmp_path / name / "images" / one["file_name"]).is_file() for one in oracle.imgs.values())
+        areas = [(oracle.annToMask(one).sum(), one["area"]) for one in oracle.anns.values() if one["area"] > 500]
+        ratios = np.array([mask / area for mask, area in areas])
+        assert np.abs(ratios - 1).max() < 0.25

@@ -1,0 +1,65 @@
+"""The numbers of the report are right."""
+
+import numpy as np
+import pytest
+from dataset_findings import Ledger
+from dataset_split import Splits
+from dataset_stats import findings_table, markdown_table, measure, quiet_checks, split_table
+from prep_cases import box, dataset_of, picture
+
+DATASET = dataset_of(
+    [picture(1), picture(2), picture(3, width=100, height=100)],
+    [
+        box(1, bbox=(0.0, 0.0, 32.0, 12.0)),
+        box(2, category_id=1, bbox=(16.0, 12.0, 32.0, 24.0)),
+        box(3, image=3, bbox=(90.0, 90.0, 10.0, 10.0), iscrowd=1),
+    ],
+)
+
+
+def test_objects_images_and_crowds_are_counted() -> None:
+    stats = measure(DATASET)
+    assert (stats.images, stats.empty_images, stats.objects, stats.crowds) == (3, 1, 3, 1)
+    assert stats.class_names == ("person", "car", "dog")
+    assert stats.class_objects == (1, 2, 0)
+    assert stats.class_images == (1, 2, 0)
+    assert stats.objects_per_image.tolist() == [2, 0, 1]
+
+
+def test_sides_aspects_and_centres_are_measured() -> None:
+    stats = measure(DATASET)
+    assert stats.box_sides == pytest.approx([np.sqrt(384), np.sqrt(768), 10])
+    assert stats.box_aspects == pytest.approx([32 / 12, 32 / 24, 1])
+    assert stats.centres == pytest.approx(np.array([[0.25, 0.125], [0.5, 0.5], [0.95, 0.95]]))
+
+
+def test_a_dataset_without_objects_can_be_measured() -> None:
+    stats = measure(dataset_of([picture(1)], []))
+    assert (stats.objects, stats.empty_images) == (0, 1)
+    assert stats.centres.shape == (0, 2)
+
+
+def test_the_table_of_parts_gives_counts_shares_and_sums() -> None:
+    empty = dataset_of([picture(4)], [])
+    headers, rows = split_table(Splits(DATASET, empty, empty))
+    assert headers == ["", "train", "eval", "test", "all"]
+    assert rows[0] == ["**images**", "3 (60%)", "1 (20%)", "1 (20%)", "5"]
+    assert ["car: objects", "2 (100%)", "0 (0%)", "0 (0%)", "2"] in rows
+    assert ["dog: images", "0", "0", "0", "0"] in rows
+
+
+def test_the_table_of_findings_names_check_count_action_and_examples() -> None:
+    ledger = Ledger()
+    for number in range(1200):
+        ledger.note("box_outside", f"annotation {number}")
+    _, rows = findings_table(ledger.findings())
+    assert len(rows) == 1
+    assert rows[0][:3] == ["`box_outside`", "**1,200**", "dropped"]
+    assert rows[0][4] == "annotation 0<br>annotation 1<br>annotation 2"
+    assert "`box_outside`" not in quiet_checks(ledger.findings())
+    assert "`area`" in quiet_checks(ledger.findings())
+
+
+def test_markdown_tables_align_numbers_right_and_escape_bars() -> None:
+    table = markdown_table(["name", "n"], [["a|b", "1,200"], ["c\nd", "**3**"]])
+    assert table.splitlines() == ["| name | n |", "| :-- | --: |", "| a\\|b | 1,200 |", "| c d | **3** |"]
