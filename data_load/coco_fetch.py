@@ -86,7 +86,7 @@ def fetch_annotations(params: FetchParams, work: str | Path) -> Annotations:
             params, params.annotations_url, folder, sha256=params.annotations_sha256, choose=choose, alone=DOCUMENT
         )
         _ensure_one_document(taken, found, params, where=origin.url)
-    return Annotations(folder, _flat_dataset(document), origin)
+    return Annotations(folder, _flat_dataset(document, where=origin.url), origin)
 
 
 def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
@@ -139,7 +139,7 @@ def _take(
             keep_server_time(folder / alone, file)
         taken = Extraction([alone], file.size, 0)
     else:
-        taken = extract(file.path, folder, choose=choose, limits=params.limits)
+        taken = extract(file.path, folder, choose=choose, limits=params.limits, where=origin_of_file(file).url)
     shutil.rmtree(downloads)
     return origin_of_file(file), taken
 
@@ -180,16 +180,19 @@ def _ensure_one_document(taken: Extraction, found: list[str], params: FetchParam
         raise DataError(f"{where}: holds several JSON files ({listed}). Name one in annotations_member.")
 
 
-def _flat_dataset(document: Path) -> CocoDataset:
+def _flat_dataset(document: Path, *, where: str) -> CocoDataset:
     """The document; where it names images with folders, rewritten to the flat names under which images are kept."""
-    dataset = load_coco(document)
+    try:
+        dataset = load_coco(document)
+    except DataError as error:
+        raise DataError(f"{where}: {error} Check annotations_url and annotations_member.") from error
     names = {image.file_name: PurePosixPath(image.file_name).name for image in dataset.images}
     nested = [name for name, flat in names.items() if name != flat]
     if not nested:
         return dataset
     if clashes := [name for name, count in Counter(names.values()).items() if count > 1]:
         raise DataError(
-            f"{document.name}: images in different folders have the same name ({', '.join(sorted(clashes)[:3])}); "
+            f"{where}: images in different folders have the same name ({', '.join(sorted(clashes)[:3])}); "
             f"they are kept in one folder by file name. Give them different names."
         )
     log.info("%d image names such as %s lost their folders in %s", len(nested), nested[0], document.name)

@@ -98,7 +98,7 @@ def _scene(size: int, index: int, rng: Random) -> Scene:
     """Every sixth scene starts with the same class, so that no class is missing even from a small sample."""
     if index % 20 == 3:
         return draw_scene(size, rng, kinds=[])
-    extra = rng.choice([0, 1, 1, 2, 2, 3, 4, 5])
+    extra = rng.choice([0, 1, 2, 2, 3, 3, 4, 5])
     return draw_scene(size, rng, kinds=[KINDS[index % 6], *_more_kinds(extra, rng)], crowd=index % 50 == 5)
 
 

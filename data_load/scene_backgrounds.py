@@ -61,7 +61,7 @@ def draw_background(canvas: Canvas, rng: Random) -> Street:
     side = canvas.side
     horizon = side * rng.randint(26, 44) // 100
     kerb = horizon + side * rng.randint(3, 10) // 100
-    street = Street(horizon, kerb, side * rng.randint(84, 100) // 100, rng.randrange(7) == 0)
+    street = Street(horizon, kerb, side * rng.randint(84, 100) // 100, rng.randrange(9) == 0)
     _sky(canvas, street, rng)
     rng.choice((_town, _town, _suburb, _country))(canvas, street, rng)
     _ground(canvas, street, rng)

@@ -10,7 +10,8 @@ from scene_backgrounds import Street, draw_background, draw_clutter
 from scene_canvas import Brush, Canvas
 from scene_light import Pixels, expose, haze
 from scene_people import draw_bicycle, draw_motorcycle, draw_person, draw_rider
-from scene_vehicles import draw_bus, draw_car, draw_truck
+from scene_trucks import draw_truck
+from scene_vehicles import draw_bus, draw_car
 
 PERSON, BICYCLE, CAR, MOTORCYCLE, BUS, TRUCK = 1, 2, 3, 4, 6, 8
 MIN_VISIBLE_PIXELS = 60
@@ -29,12 +30,12 @@ class Kind:
 
 
 KINDS = (
-    Kind(PERSON, 75, 170, (26, 58), draw_person),
-    Kind(BICYCLE, 180, 105, (24, 46), draw_bicycle),
-    Kind(CAR, 410, 150, (13, 30), draw_car),
-    Kind(MOTORCYCLE, 205, 120, (22, 42), draw_motorcycle),
-    Kind(BUS, 650, 310, (10, 21), draw_bus),
-    Kind(TRUCK, 600, 310, (10, 22), draw_truck),
+    Kind(PERSON, 75, 170, (30, 58), draw_person),
+    Kind(BICYCLE, 180, 105, (28, 48), draw_bicycle),
+    Kind(CAR, 410, 150, (16, 31), draw_car),
+    Kind(MOTORCYCLE, 205, 120, (26, 44), draw_motorcycle),
+    Kind(BUS, 650, 310, (12, 21), draw_bus),
+    Kind(TRUCK, 600, 310, (12, 22), draw_truck),
 )
 SEATS = {BICYCLE: ((-20, 94), (34, 102)), MOTORCYCLE: ((-28, 92), (34, 108))}
 
@@ -89,7 +90,7 @@ def _attempt(side: int, rng: Random, *, kinds: list[Kind], crowd: bool) -> Scene
         owners.append((PERSON, True))
         full.append(_covered(canvas, 1))
     for placed in _place(canvas, street, rng, kinds=kinds):
-        if rng.randrange(2) == 0:
+        if rng.randrange(3) == 0:
             draw_clutter(canvas, rng, baseline=placed.baseline - canvas.side // 64, low=False)
         for category in _draw_object(canvas, placed, rng, first_owner=len(owners) + 1):
             owners.append((category, False))
@@ -109,7 +110,7 @@ def _place(canvas: Canvas, street: Street, rng: Random, *, kinds: list[Kind]) ->
     for kind in kinds:
         for _ in range(12):
             candidate = _candidate(canvas, street, rng, kind)
-            if all(_overlap(candidate.box, other.box) <= 30 for other in placed):
+            if all(_overlap(candidate.box, other.box) <= 18 for other in placed):
                 placed.append(candidate)
                 break
     return sorted(placed, key=lambda place: place.baseline)

@@ -1,4 +1,4 @@
-"""Draws cars, buses and trucks from the side and from the front, in centimetres, each different from the last."""
+"""Draws cars and buses from the side and from the front, in centimetres, each different from the last."""
 
 from random import Random
 
@@ -39,8 +39,8 @@ CAR_SHAPES: dict[str, tuple[list[Point], list[Point]]] = {
 
 
 def draw_car(brush: Brush, rng: Random) -> None:
-    """A saloon, hatchback, estate or off-road car from the side; one in six from the front."""
-    if rng.randrange(6) == 0:
+    """A saloon, hatchback, estate or off-road car from the side; one in eight from the front."""
+    if rng.randrange(8) == 0:
         _car_front(brush, rng)
         return
     paint, rim = pick(rng, PAINTS), pick(rng, METAL)
@@ -71,7 +71,7 @@ def draw_car(brush: Brush, rng: Random) -> None:
 
 def draw_bus(brush: Brush, rng: Random) -> None:
     """A bus from the side: a long box, a row of large windows, doors; some have two decks, some show their front."""
-    if rng.randrange(6) == 0:
+    if rng.randrange(8) == 0:
         _bus_front(brush, rng)
         return
     paint, half = pick(rng, PAINTS), rng.randint(290, 350)
@@ -79,28 +79,15 @@ def draw_bus(brush: Brush, rng: Random) -> None:
     height = 300 if decks == 1 else 410
     second = pick(rng, PAINTS)
     brush.shadow(0, 2, half + 20, 16, 50)
-    brush.polygon(
-        [
-            (-half, 34),
-            (-half, height - 20),
-            (-half + 18, height),
-            (half - 34, height),
-            (half - 8, height - 30),
-            (half, 150),
-            (half, 34),
-        ],
-        paint,
-    )
+    nose = [(half - 34, height), (half - 8, height - 30), (half, 150), (half, 34)]
+    brush.polygon([(-half, 34), (-half, height - 20), (-half + 18, height), *nose], paint)
     brush.box(-half, 34, half, 52, tone(paint, 52))
     if rng.randrange(2):
         brush.box(-half, 70, half - 2, rng.randint(88, 112), second)
-    glass = _glass(rng)
+    glass = glass_colour(rng)
     for deck in range(decks):
         _bus_windows(brush, half, 140 + deck * 142, glass, rng)
-    for x in rng.choice([(half - 118,), (half - 118, -40), (half - 118, -half + 190)]):
-        brush.box(x - 4, 46, x + 58, 240, tone(paint, 60))
-        brush.box(x, 52, x + 26, 234, tone(glass, 88))
-        brush.box(x + 29, 52, x + 54, 234, tone(glass, 88))
+    _bus_doors(brush, half, paint, glass, rng)
     brush.box(half - 112, height - 26, half - 42, height - 6, (34, 32, 30))
     brush.box(half - 106, height - 21, half - 50, height - 12, (250, 190, 60), lit=True)
     brush.box(half - 12, 62, half, 84, WARM_LIGHT, lit=True)
@@ -110,27 +97,13 @@ def draw_bus(brush: Brush, rng: Random) -> None:
         draw_wheel(brush, x, 47, pick(rng, METAL), rng)
 
 
-def draw_truck(brush: Brush, rng: Random) -> None:
-    """A lorry from the side: a cab, a gap, a load of its own silhouette on a bare chassis; some show their front."""
-    if rng.randrange(7) == 0:
-        _truck_front(brush, rng)
-        return
-    paint, load = pick(rng, PAINTS), pick(rng, PAINTS)
-    half, cab = rng.randint(265, 320), rng.randint(135, 155)
-    brush.shadow(0, 2, half + 15, 15, 50)
-    brush.box(-half + 6, 58, half - 20, 80, (48, 48, 52))
-    brush.box(-60, 40, 40, 62, (78, 78, 84))
-    _truck_load(brush, (-half, half - cab - 22), load, rng)
-    _truck_cab(brush, (half - cab, half), paint, rng)
-    brush.box(-half, 62, -half + 8, 80, RED_LIGHT, lit=True)
-    rear = [-half + 80, -half + 178] if rng.randrange(3) else [-half + 110]
-    for x in [*rear, half - 72]:
-        brush.ellipse(x, 46, 55, 53, (38, 38, 42))
-        draw_wheel(brush, x, 46, pick(rng, METAL), rng)
+def glass_colour(rng: Random) -> Colour:
+    """Window glass, lighter or darker."""
+    return mix(pick(rng, (GLASS,)), (34, 44, 58), rng.choice([0, 30, 60, 80]))
 
 
 def _car_windows(brush: Brush, cabin: list[Point], belt: int, rng: Random) -> None:
-    glass = _glass(rng)
+    glass = glass_colour(rng)
     middle = (cabin[0][0] + cabin[-1][0]) // 2
     inner = [(x + (middle - x) * 11 // 100, max(belt, y - 9)) for x, y in cabin]
     brush.polygon(inner, glass)
@@ -162,77 +135,15 @@ def _bus_windows(brush: Brush, half: int, bottom: int, glass: Colour, rng: Rando
     brush.polygon([(half - 52, bottom - 6), (half - 2, bottom - 6), (half - 12, top + 6), (half - 52, top + 6)], glass)
 
 
-def _truck_cab(brush: Brush, span: tuple[int, int], paint: Colour, rng: Random) -> None:
-    left, right = span
-    top, glass = rng.randint(225, 262), _glass(rng)
-    if rng.randrange(3) == 0:
-        brush.polygon(
-            [(left, 42), (left, top), (left + 84, top), (left + 100, 158), (right - 4, 142), (right, 42)], paint
-        )
-        brush.polygon([(left + 26, 160), (left + 26, top - 16), (left + 74, top - 16), (left + 88, 160)], glass)
-    else:
-        brush.polygon(
-            [
-                (left, 42),
-                (left, top - 6),
-                (left + 8, top),
-                (right - 30, top),
-                (right - 6, 148),
-                (right, 140),
-                (right, 42),
-            ],
-            paint,
-        )
-        brush.polygon([(left + 48, 152), (left + 48, top - 26), (right - 36, top - 26), (right - 16, 152)], glass)
-        brush.line((left + 94, 152), (left + 94, top - 26), 8, tone(paint, 70))
-    brush.line((left + 40, 60), (left + 40, top - 20), 4, tone(paint, 66))
-    brush.box(left, 42, right, 60, tone(paint, 48))
-    brush.box(right - 10, 70, right, 94, WARM_LIGHT, lit=True)
-    brush.line((left - 8, 80), (left - 8, top + 18), 10, (130, 132, 138))
-
-
-def _truck_load(brush: Brush, span: tuple[int, int], colour: Colour, rng: Random) -> None:
-    left, right = span
-    kind, top = rng.choice(["box", "box", "tank", "tipper", "flatbed"]), rng.randint(290, 335)
-    if kind == "box":
-        brush.box(left, 78, right, top, colour)
-        for x in range(left + 30, right - 10, rng.choice([28, 48, 400])):
-            brush.line((x, 88), (x, top - 10), 4, tone(colour, 82))
-        brush.box(left, 78, right, 90, tone(colour, 60))
-        if rng.randrange(2):
-            brush.ellipse((left + right) // 2, 190, 74, 44, pick(rng, PAINTS))
-    elif kind == "tank":
-        brush.line((left + 84, 168), (right - 84, 168), 166, colour)
-        brush.line((left + 70, 206), (right - 70, 206), 18, mix(colour, (255, 255, 255), 45))
-        for x in range(left + 90, right - 60, 90):
-            brush.line((x, 92), (x, 244), 7, tone(colour, 70))
-        brush.box((left + right) // 2 - 20, 248, (left + right) // 2 + 20, 266, tone(colour, 60))
-    elif kind == "tipper":
-        brush.polygon([(left + 26, 80), (left - 4, 212), (right, 212), (right - 14, 80)], colour)
-        for x in range(left + 60, right - 20, 58):
-            brush.line((x, 92), (x - 6, 204), 9, tone(colour, 76))
-        brush.polygon(
-            [(left + 14, 212), (left + 100, 250), (left + 190, 258), (right - 60, 236), (right - 12, 212)],
-            (126, 98, 66),
-        )
-    else:
-        brush.box(left, 78, right, 96, tone(colour, 62))
-        for row, x in (
-            (0, left + 34),
-            (0, left + 100),
-            (0, left + 166),
-            (0, left + 232),
-            (1, left + 67),
-            (1, left + 133),
-            (1, left + 199),
-        ):
-            brush.ellipse(x, 128 + row * 58, 33, 33, (132, 92, 58))
-            brush.ellipse(x, 128 + row * 58, 24, 24, (206, 166, 116))
-            brush.ellipse(x, 128 + row * 58, 9, 9, (160, 118, 76))
+def _bus_doors(brush: Brush, half: int, paint: Colour, glass: Colour, rng: Random) -> None:
+    for x in rng.choice([(half - 118,), (half - 118, -40), (half - 118, -half + 190)]):
+        brush.box(x - 4, 46, x + 58, 240, tone(paint, 60))
+        brush.box(x, 52, x + 26, 234, tone(glass, 88))
+        brush.box(x + 29, 52, x + 54, 234, tone(glass, 88))
 
 
 def _car_front(brush: Brush, rng: Random) -> None:
-    paint, glass = pick(rng, PAINTS), _glass(rng)
+    paint, glass = pick(rng, PAINTS), glass_colour(rng)
     top = rng.randint(146, 176)
     brush.shadow(0, 4, 105, 13, 52)
     for x in (-76, 52):
@@ -251,7 +162,7 @@ def _car_front(brush: Brush, rng: Random) -> None:
 
 
 def _bus_front(brush: Brush, rng: Random) -> None:
-    paint, glass, height = pick(rng, PAINTS), _glass(rng), rng.choice([300, 310, 405])
+    paint, glass, height = pick(rng, PAINTS), glass_colour(rng), rng.choice([300, 310, 405])
     brush.shadow(0, 4, 145, 16, 50)
     for x in (-112, 80):
         brush.box(x, 0, x + 32, 50, pick(rng, TYRE))
@@ -270,25 +181,3 @@ def _bus_front(brush: Brush, rng: Random) -> None:
         brush.ellipse(x, 80, 19, 15, WARM_LIGHT, lit=True)
     for x in (-142, 142):
         brush.box(x - 10, 180, x + 10, 236, (42, 42, 46))
-
-
-def _truck_front(brush: Brush, rng: Random) -> None:
-    paint, load, glass = pick(rng, PAINTS), pick(rng, PAINTS), _glass(rng)
-    brush.shadow(0, 4, 140, 16, 50)
-    for x in (-112, 76):
-        brush.box(x, 0, x + 36, 52, pick(rng, TYRE))
-    brush.box(-126, 80, 126, rng.randint(315, 340), load)
-    brush.polygon([(-116, 34), (-116, 236), (-102, 252), (102, 252), (116, 236), (116, 34)], paint)
-    brush.polygon([(-104, 152), (-96, 232), (96, 232), (104, 152)], glass)
-    brush.polygon([(-60, 152), (-40, 232), (-8, 232), (-28, 152)], mix(glass, (255, 255, 255), 30))
-    for y in range(72, 140, 17):
-        brush.box(-66, y, 66, y + 9, (46, 46, 50))
-    brush.box(-122, 32, 122, 56, (150, 152, 158))
-    for x in (-90, 90):
-        brush.ellipse(x, 82, 17, 15, WARM_LIGHT, lit=True)
-    for x in (-134, 134):
-        brush.box(x - 9, 158, x + 9, 226, (40, 40, 44))
-
-
-def _glass(rng: Random) -> Colour:
-    return mix(pick(rng, (GLASS,)), (34, 44, 58), rng.choice([0, 30, 60, 80]))

@@ -1,6 +1,7 @@
 """Takes wanted members out of a zip or tar archive into one folder, and refuses archives made to do harm."""
 
 import calendar
+import errno
 import lzma
 import os
 import re
@@ -72,81 +73,87 @@ def is_archive(path: Path) -> bool:
     return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
 
 
-def extract(archive: Path, folder: Path, *, choose: Choice, limits: Limits | None = None) -> Extraction:
+def extract(
+    archive: Path, folder: Path, *, choose: Choice, limits: Limits | None = None, where: str | None = None
+) -> Extraction:
     """Write each member for which `choose(name)` gives a file name into `folder` under that name.
 
-    Members keep their times. All names are checked, also those left out.
+    Members keep their times. All names are checked, also those left out. `where` names the archive in errors.
 
     Raises:
         ArchiveError: not an archive, damaged, encrypted; a name or link that leads outside; two members for one name;
             more than the limits allow.
     """
-    limits = limits or Limits()
+    limits, where = limits or Limits(), where or str(archive)
     packed = archive.stat().st_size
     names: dict[str, str] = {}
     seen = size = 0
-    with _members(archive) as members:
+    with _members(archive, where) as members:
         for member in progress(members, label=f"Unpacking {archive.name}", unit="file"):
             seen += 1
             size += member.size
-            _check(archive, member.name)
-            _enforce(archive, limits, files=seen, size=size, packed=packed)
+            _check(where, member.name)
+            _enforce(where, limits, files=seen, size=size, packed=packed)
             target = choose(member.name)
             if target is None:
                 continue
             if target in names:
                 raise ArchiveError(
-                    f"{archive}: {names[target]} and {member.name} would both become {target}. "
+                    f"{where}: {names[target]} and {member.name} would both become {target}. "
                     f"Give the files different names."
                 )
             names[target] = member.name
-            _write(archive, member, folder / target)
+            _write(where, member, folder / target)
     total = sum((folder / name).stat().st_size for name in names)
     return Extraction(sorted(names), total, seen - len(names))
 
 
 @contextmanager
-def _members(archive: Path) -> Iterator[Iterator[Member]]:
+def _members(archive: Path, where: str) -> Iterator[Iterator[Member]]:
     """The archive's files one by one; whatever its reader raises becomes an ArchiveError."""
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                yield _zip_members(archive, opened)
+                yield _zip_members(opened, where)
         else:
             with tarfile.open(archive, mode="r:*") as opened_tar:
-                yield _tar_members(archive, opened_tar)
+                yield _tar_members(opened_tar, where)
     except SinaraError:
         raise
     except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise ArchiveError(
+                f"{where}: no room on the disk to unpack it. Free some space, or point TMPDIR at a larger disk."
+            ) from error
         if isinstance(error, OSError) and error.errno:
             raise
         raise ArchiveError(
-            f"{archive}: is damaged, or is not a zip or tar archive: {error}. Fetch it again or check the URL."
+            f"{where}: is damaged, or is not a zip or tar archive: {error}. Fetch it again or check the URL."
         ) from error
 
 
-def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[Member]:
+def _zip_members(opened: zipfile.ZipFile, where: str) -> Iterator[Member]:
     for info in opened.infolist():
         if info.is_dir():
-            _check(archive, info.filename)
+            _check(where, info.filename)
             continue
         if stat.S_ISLNK(info.external_attr >> 16):
             raise ArchiveError(
-                f"{archive}: {info.filename} is a link; only plain files are taken. Pack the files themselves."
+                f"{where}: {info.filename} is a link; only plain files are taken. Pack the files themselves."
             )
         if info.flag_bits & 1:
-            raise ArchiveError(f"{archive}: {info.filename} is encrypted. Give an archive without a password.")
+            raise ArchiveError(f"{where}: {info.filename} is encrypted. Give an archive without a password.")
         yield Member(info.filename, info.file_size, _zip_time(info), partial(opened.open, info))
 
 
-def _tar_members(archive: Path, opened: tarfile.TarFile) -> Iterator[Member]:
+def _tar_members(opened: tarfile.TarFile, where: str) -> Iterator[Member]:
     for info in opened:
         if info.isdir():
-            _check(archive, info.name)
+            _check(where, info.name)
             continue
         if not info.isfile():
             raise ArchiveError(
-                f"{archive}: {info.name} is a link or a device; only plain files are taken. Pack the files themselves."
+                f"{where}: {info.name} is a link or a device; only plain files are taken. Pack the files themselves."
             )
         yield Member(info.name, info.size, int(info.mtime), partial(_tar_file, opened, info))
 
@@ -165,38 +172,38 @@ def _zip_time(info: zipfile.ZipInfo) -> int:
     return calendar.timegm(info.date_time if valid else ZIP_EPOCH)
 
 
-def _check(archive: Path, name: str) -> None:
+def _check(where: str, name: str) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or WINDOWS_DRIVE.match(name) or ".." in path.parts or "\0" in name:
-        raise ArchiveError(f"{archive}: the member {name!r} leads out of the folder. Nothing of this archive is used.")
+        raise ArchiveError(f"{where}: the member {name!r} leads out of the folder. Nothing of this archive is used.")
 
 
-def _enforce(archive: Path, limits: Limits, *, files: int, size: int, packed: int) -> None:
+def _enforce(where: str, limits: Limits, *, files: int, size: int, packed: int) -> None:
     if files > limits.files:
-        raise ArchiveError(f"{archive}: holds more than {limits.files:,} files, which is the limit.")
+        raise ArchiveError(f"{where}: holds more than {limits.files:,} files, which is the limit.")
     if size > limits.total_bytes:
         raise ArchiveError(
-            f"{archive}: would unpack to more than {limits.total_bytes:,} bytes, the limit. "
+            f"{where}: would unpack to more than {limits.total_bytes:,} bytes, the limit. "
             f"Raise max_unpacked_gib if the archive is to be trusted."
         )
     if size > limits.free_bytes and size > packed * limits.ratio:
         raise ArchiveError(
-            f"{archive}: {packed:,} bytes would unpack to more than {limits.ratio} times as much "
+            f"{where}: {packed:,} bytes would unpack to more than {limits.ratio} times as much "
             f"({size:,} bytes so far); refused as a bomb."
         )
 
 
-def _write(archive: Path, member: Member, target: Path) -> None:
+def _write(where: str, member: Member, target: Path) -> None:
     """Copy one member, and no more than it promised."""
     left = member.size
     with member.open() as source, target.open("xb") as file:
         while block := source.read(min(BLOCK, left + 1)):
             left -= len(block)
             if left < 0:
-                raise ArchiveError(f"{archive}: {member.name} is longer than the archive says ({member.size:,} bytes).")
+                raise ArchiveError(f"{where}: {member.name} is longer than the archive says ({member.size:,} bytes).")
             file.write(block)
     if left:
-        raise ArchiveError(f"{archive}: {member.name} ends {left:,} bytes early; the archive is truncated.")
+        raise ArchiveError(f"{where}: {member.name} ends {left:,} bytes early; the archive is truncated.")
     os.utime(target, (member.mtime, member.mtime))
 
 

@@ -92,6 +92,13 @@ def test_images_of_one_name_in_two_folders_are_refused(tmp_path: Path, work: Pat
         fetch_images(params(images_url=str(tmp_path / "a.zip")), work)
 
 
+def test_an_archive_that_is_none_is_named_by_its_url(server: FaultyServer, work: Path) -> None:
+    url = server.serve("/a.zip", whole(b"only words"))
+
+    with pytest.raises(ArchiveError, match=rf"^{url}: is damaged, or is not a zip or tar archive"):
+        fetch_images(params(images_url=url), work)
+
+
 def test_an_archive_without_images_says_what_it_looked_for(tmp_path: Path, work: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped({"readme.txt": b""}))
 
@@ -143,7 +150,9 @@ def test_an_unclear_document_lists_what_there_is(member: str | None, message: st
 def test_what_is_not_a_coco_document_is_refused(tmp_path: Path, work: Path) -> None:
     (tmp_path / "labels.json").write_text('{"images": 3}')
 
-    with pytest.raises(DataError, match="needs a list"):
+    with pytest.raises(
+        DataError, match=r"^.*labels\.json: .*needs a list.*Check annotations_url and annotations_member"
+    ):
         fetch_annotations(params(annotations_url=str(tmp_path / "labels.json")), work)
 
 

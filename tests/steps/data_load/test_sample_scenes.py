@@ -15,8 +15,8 @@ from sinara_lib.errors import ParamsError
 
 REQUEST = ScenesRequest(images=60, size=256, seed=1)
 # These change only with a change of the drawing that is meant, or with the JPEG encoder of a new Pillow.
-GOLDEN_ANNOTATIONS = "e6aea257489a0a3f790307b6a135c28851b4dc2b946972dd347476459583903e"
-GOLDEN_IMAGES = "f5aa206a916a9cd31cace2309c2a993d89da704e1cf67d26de28da1ac34c6c8a"
+GOLDEN_ANNOTATIONS = "a5105c5b8b63417a706db1d26935b8bd832837409da216353dd815b45bca8d59"
+GOLDEN_IMAGES = "78b86c85d21ce237b55ea3e6feec20e0ec171a531df2a24ea3d730c70dbe3de3"
 
 
 @pytest.fixture(scope="module")

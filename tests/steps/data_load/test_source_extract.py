@@ -1,5 +1,6 @@
 """Extraction takes what is wanted, exactly, and refuses archives made to do harm."""
 
+import errno
 import io
 import stat
 import tarfile
@@ -7,6 +8,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+import source_extract
 from hypothesis import given
 from hypothesis import strategies as st
 from source_extract import Limits, copy_folder, extract, is_archive
@@ -183,6 +185,16 @@ def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path, target: Path) -> 
     with pytest.raises(ArchiveError, match=r"a\.zip: is damaged, or is not a zip or tar archive"):
         extract(tmp_path / "a.zip", target, choose=by_name)
     assert not is_archive(tmp_path / "a.zip")
+
+
+def test_a_full_disk_is_told(tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(source_extract, "_write", full)
+
+    with pytest.raises(ArchiveError, match=r"a\.zip: no room on the disk to unpack it\. Free some space"):
+        extract(make_zip(tmp_path / "a.zip", {"1.jpg": b"x"}), target, choose=by_name)
 
 
 def test_a_folder_is_copied_flat_and_a_clash_is_refused(tmp_path: Path, target: Path) -> None:
