@@ -14,7 +14,7 @@ from typing import IO, Any
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from sinara_lib.errors import ArtifactCorruptError, ArtifactExistsError, ArtifactNotFoundError
+from sinara_lib.errors import ArtifactCorruptError, ArtifactExistsError, ArtifactNotFoundError, LayoutError
 from sinara_lib.layout import EntityAddress
 from sinara_lib.manifest import (
     MANIFEST_FILE,
@@ -49,13 +49,19 @@ class EntityWriter:
         parent, _, name = path.rpartition("/")
         self._folder = f"{parent}/.{name}.{uuid.uuid4().hex[:8]}" if self._local else path
         self._files: list[FileEntry] = []
-        if fs.exists(f"{path}/{SUCCESS_FILE}"):
+        if self._is_committed():
             raise ArtifactExistsError(f"{path} is committed and never changes; start a new run to publish again.")
         fs.makedirs(self._folder, exist_ok=not self._local)
 
     @contextmanager
     def open(self, name: str) -> Iterator["HashingFile"]:
-        """Open a new file of the entity for writing; it is counted and hashed on the way."""
+        """Open a new file of the entity for writing; it is counted and hashed on the way.
+
+        Raises LayoutError for a name that is taken, climbs out, or is one of the entity's own marks.
+        """
+        parts = name.split("/")
+        if name in {MANIFEST_FILE, SUCCESS_FILE, *(f.path for f in self._files)} or {"", ".", ".."} & {*parts}:
+            raise LayoutError(f"{self._path}: a file cannot be named {name!r} here; rename it.")
         target = f"{self._folder}/{name}"
         self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
         with self._fs.open(target, "wb") as raw:
@@ -73,6 +79,8 @@ class EntityWriter:
 
     def commit(self) -> Manifest:
         """Write manifest and `_SUCCESS`, and make the entity visible under its final path."""
+        if self._is_committed():
+            raise ArtifactExistsError(f"{self._path} was committed meanwhile by another writer.")
         manifest = Manifest(
             entity=self._address.name,
             run_id=self._address.run.run_id,
@@ -93,8 +101,8 @@ class EntityWriter:
         return manifest
 
     def discard(self) -> None:
-        """Remove everything written so far."""
-        if self._fs.exists(self._folder):
+        """Remove everything written so far, but never what another writer has committed meanwhile."""
+        if self._fs.exists(self._folder) and (self._local or not self._is_committed()):
             self._fs.rm(self._folder, recursive=True)
 
     def __enter__(self) -> "EntityWriter":
@@ -109,6 +117,9 @@ class EntityWriter:
         except BaseException:
             self.discard()
             raise
+
+    def _is_committed(self) -> bool:
+        return bool(self._fs.exists(f"{self._path}/{SUCCESS_FILE}"))
 
     def _write_mark(self, name: str, data: bytes) -> None:
         with self._fs.open(f"{self._folder}/{name}", "wb") as raw:

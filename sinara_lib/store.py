@@ -13,6 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 from sinara_lib.entity import EntityReader, EntityWriter
 from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError
 from sinara_lib.layout import (
+    NAME,
     EntityAddress,
     RunAddress,
     StepAddress,
@@ -77,7 +78,7 @@ class ArtifactStore:
 
     def entities(self, run: RunAddress) -> list[EntityAddress]:
         """Return the committed entities of a run, by name."""
-        names = [n for n in self._names(run.path) if not n.startswith((".", "_"))]
+        names = [n for n in self._names(run.path) if not n.startswith("_") and "." not in n]
         return [e for e in (EntityAddress(run, n) for n in sorted(names)) if self.is_committed(e)]
 
     def steps(self) -> list[StepAddress]:
@@ -143,13 +144,15 @@ class ArtifactStore:
         return f"has no {', '.join(missing)}" if missing else None
 
     def _names(self, path: str) -> list[str]:
+        """Return the folders below `path` that bear a usable name; others, such as `lost+found`, are not ours."""
         folder = f"{self.root}/{path}".rstrip("/")
         try:
             self.fs.invalidate_cache(folder)
             listing = self.fs.ls(folder, detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return [e["name"].rstrip("/").rsplit("/", 1)[-1] for e in listing if e["type"] == "directory"]
+        names = (e["name"].rstrip("/").rsplit("/", 1)[-1] for e in listing if e["type"] == "directory")
+        return [name for name in names if NAME.fullmatch(name)]
 
     def _path(self, address: RunAddress | EntityAddress) -> str:
         return f"{self.root}/{address.path}"
