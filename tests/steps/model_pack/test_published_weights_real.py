@@ -1,0 +1,91 @@
+"""The published YOLOX-Nano, exported and packed, still scores on real images what it scores as it is."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from detector_export import ModelCard, export_detector, load_detector
+from detector_parity import check_parity, noise_image
+from detector_scoring import score_detections
+from onnx_nms import NmsSettings
+from service_packing import lay_out_service
+
+from sinara_lib.bento import isolated_modules
+from sinara_lib.vision.coco import CocoDataset, parse_coco, select_classes
+from sinara_lib.vision.letterbox import decode_image, letterbox, to_network_input
+
+ROAD = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
+SIZE = (416, 416)
+
+
+@pytest.fixture(scope="module")
+def road(real_data: Path) -> CocoDataset:
+    with zipfile.ZipFile(real_data / "coco-mini" / "annotations_trainval2017.zip") as zipped:
+        text = zipped.read("annotations/instances_val2017.json")
+    return select_classes(parse_coco(json.loads(text), where="coco-mini"), ROAD)
+
+
+@pytest.fixture(scope="module")
+def images(real_data: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(real_data / "coco-mini" / "val2017.zip")
+
+
+@pytest.fixture(scope="module")
+def files(real_data: Path, inference_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published weights with their channels of the six road classes, as model_train would publish them."""
+    from mmengine.config import Config
+
+    folder = tmp_path_factory.mktemp("published")
+    config = Config.fromfile(str(inference_files / "config.py"))
+    config.model.bbox_head.num_classes = len(ROAD)
+    config.dump(str(folder / "config.py"))
+    checkpoint = torch.load(next(real_data.glob("yolox_nano*.pth")), weights_only=True, map_location="cpu")
+    names = checkpoint["meta"]["dataset_meta"]["classes"]
+    rows = [names.index(name) for name in ROAD]
+    state = {k: v[rows] if "multi_level_conv_cls" in k else v for k, v in checkpoint["state_dict"].items()}
+    torch.save({"state_dict": state}, folder / "best.pth")
+    card = {"model_name": "yolox_nano", "input_size": SIZE, "classes": ROAD, "category_ids": list(range(1, 7))}
+    (folder / "model.json").write_text(json.dumps({**card, "run_id": "run-m", "dataset_run": "run-d"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    export_detector(load_detector(files), path, card=ModelCard.load(files), nms=NmsSettings(), metadata={})
+    return path
+
+
+def test_both_models_agree_on_real_images(
+    files: Path, exported: Path, road: CocoDataset, images: zipfile.ZipFile
+) -> None:
+    batch = {"noise": noise_image(SIZE, seed=0)}
+    for image in road.images[:16]:
+        picture = decode_image(images.read(f"val2017/{image.file_name}"))
+        batch[image.file_name] = to_network_input(letterbox(picture, SIZE)[0])
+    rows = check_parity(load_detector(files), exported, nms=NmsSettings(), images=batch)
+    assert sum(row.onnx_detections for row in rows) > 200
+
+
+def test_the_packed_detector_scores_what_its_weights_are_known_for(
+    files: Path, exported: Path, road: CocoDataset, images: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    test_image = tmp_path / "eval_image.jpg"
+    test_image.write_bytes(images.read(f"val2017/{road.images[0].file_name}"))
+    card = ModelCard.load(files)
+    folder = lay_out_service(
+        tmp_path / "service", model=exported, card=card, test_image=test_image, version="run-x", min_score=0.25
+    )
+    with isolated_modules(folder):
+        from detector import Detector
+
+        packed = Detector(folder / "artifacts", threads=2)
+    predictions = [
+        {"image_id": image.id, **{key: one[key] for key in ("category_id", "bbox", "score")}}
+        for image in road.images
+        for one in packed.predict(images.read(f"val2017/{image.file_name}"), min_score=0.0)["annotations"]
+    ]
+    scores = score_detections(road, predictions)
+    assert scores.coco["AP50"] == pytest.approx(0.42, abs=0.005)
