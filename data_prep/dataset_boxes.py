@@ -12,6 +12,8 @@ from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 # COCO's own areas differ from ours by how an outline is drawn as pixels; more than this is another area.
 _AREA_TOLERANCE = 0.05
 _EDGE_TOLERANCE = 1e-6
+# Narrower boxes, in pixels, are rounding errors of tools; their areas run into the smallest floats.
+_LEAST_SIDE = 0.01
 
 
 def check_references(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
@@ -79,7 +81,7 @@ def _check_box(
         fault = "box_outside"
     else:
         clipped = _clip(one, image, ledger)
-        if min(clipped.bbox[2:]) >= min_object_size:
+        if min(clipped.bbox[2:]) >= max(min_object_size, _LEAST_SIDE):
             return clipped
         fault = "box_too_small"
     _note(ledger, fault, one, image)

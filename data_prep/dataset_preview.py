@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import matplotlib as mpl
 import numpy as np
 from dataset_split import Splits
-from dataset_stats import DatasetStats, measure
+from dataset_stats import DatasetStats, frequent_classes, measure
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -71,10 +71,10 @@ def draw_size_histograms(splits: Splits) -> Image:
 
 @mpl.rc_context(LOOK)
 def draw_heat_maps(dataset: CocoDataset) -> Image:
-    """Where objects lie: density of box centres, all classes and each; dots where a class has few objects."""
+    """Where objects lie: density of box centres, all classes and up to 11; dots where a class has few objects."""
     stats = measure(dataset)
     panels = [("all classes", np.ones(len(stats.classes), dtype=bool))]
-    panels += [(name, stats.classes == place) for place, name in enumerate(stats.class_names)][:11]
+    panels += [(name, stats.classes == stats.class_names.index(name)) for name in frequent_classes(dataset, most=11)]
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(10, 0.5 + 2.1 * rows, rows=rows, columns=columns)

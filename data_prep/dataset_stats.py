@@ -60,6 +60,13 @@ def measure(dataset: CocoDataset) -> DatasetStats:
     )
 
 
+def frequent_classes(dataset: CocoDataset, *, most: int = 12) -> list[str]:
+    """Names of the classes that have objects, in the document's order; of many, those with most objects."""
+    counts = dict(zip(dataset.class_names, measure(dataset).class_objects, strict=True))
+    chosen = sorted(filter(counts.__getitem__, counts), key=lambda name: -counts[name])[:most]
+    return [name for name in dataset.class_names if name in chosen]
+
+
 def split_table(splits: Splits) -> Table:
     """Images and objects of each part, in all and per class, with each part's share."""
     stats = [measure(part) for _, part in splits.items()]

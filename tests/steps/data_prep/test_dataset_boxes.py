@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from dataset_boxes import check_annotation_ids, check_boxes, check_references
 from dataset_findings import Finding, Ledger
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prep_cases import box, dataset_of, picture
 
 from sinara_lib.vision.coco import CocoAnnotation
@@ -155,3 +157,34 @@ def test_three_examples_are_kept_of_many() -> None:
     assert finding.count == 8
     assert len(finding.examples) == 3
     assert finding.examples[0].text == "annotation 1: [1, 1, 0, 1] in 001.jpg, 64 x 48"
+
+
+_SIDES = st.floats(-80, 160) | st.sampled_from([0.0, -0.0, 64.0, 48.0, 1e300, math.nan, math.inf, -math.inf, 5e-324])
+_BOXES = st.builds(
+    box,
+    st.integers(-2, 6),
+    bbox=st.tuples(_SIDES, _SIDES, _SIDES, _SIDES),
+    area=st.none() | _SIDES,
+    iscrowd=st.integers(0, 1),
+    segmentation=st.none() | st.lists(st.lists(_SIDES, max_size=8), max_size=2),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(annotations=st.lists(_BOXES, max_size=8), min_object_size=st.floats(0, 10))
+def test_whatever_comes_in_what_is_kept_is_sound_and_passes_again_unchanged(
+    annotations: list[CocoAnnotation], min_object_size: float
+) -> None:
+    renewed = check_annotation_ids(dataset_of([picture(1)], annotations), Ledger())
+    kept = check_boxes(renewed, Ledger(), min_object_size=min_object_size)
+    ids = [one.id for one in kept.annotations]
+    assert len(set(ids)) == len(ids)
+    for one in kept.annotations:
+        x, y, width, height = one.bbox
+        assert min(x, y) >= 0
+        assert min(width, height) >= min_object_size
+        assert x + width <= 64 + 1e-6
+        assert y + height <= 48 + 1e-6
+        assert one.area is not None
+        assert 0 < one.area <= width * height * 1.05 + 1
+    assert check_boxes(kept, Ledger(), min_object_size=min_object_size) == kept

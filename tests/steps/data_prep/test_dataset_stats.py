@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from dataset_findings import Ledger
 from dataset_split import Splits
-from dataset_stats import findings_table, markdown_table, measure, quiet_checks, split_table
+from dataset_stats import findings_table, frequent_classes, markdown_table, measure, quiet_checks, split_table
 from prep_cases import box, dataset_of, picture
 
 DATASET = dataset_of(
@@ -63,3 +63,8 @@ def test_the_table_of_findings_names_check_count_action_and_examples() -> None:
 def test_markdown_tables_align_numbers_right_and_escape_bars() -> None:
     table = markdown_table(["name", "n"], [["a|b", "1,200"], ["c\nd", "**3**"]])
     assert table.splitlines() == ["| name | n |", "| :-- | --: |", "| a\\|b | 1,200 |", "| c d | **3** |"]
+
+
+def test_classes_without_objects_are_left_out_of_the_frequent_ones() -> None:
+    assert frequent_classes(DATASET) == ["person", "car"]
+    assert frequent_classes(DATASET, most=1) == ["car"]
