@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sinara_lib.entity import EntityReader, EntityWriter
-from sinara_lib.errors import ArchiveError, ArtifactNotFoundError
+from sinara_lib.errors import ArchiveError, ArtifactCorruptError, ArtifactNotFoundError
 from sinara_lib.manifest import Manifest
 from sinara_lib.progress import progress
 from sinara_lib.store import begin_entity, open_entity
@@ -80,6 +80,7 @@ class _Place:
     group: int
     row: int
     part: int
+    parts: int | None
     mtime_us: int
 
 
@@ -124,38 +125,50 @@ class ArchiveReader:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:
+            with _new_file(target) as file:
                 for place in places:
                     file.write(self._content(place))
             os.utime(target, ns=(places[0].mtime_us * 1000,) * 2)
 
     def _index(self) -> dict[str, list[_Place]]:
         places: dict[str, list[_Place]] = {}
-        for shard in (f.path for f in self._entity.manifest.files if f.path.endswith(".parquet")):
+        shards = [f.path for f in self._entity.manifest.files if f.path.endswith(".parquet")]
+        if not shards:
+            raise ArchiveError(f"{self._entity.path} is not an archive: it holds plain files; use fetch_folder.")
+        for shard in shards:
             for name, place in self._rows(shard):
                 places.setdefault(name, []).append(place)
-        for rows in places.values():
+        for name, rows in places.items():
             rows.sort(key=lambda place: place.part)
-            if [p.part for p in rows] != list(range(len(rows))):
-                raise ArchiveError(f"{self._entity.path}: a file's parts are incomplete or repeated: {rows}.")
+            numbers = [place.part for place in rows]
+            if numbers != list(range(rows[0].parts or len(rows))):
+                raise ArchiveError(
+                    f"{self._entity.path}: {name!r} has parts {numbers[:20]}: some are missing or twice."
+                )
+        for folder in {PurePosixPath(name.rpartition("/")[0]) for name in places}:
+            if clash := {str(folder), *map(str, folder.parents)} & places.keys():
+                raise ArchiveError(f"{self._entity.path}: {', '.join(clash)} is a file and a folder at once.")
         return places
 
     def _rows(self, shard: str) -> Iterator[tuple[str, _Place]]:
         file = self._shard(shard)
         legacy = "part" not in file.schema_arrow.names
-        columns = ["relPath", "modificationTime"] + ([] if legacy else ["part"])
+        columns = ["relPath", "modificationTime"] + ([] if legacy else ["part", "parts"])
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=columns)
             times = table["modificationTime"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
-            parts = [0] * len(times) if legacy else table["part"].to_pylist()
-            for row, (path, time, part) in enumerate(zip(table["relPath"].to_pylist(), times, parts, strict=True)):
-                name, number = _legacy_name(path) if legacy else (path, part)
+            orders = (
+                [(0, None)] * len(times) if legacy else zip(*(table[c].to_pylist() for c in columns[2:]), strict=True)
+            )
+            for row, (path, time, order) in enumerate(zip(table["relPath"].to_pylist(), times, orders, strict=True)):
+                name, part = _legacy_name(path) if legacy else (path, order[0])
                 if name is not None:
-                    yield check_member(name), _Place(shard, group, row, number, time)
+                    yield check_member(name), _Place(shard, group, row, part, order[1], time)
 
     def _shard(self, shard: str) -> pq.ParquetFile:
         if shard not in self._open:
-            self._open[shard] = pq.ParquetFile(self._entity.open_checked(shard), pre_buffer=False)
+            file = _parquet(self._entity.open_checked(shard), f"{self._entity.path}/{shard}")
+            self._open[shard] = file
         return self._open[shard]
 
     def _content(self, place: _Place) -> bytes:
@@ -166,18 +179,41 @@ class ArchiveReader:
         return data
 
 
+def _parquet(stream: Any, path: str) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(stream, pre_buffer=False)
+    except pa.ArrowInvalid as error:
+        raise ArtifactCorruptError(f"{path} is not a parquet file ({error}). Run the producing step again.") from error
+    missing = {"relPath", "modificationTime", "content"} - {*file.schema_arrow.names}
+    if missing:
+        raise ArchiveError(f"{path} is not a shard of an archive: it has no column {', '.join(sorted(missing))}.")
+    return file
+
+
 def check_member(name: str) -> str:
-    """Return `name` when it is a safe relative path. Raises ArchiveError when it is absolute or climbs out."""
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in path.parts[0]:
+    """Return `name` when it is a safe relative path; a folder's ends with a slash.
+
+    Raises ArchiveError when it is absolute, climbs out, is a second spelling of another, or is not UTF-8.
+    """
+    parts = name.removesuffix("/").split("/")
+    if {"", ".", ".."} & {*parts} or "\\" in name or "\0" in name or ":" in parts[0]:
         raise ArchiveError(f"File name {name!r} is refused: it must be relative and stay inside the archive's folder.")
+    if not name.isascii() and name != name.encode(errors="replace").decode():
+        raise ArchiveError(f"File name {name!r} is refused: it is not UTF-8. Rename the file.")
     return name
+
+
+def _new_file(path: Path) -> IO[bytes]:
+    try:
+        return path.open("xb")
+    except FileExistsError as error:
+        raise ArchiveError(f"Cannot unpack {path}: it is there already. Unpack into an empty folder.") from error
 
 
 def _members(folder: Path) -> list[str]:
     """Return the names below `folder`, sorted; an empty folder's ends with a slash."""
     names = []
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=_raise):
         base = Path(root).relative_to(folder)
         names += [check_member((base / file).as_posix()) for file in files]
         for link in (name for name in folders if (Path(root) / name).is_symlink()):
@@ -185,6 +221,10 @@ def _members(folder: Path) -> list[str]:
         if not folders and not files and base.parts:
             names.append(check_member(base.as_posix()) + "/")
     return sorted(names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _write_shards(writer: EntityWriter, folder: Path, members: list[str]) -> None:
@@ -229,8 +269,8 @@ def _file_rows(folder: Path, members: list[str]) -> Iterator[dict[str, Any]]:
         with path.open("rb") as file:
             for part in range(parts):
                 yield _row(name, stat.st_mtime_ns // 1000, part, parts, file.read(ROW_BYTES))
-            if file.read(1):
-                raise ArchiveError(f"{path} grew while it was packed; let its writer finish and pack again.")
+            if file.tell() != stat.st_size or file.read(1):
+                raise ArchiveError(f"{path} changed while it was packed; let its writer finish and pack again.")
 
 
 def _row(name: str, mtime_us: int, part: int, parts: int, content: bytes) -> dict[str, Any]:
