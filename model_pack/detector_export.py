@@ -182,7 +182,7 @@ def _build(path: Path) -> nn.Module:
         from mmengine.registry import MODELS
 
         register_all_modules(init_default_scope=True)
-        config = Config.fromfile(str(path))
+        config = Config.fromfile(str(path), import_custom_modules=False)
         config.model.pop("init_cfg", None)
         detector: nn.Module = MODELS.build(config.model)
     return detector
