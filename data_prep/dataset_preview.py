@@ -121,8 +121,8 @@ def _mark_coco_sizes(axes: Axes) -> None:
     for side in (32, 96):
         axes.axvline(np.log2(side), color=INK, linewidth=0.8, linestyle=":")
     height = axes.get_ylim()[1] * 1.02
-    for place, side, name in ((4.9, "right", "small"), (5.8, "center", "medium"), (6.7, "left", "large")):
-        axes.text(place, height, name, ha=side, va="bottom", fontsize=7)
+    for place, align, name in ((4.9, "right", "small"), (5.8, "center", "medium"), (6.7, "left", "large")):
+        axes.text(place, height, name, ha=align, va="bottom", fontsize=7)
     axes.set_ylim(top=height * 1.08)
 
 
