@@ -60,7 +60,7 @@ class Recipe:
 
 FINE_TUNE = Recipe(
     name="fine_tune",
-    learning_rate=1e-4,
+    learning_rate=1e-5,
     warm_up=0.2,
     weight_decay=5e-4,
     keep_norm_statistics=True,
