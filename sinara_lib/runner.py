@@ -71,7 +71,8 @@ def run_notebook(
                 str(target),
                 parameters=dict(parameters),
                 engine_name=_ENGINE,
-                kernel_name=kernel_name,
+                kernel_name=kernel_name or _kernel_name(source),
+                language="python",
                 progress_bar=False,
                 stdout_file=sys.stdout,
                 stderr_file=sys.stderr,
@@ -91,19 +92,34 @@ def run_notebook(
     return NotebookEnd(Outcome.DONE)
 
 
-def check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise unless the notebook has a cell tagged `parameters` that assigns every one of `parameters`."""
+def read_notebook(source: Path) -> Any:
+    """Return the notebook in a file. Raises ParamsError when it is not there, InterfaceError when it is broken."""
     try:
         notebook = nbformat.read(source, as_version=4)
+        nbformat.validate(notebook)
     except FileNotFoundError as error:
         found = ", ".join(sorted(p.name for p in source.parent.glob("*.ipynb"))) or "none"
         raise ParamsError(f"Notebook {source.name} is not in {source.parent}; notebooks there: {found}.") from error
     except Exception as error:  # nbformat raises its own, json's and validation errors for a broken file
         raise InterfaceError(f"{source} is not a readable notebook: {error}.") from error
-    cells = [c for c in notebook.cells if c.cell_type == "code" and PARAMETERS_TAG in c.metadata.get("tags", [])]
-    if not cells:
+    return notebook
+
+
+def _kernel_name(source: Path) -> str:
+    """Return the kernel a notebook names; one stripped of its metadata names none and gets Python's usual one."""
+    return str(read_notebook(source).metadata.get("kernelspec", {}).get("name") or "python3")
+
+
+def check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
+    """Raise unless the notebook has a cell tagged `parameters` that assigns every one of `parameters`."""
+    cells = read_notebook(source).cells
+    tagged = [c for c in cells if c.cell_type == "code" and PARAMETERS_TAG in c.metadata.get("tags", [])]
+    if not tagged:
         raise InterfaceError(f"{source} has no code cell tagged '{PARAMETERS_TAG}': tag the cell that sets them.")
-    allowed = {name for cell in cells for name in _assigned(cell.source)}
+    try:
+        allowed = {name for cell in tagged for name in _assigned(cell.source)}
+    except SyntaxError as error:
+        raise InterfaceError(f"{source}: its parameters cell is not plain Python ({error}).") from error
     unknown = [name for name in parameters if name not in allowed]
     if unknown:
         raise ParamsError(

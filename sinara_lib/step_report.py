@@ -1,17 +1,21 @@
 """The report entity of one notebook: its executed copy, two pages, and what it was run with and measured."""
 
+import logging
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 import nbformat
 
+from sinara_lib.errors import SinaraError
 from sinara_lib.layout import RunAddress
 from sinara_lib.manifest import Producer, SubstepRecord
 from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.report import RunFacts, business_report_html, metrics_json, report_html, run_info
-from sinara_lib.runner import NotebookEnd, Outcome
+from sinara_lib.runner import NotebookEnd, Outcome, read_notebook
 from sinara_lib.store import ArtifactStore, publish_folder
+
+log = logging.getLogger(__name__)
 
 
 class StepReport:
@@ -45,16 +49,18 @@ class StepReport:
             record = SubstepRecord.model_validate_json(self._record_file.read_text(encoding="utf-8"))
         facts = self._facts(end, record)
         with tempfile.TemporaryDirectory(prefix="sinara-report-") as folder:
-            if self.notebook.is_file() or source.is_file():
-                self._write_pages(Path(folder), source, facts)
+            self._write_pages(Path(folder), self.notebook if self.notebook.is_file() else source, facts)
             (Path(folder) / "runinfo.json").write_text(run_info(facts), encoding="utf-8")
             (Path(folder) / "metrics.json").write_text(metrics_json(facts), encoding="utf-8")
             publish_folder(folder, self.url)
         return record
 
-    def _write_pages(self, folder: Path, source: Path, facts: RunFacts) -> None:
-        executed = self.notebook if self.notebook.is_file() else source
-        notebook = nbformat.read(executed, as_version=4)
+    def _write_pages(self, folder: Path, executed: Path, facts: RunFacts) -> None:
+        try:
+            notebook = read_notebook(executed)
+        except SinaraError:
+            log.warning("no pages in the report: %s is absent or broken", executed.name)
+            return
         nbformat.write(notebook, folder / "report.ipynb")
         (folder / "report.html").write_text(report_html(notebook, facts), encoding="utf-8")
         (folder / "business_report.html").write_text(business_report_html(notebook, facts), encoding="utf-8")
