@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from detector_training import TrainingResult, train_detector
+from drawn_splits import draw_split
 from inference_files import write_inference_files
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -22,8 +23,6 @@ TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=2, batch
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, Split, Split]:
-    from conftest import draw_split
-
     folder = tmp_path_factory.mktemp("training")
     splits = draw_split(folder / "t", "train", images=6, seed=1), draw_split(folder / "e", "eval", images=3, seed=2)
     return train_detector(TINY, train=splits[0], evaluate=splits[1], weights=None, work=folder / "work"), *splits

@@ -57,7 +57,7 @@ def test_pretrained_classes_detect_before_any_training_and_a_gentle_epoch_keeps_
 
 
 def test_a_careless_fine_tune_is_not_published(splits: tuple[Split, Split], real_data: Path, tmp_path: Path) -> None:
-    careless = NANO.model_copy(update={"recipe": "from_scratch", "learning_rate": 0.01})
+    careless = NANO.model_copy(update={"recipe": "from_scratch", "learning_rate": 0.05, "epochs": 2})
 
     result = train_detector(careless, train=splits[0], evaluate=splits[1], weights=real_data / WEIGHTS, work=tmp_path)
 
