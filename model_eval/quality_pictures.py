@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.vision.coco import CocoDataset, draw_boxes
-from sinara_lib.vision.coco_drawing import class_colour
+from sinara_lib.vision.coco_drawing import Pixels, class_colour
 from sinara_lib.vision.letterbox import decode_image
 
 Theme = Literal["light", "dark"]
@@ -58,8 +58,15 @@ def draw_curves(scores: DetectorScores, theme: Theme) -> bytes:
     )
     axes.grid(color=_FAINT[theme], linewidth=0.8)
     if measured:
-        legend = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15), "ncols": 3, "frameon": False}
-        axes.legend(**legend, labelcolor=_INK[theme], handlelength=1.4, columnspacing=1.4)
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.15),
+            ncols=3,
+            frameon=False,
+            labelcolor=_INK[theme],
+            handlelength=1.4,
+            columnspacing=1.4,
+        )
     return _png(figure, theme)
 
 
@@ -111,8 +118,13 @@ def draw_examples(
             for one in predictions
             if one["image_id"] == outcome.image_id and one["score"] >= shown_score
         ]
-        drawn = [_jpeg(picture, boxes, truth) for boxes in (known, found)]
-        examples.append(ExampleImage(names[outcome.image_id], *drawn, outcome))
+        example = ExampleImage(
+            file_name=names[outcome.image_id],
+            truth=_jpeg(picture, known, truth),
+            prediction=_jpeg(picture, found, truth),
+            outcome=outcome,
+        )
+        examples.append(example)
     return examples
 
 
@@ -120,16 +132,14 @@ def _share_right(one: ImageOutcome) -> float:
     return one.found / (one.found + one.missed + one.false)
 
 
-def _shrunk(image: np.ndarray) -> tuple[np.ndarray, float]:
+def _shrunk(image: Pixels) -> tuple[Pixels, float]:
     scale = min(1.0, _LONG_SIDE / max(image.shape[:2]))
     if scale == 1.0:
         return image, scale
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale
 
 
-def _jpeg(
-    picture: tuple[np.ndarray, float], boxes: Sequence[tuple[Any, int, float | None]], truth: CocoDataset
-) -> bytes:
+def _jpeg(picture: tuple[Pixels, float], boxes: Sequence[tuple[Any, int, float | None]], truth: CocoDataset) -> bytes:
     image, scale = picture
     scores = [score for *_, score in boxes if score is not None]
     drawn = draw_boxes(

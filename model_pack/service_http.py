@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -32,19 +33,23 @@ class RequestError(BentoMLException):
 
 
 class PredictInput(bentoml.IODescriptor):
-    """One image: a multipart file named `image`, or the raw bytes as the body; options are query parameters."""
+    """One image: a multipart file named `image`, or the raw bytes as body; options as form fields or in the query."""
 
-    image: bytes = Field(description="JPEG, PNG, BMP, WebP or TIFF file", json_schema_extra={"format": "binary"})
-    file_name: str = Field(default="image", description="Repeated in the answer")
+    image: Path = Field(description="JPEG, PNG, BMP, WebP or TIFF file")
+    file_name: str = Field(
+        default="image", description="Repeated in the answer; default: the name of the uploaded file"
+    )
     min_score: float | None = Field(default=None, description="Leave out detections scored below it")
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> PredictInput:
         """Read the image whatever its content type; a text field is never fetched as an address."""
-        name, data = await _read_image(request)
+        data, options = await _read_image(request)
         if not data:
             raise RequestError(HTTPStatus.BAD_REQUEST, "empty_image", "the image has no bytes")
-        return cls.model_construct(image=data, file_name=name, min_score=_min_score(request))
+        options |= request.query_params
+        name = options.get("file_name", "image")
+        return cls.model_construct(image=data, file_name=name, min_score=_min_score(options.get("min_score")))
 
 
 class JsonErrors:
@@ -74,15 +79,16 @@ class JsonErrors:
         await self.app(scope, receive, reshape)
 
 
-async def _read_image(request: Request) -> tuple[str, bytes]:
+async def _read_image(request: Request) -> tuple[bytes, dict[str, str]]:
     bounded = Request(request.scope, _bounded(request))
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return "image", await bounded.body()
+        return await bounded.body(), {}
     try:
         async with bounded.form(max_files=1, max_fields=8) as form:
             image = form.get("image")
             if isinstance(image, UploadFile):
-                return image.filename or "image", await image.read()
+                options = {key: value for key, value in form.items() if isinstance(value, str)}
+                return await image.read(), {"file_name": image.filename or "image", **options}
     except HTTPException as error:
         raise RequestError(
             HTTPStatus.BAD_REQUEST, "bad_multipart", f"the form cannot be read: {error.detail}"
@@ -107,8 +113,7 @@ def _bounded(request: Request) -> Receive:
     return receive
 
 
-def _min_score(request: Request) -> float | None:
-    text = request.query_params.get("min_score")
+def _min_score(text: str | None) -> float | None:
     if text is None:
         return None
     try:

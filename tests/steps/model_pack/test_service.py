@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from small_network import MIN_SCORE
 
 from sinara_lib.bento import differences, load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
 
 FORM = "multipart/form-data; boundary=cut"
+END = b"\r\n--cut--\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def form(content: bytes, *, field: str = "image", file_name: str | None = "test_
     head = f'--cut\r\nContent-Disposition: form-data; name="{field}"{name}\r\n' + (
         f"Content-Type: {kind}\r\n" if kind else ""
     )
-    return head.encode() + b"\r\n" + content + b"\r\n--cut--\r\n"
+    return head.encode() + b"\r\n" + content + END
 
 
 @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream", "text/plain", ""])
@@ -74,6 +77,25 @@ def test_min_score_replaces_the_packed_bar(server: str, image: bytes, expected: 
         found[bar] = [one["score"] for one in json.loads(body)["annotations"]]
         assert min(found[bar]) >= bar
     assert len(found[0.2]) > len(found[MIN_SCORE]) == len(packed) > len(found[packed[1]]) > 0
+
+
+def test_options_may_be_form_fields(server: str, image: bytes) -> None:
+    fields = (
+        form(b"1.0", field="min_score", file_name=None)[: -len(END)]
+        + b"\r\n"
+        + form(b"new name.png", field="file_name", file_name=None)[: -len(END)]
+    )
+    status, _, body = ask(f"{server}/predict", data=fields + b"\r\n" + form(image), kind=FORM)
+    answer = json.loads(body)
+    assert (status, answer["annotations"], answer["file_name"]) == (200, [], "new name.png")
+
+
+def test_openapi_describes_the_upload_as_a_form_with_a_file(server: str) -> None:
+    document = json.loads(ask(f"{server}/docs.json")[2])
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    assert list(content) == ["multipart/form-data"]
+    schema = json.dumps(document["components"]["schemas"]["PredictInput"])
+    assert all(name in schema for name in ("image", "min_score", "file_name"))
 
 
 def test_in_process_gives_the_same_as_over_http(bento_url: str, image: bytes, expected: dict[str, Any]) -> None:
@@ -106,7 +128,7 @@ BAD = {
     "json": (b"{}", "application/json", 400, "bad_image"),
     "other field": (form(b"x", field="photo"), FORM, 400, "no_image"),
     "address as text": (form(b"http://127.0.0.1:1/x.png", file_name=None), FORM, 400, "no_image"),
-    "two files": (form(b"x")[:-9] + b"\r\n" + form(b"y"), FORM, 400, "bad_multipart"),
+    "two files": (form(b"x")[: -len(END)] + b"\r\n" + form(b"y"), FORM, 400, "bad_multipart"),
     "broken form": (b"not a form", FORM, 400, "bad_multipart"),
     "form without boundary": (b"x", "multipart/form-data", 400, "bad_multipart"),
     "too large": (b"\0" * (33 << 20), "image/png", 413, "too_large"),
@@ -128,6 +150,13 @@ def test_a_bad_request_gets_its_status_and_a_json_error(
 
 def test_a_truncated_image_is_an_error(server: str, image: bytes) -> None:
     status, _, body = ask(f"{server}/predict", data=image[: len(image) // 2], kind="image/png")
+    assert (status, json.loads(body)["error"]["code"]) == (400, "bad_image")
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_fills_the_memory(server: str) -> None:
+    bomb = cv2.imencode(".png", np.zeros((8000, 7000), np.uint8))[1].tobytes()
+    assert len(bomb) < 200_000
+    status, _, body = ask(f"{server}/predict", data=bomb, kind="image/png")
     assert (status, json.loads(body)["error"]["code"]) == (400, "bad_image")
 
 
