@@ -63,7 +63,12 @@ def head_worktree(folder: Path) -> Iterator[Path]:
 
 
 def tag_head(folder: Path, name: str, *, message: str, push: bool) -> None:
-    """Put an annotated tag on HEAD and, when asked, push it to `origin`."""
+    """Put an annotated tag on HEAD and, when asked, push it to `origin`.
+
+    A tag of that name that stands on HEAD already stays: steps of one repository may share an orchestrator's run id.
+    """
+    if _ask(folder, "rev-parse", "--verify", f"refs/tags/{name}^{{commit}}") == _git(folder, "rev-parse", "HEAD"):
+        return
     identity = {}
     if _ask(folder, "config", "--get", "user.email") is None:
         identity = {"GIT_COMMITTER_NAME": "sinara", "GIT_COMMITTER_EMAIL": "sinara@localhost"}

@@ -25,16 +25,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PipelineStep:
-    """One entry of `pipeline.steps`: a name, and the folder or git URL it comes from."""
+    """One entry of `pipeline.steps`: a name, the folder or git URL it comes from, and the settings that name it."""
 
     name: str
     source: str
-    base: Path
+    settings: Settings
 
     def folder(self) -> Path:
         """Return the step's folder; a git URL is cloned into the user's cache, or brought up to date there."""
         if not _GIT_URL.match(self.source):
-            return (self.base / self.source).resolve()
+            return ((self.settings.folder or Path.cwd()) / self.source).resolve()
         digest = hashlib.sha256(self.source.encode()).hexdigest()[:12]
         clone = (
             Path(platformdirs.user_cache_dir("sinara", appauthor=False)) / "steps" / digest / _repository(self.source)
@@ -51,7 +51,7 @@ def pipeline_steps(settings: Settings) -> list[PipelineStep]:
     """Return the pipeline's steps in order. Raises ParamsError when no sinara.toml names any."""
     if settings.folder is None or not settings.steps:
         raise ParamsError(f"No {SETTINGS_FILE} with pipeline.steps here or above: run this inside a pipeline's folder.")
-    return [PipelineStep(step_name(_repository(s)), s, settings.folder) for s in settings.steps]
+    return [PipelineStep(step_name(_repository(s)), s, settings) for s in settings.steps]
 
 
 def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str | None) -> list[PipelineStep]:
@@ -61,7 +61,10 @@ def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str
     if unknown:
         raise ParamsError(f"No step {', '.join(unknown)} in this pipeline; its steps are {', '.join(known)}.")
     first = known.index(start) if start else 0
-    return [step for step in steps[first:] if not names or step.name in names]
+    chosen = [step for step in steps[first:] if not names or step.name in names]
+    if not chosen:
+        raise ParamsError(f"Nothing to run: {', '.join(names)} come before {start}, where the run begins.")
+    return chosen
 
 
 def run_pipeline(steps: Sequence[PipelineStep], *, env: str, params: str | None, done: list[StepResult]) -> None:
@@ -72,7 +75,7 @@ def run_pipeline(steps: Sequence[PipelineStep], *, env: str, params: str | None,
     file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
     for number, step in enumerate(steps, 1):
         log.info("[%d/%d] %s", number, len(steps), step.name)
-        done.append(run_step(step.folder(), mode=MODE_OF_ENV[env], params_file=file))
+        done.append(run_step(step.folder(), mode=MODE_OF_ENV[env], params_file=file, settings=step.settings))
 
 
 def closing_lines(results: Sequence[StepResult]) -> list[str]:

@@ -50,6 +50,10 @@ class Settings:
     steps: tuple[str, ...]
     roots: Mapping[str, str]
 
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that make these roots hold in another process, wherever it runs."""
+        return {f"SINARA_{env.upper()}_ROOT": root for env, root in self.roots.items()}
+
     def store(self, env: str) -> ArtifactStore:
         """Return the store of an environment. Raises ParamsError for one that is not known."""
         if env not in self.roots:

@@ -19,7 +19,7 @@ from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABL
 from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
 from sinara_lib.progress import PROGRESS_VARIABLE
 from sinara_lib.runner import NotebookEnd, Outcome, run_notebook
-from sinara_lib.settings import load_settings
+from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step_report import StepReport
 from sinara_lib.substep import RECORD_VARIABLE
 
@@ -43,18 +43,29 @@ class StepResult:
 
 
 class Step:
-    """A step's folder, its parameters and the run that executes its notebooks."""
+    """A step's folder, its parameters and the run that executes its notebooks.
+
+    `settings` say where the environments live (default: those that hold in the folder); the notebooks are told.
+    `library` is the folder to import `sinara_lib` from, where that is not the installed one.
+    """
 
     def __init__(
-        self, folder: Path, params: ParamsFile, *, run_id: str | None = None, library: Path | None = None
+        self,
+        folder: Path,
+        params: ParamsFile,
+        *,
+        run_id: str | None = None,
+        settings: Settings | None = None,
+        library: Path | None = None,
     ) -> None:
         self._library = library
+        self._settings = settings or load_settings(folder)
         self.folder = folder.resolve()
         self.params = params
         self.name = params.step_params.step_name or step_name(self.folder.name)
         self._run_id = run_id or os.environ.get(RUN_ID_VARIABLE) or ""
         pipeline = params.pipeline_params
-        self._store = load_settings(self.folder).store(pipeline.env_name)
+        self._store = self._settings.store(pipeline.env_name)
         self._address = StepAddress(pipeline.pipeline_name, pipeline.zone_name, self.name)
         self._producer = read_producer(self.folder)
 
@@ -117,6 +128,7 @@ class Step:
             TMP_VARIABLE: str(tmp),
             RECORD_VARIABLE: str(work / "record.json"),
             NOTEBOOK_VARIABLE: substep.substep_name,
+            **self._settings.variables(),
             **self._kernel_path(),
             PROGRESS_VARIABLE: "1" if sys.stderr.isatty() else "0",
         }
@@ -166,19 +178,23 @@ def run_step(
     params_file: Path = FULL_JOB,
     assignments: Sequence[str] = (),
     run_id: str | None = None,
+    settings: Settings | None = None,
     push: bool = False,
 ) -> StepResult:
-    """Run a step: in `dev` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds."""
+    """Run a step: in `dev` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds.
+
+    Where the environments live is read around `folder` in both, unless `settings` are given.
+    """
     folder = folder.resolve()
+    settings = settings or load_settings(folder)
     if mode == "dev":
-        return Step(folder, _params(folder, params_file, mode, assignments), run_id=run_id).run()
-    left_out = uncommitted_files(folder)
-    if left_out:
-        log.info("prod runs HEAD; left out, not committed: %s", _some(left_out))
+        return Step(folder, _params(folder, params_file, mode, assignments), run_id=run_id, settings=settings).run()
     with head_worktree(folder) as tree:
+        if left_out := uncommitted_files(folder):
+            log.info("prod runs HEAD; left out, not committed: %s", _some(left_out))
         library = next((p for p in tree.parents if (p / "sinara_lib" / "step.py").is_file()), None)
-        step = Step(tree, _params(tree, params_file, mode, assignments), run_id=run_id, library=library)
-        result = step.run()
+        params = _params(tree, params_file, mode, assignments)
+        result = Step(tree, params, run_id=run_id, settings=settings, library=library).run()
         tag_head(tree, result.run_id, message=result.run_url, push=push)
     log.info("tagged %s", result.run_id)
     return result
