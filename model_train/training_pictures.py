@@ -28,13 +28,16 @@ def draw_curves(result: TrainingResult, path: str | Path) -> Path:
 
 
 def draw_examples(split: Split, path: str | Path, *, count: int = 6) -> Path:
-    """Write a PNG with the first images of the split that have objects, and their boxes; returns its path."""
+    """Draw the first images of the split that have objects, with the boxes that are learned from; returns `path`.
+
+    Crowds are left out, as the training leaves them out. The ending of `path` chooses the format.
+    """
     busy = [image for image in split.dataset.images if split.dataset.annotations_of(image.id)][:count]
     tiles = [_tile(_draw_image(split, image)) for image in busy or [pick_example(split)]]
     blank = np.full_like(tiles[0], 255)
     tiles += [blank] * (-len(tiles) % 3)
     rows = [np.hstack(tiles[start : start + 3]) for start in range(0, len(tiles), 3)]
-    Path(path).write_bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
+    Path(path).write_bytes(cv2.imencode(Path(path).suffix, np.vstack(rows))[1].tobytes())
     return Path(path)
 
 
@@ -43,7 +46,12 @@ def _draw_losses(axes: Axes, result: TrainingResult) -> None:
     places = np.arange(1, len(result.losses) + 1) / batches
     axes.plot(places, result.losses, color="#9db4d0", linewidth=0.8, label="each batch")
     axes.plot(
-        [one.epoch for one in result.epochs], [one.loss for one in result.epochs], color="#1f4e8c", label="epoch mean"
+        [one.epoch for one in result.epochs],
+        [one.loss for one in result.epochs],
+        color="#1f4e8c",
+        marker="o",
+        markersize=3,
+        label="epoch mean",
     )
     axes.set(xlabel="epoch", title="Training loss", ylim=(0, None))
     axes.legend()
@@ -62,7 +70,7 @@ def _draw_scores(axes: Axes, result: TrainingResult) -> None:
 
 def _draw_image(split: Split, image: CocoImage) -> np.ndarray:
     pixels = decode_image(split.image_path(image).read_bytes())
-    annotations = split.dataset.annotations_of(image.id)
+    annotations = [one for one in split.dataset.annotations_of(image.id) if not one.iscrowd]
     places = {category_id: place for place, category_id in enumerate(split.dataset.category_ids)}
     return draw_boxes(
         pixels,

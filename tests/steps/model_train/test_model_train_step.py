@@ -84,7 +84,7 @@ def test_metrics_and_curves_are_in_the_report(result: StepResult) -> None:
 
     assert {"AP50_start", "AP50_best", "AP50_last", "best_is", "loss_last_epoch"} <= set(metrics)
     page = report.read("business_report.html").decode()
-    assert page.count("data:image/png;base64") == 2
+    assert page.count("data:image/") == 2
     assert "What came out" in page
 
 
