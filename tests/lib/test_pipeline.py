@@ -1,0 +1,170 @@
+"""The pipeline: which steps it has, where they come from, and what is said at its end."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from sinara_lib.errors import ParamsError, StepFailedError
+from sinara_lib.pipeline import PipelineStep, choose_steps, closing_lines, pipeline_steps, run_pipeline
+from sinara_lib.settings import Settings, load_settings
+from sinara_lib.step import StepResult
+
+NOWHERE = Settings(folder=None, steps=(), roots={})
+STEPS = [PipelineStep(name, name, NOWHERE) for name in ("data_load", "data_prep", "model_train")]
+PUBLISH = """from sinara_lib.store import publish_folder
+from sinara_lib.substep import ENTITY_NAME, NotebookSubstep
+substep = NotebookSubstep(pipeline_params, step_params, substep_params)
+substep.interface(outputs=[{ENTITY_NAME: "numbers"}])
+publish_folder("params", substep.outputs().numbers)"""
+
+
+def _names(steps: list[PipelineStep]) -> list[str]:
+    return [step.name for step in steps]
+
+
+def _git(folder: Path, *args: str) -> None:
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
+    subprocess.run(["git", *identity, *args], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's cache folder of the test's own."""
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def far_step(make_step: Callable[..., Path]) -> Path:
+    """A step in a git repository of its own."""
+    folder = make_step({"count.ipynb": [PUBLISH]}, name="far/demo-count")
+    _git(folder, "init", "-q", "-b", "main")
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-q", "-m", "step")
+    return folder
+
+
+def _pipeline(folder: Path, *sources: str, more: str = "") -> list[PipelineStep]:
+    folder.mkdir(exist_ok=True)
+    (folder / "sinara.toml").write_text(f"[pipeline]\nsteps = {list(sources)}\n{more}")
+    return pipeline_steps(load_settings(folder))
+
+
+def test_without_names_all_steps_are_chosen_in_order() -> None:
+    assert _names(choose_steps(STEPS, [], None)) == ["data_load", "data_prep", "model_train"]
+
+
+def test_named_steps_are_chosen_in_the_pipelines_order() -> None:
+    assert _names(choose_steps(STEPS, ["model_train", "data_load"], None)) == ["data_load", "model_train"]
+
+
+def test_a_run_can_begin_at_a_step() -> None:
+    assert _names(choose_steps(STEPS, [], "data_prep")) == ["data_prep", "model_train"]
+    assert _names(choose_steps(STEPS, ["model_train"], "data_prep")) == ["model_train"]
+
+
+@pytest.mark.parametrize(
+    ("names", "start"), [(["data_lod"], None), ([], "data_lod"), (["data_load", "data_lod"], None)]
+)
+def test_an_unknown_step_is_named_with_those_there_are(names: list[str], start: str | None) -> None:
+    with pytest.raises(
+        ParamsError, match=r"No step data_lod in this pipeline; its steps are data_load, data_prep, mod"
+    ):
+        choose_steps(STEPS, names, start)
+
+
+def test_a_choice_of_nothing_is_an_error() -> None:
+    with pytest.raises(ParamsError, match=r"Nothing to run: data_load come before model_train"):
+        choose_steps(STEPS, ["data_load"], "model_train")
+
+
+def test_steps_are_named_after_folder_or_repository(tmp_path: Path) -> None:
+    sources = ["data_load", "steps/demo-data_prep/", "git@host:org/demo-model_train.git", "https://host/org/model_pack"]
+    assert _names(_pipeline(tmp_path, *sources)) == ["data_load", "data_prep", "model_train", "model_pack"]
+
+
+def test_a_folder_starts_at_the_pipelines_file(tmp_path: Path) -> None:
+    assert (
+        _pipeline(tmp_path / "project", "steps/data_load")[0].folder() == tmp_path / "project" / "steps" / "data_load"
+    )
+
+
+def test_without_a_pipeline_the_person_is_told_where_to_stand(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"No sinara\.toml with pipeline\.steps here or above"):
+        pipeline_steps(load_settings(tmp_path))
+    with pytest.raises(ParamsError, match=r"run this inside a pipeline's folder"):
+        _pipeline(tmp_path / "empty")
+
+
+def test_a_step_by_git_url_is_cloned_once_and_then_brought_up_to_date(
+    tmp_path: Path, cache: Path, far_step: Path
+) -> None:
+    (step,) = _pipeline(tmp_path / "project", f"file://{far_step}")
+    folder = step.folder()
+    assert step.name == "count"
+    assert cache in folder.parents
+    assert (folder / "count.ipynb").is_file()
+    (far_step / "new.py").write_text("")
+    _git(far_step, "add", "-A")
+    _git(far_step, "commit", "-q", "-m", "more")
+    assert step.folder() == folder
+    assert (folder / "new.py").is_file()
+
+
+def test_a_git_url_that_answers_nothing_is_told_in_gits_words(tmp_path: Path, cache: Path) -> None:
+    (step,) = _pipeline(tmp_path / "project", f"file://{tmp_path}/nothing.git")
+    with pytest.raises(StepFailedError, match=r"`git clone .*nothing\.git.* failed: .*does not"):
+        step.folder()
+    assert not list(cache.rglob("*.ipynb"))
+
+
+def test_a_step_by_git_url_publishes_to_the_roots_of_the_pipeline_that_names_it(
+    tmp_path: Path, cache: Path, far_step: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SINARA_USER_ROOT")
+    steps = _pipeline(tmp_path / "project", f"file://{far_step}", more='[env.user]\nroot = "artifacts"\n')
+    done: list[StepResult] = []
+    run_pipeline(steps, env="user", params=None, done=done)
+    assert cache.is_dir()
+    assert done[0].run_url.startswith(f"file://{tmp_path}/project/artifacts/rest/test/count/run-")
+    assert list(done[0].outputs) == ["user.rest.test.count.numbers"]
+    assert (tmp_path / "project" / "artifacts" / "rest" / "test" / "count" / done[0].run_id / "numbers").is_dir()
+
+
+def test_a_failure_leaves_the_results_of_the_steps_before_it(tmp_path: Path, make_step: Callable[..., Path]) -> None:
+    make_step({"a.ipynb": []}, name="project/one")
+    make_step({"a.ipynb": ["1 / 0"]}, name="project/two")
+    done: list[StepResult] = []
+    with pytest.raises(StepFailedError, match=r"division by zero"):
+        run_pipeline(_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done)
+    assert [result.step for result in done] == ["one"]
+
+
+@pytest.mark.parametrize(("params", "file"), [("sample", "sample.json"), ("params/job.json", "job.json")])
+def test_sample_and_a_file_choose_the_params_in_each_steps_folder(
+    tmp_path: Path, make_step: Callable[..., Path], params: str, file: str
+) -> None:
+    make_step({"a.ipynb": []}, name="project/one")
+    with pytest.raises(ParamsError, match=rf"Cannot read params file .*one/params/{file}"):
+        run_pipeline(_pipeline(tmp_path / "project", "one"), env="user", params=params, done=[])
+
+
+def _result(outputs: dict[str, str], metrics: dict[str, float | int | str]) -> StepResult:
+    return StepResult(step="s", run_id="r", run_url="u", seconds=1.0, outputs=outputs, metrics=metrics)
+
+
+def test_at_the_end_stand_score_report_and_how_to_serve_and_ask() -> None:
+    results = [
+        _result({"p.bento_service": "file:///s/bento_service"}, {}),
+        _result({"e.model_quality_report": "file:///s/model_quality_report"}, {"AP50": 0.6149, "AP": 0.3}),
+    ]
+    lines = closing_lines(results)
+    assert lines[:3] == ["score    AP50 0.61", "report   /s/model_quality_report/report.html", "serve    make serve"]
+    assert lines[3].startswith("ask      curl -s http://127.0.0.1:3000/test_data | curl -s -F image=@- ")
+
+
+def test_what_was_not_made_is_not_offered() -> None:
+    assert closing_lines([_result({"l.images": "file:///s/images"}, {"images": 3})]) == []

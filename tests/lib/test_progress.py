@@ -1,0 +1,60 @@
+"""Progress bars and plain log lines."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from sinara_lib.progress import progress, show_log
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Put the root logger's handlers back."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_nothing_is_drawn_where_nobody_watches(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SINARA_PROGRESS", raising=False)
+    assert list(progress(range(3), label="pack")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_is_drawn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.delenv("SINARA_PROGRESS", raising=False)
+    monkeypatch.setattr("sys.stderr", terminal)
+    list(progress(range(3), label="pack"))
+    assert "pack" in terminal.getvalue()
+
+
+def test_under_a_step_its_terminal_decides(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SINARA_PROGRESS", "1")
+    with progress(label="download", total=3_000_000, unit="B") as bar:
+        bar.update(3_000_000)
+        bar.refresh()
+    drawn = capsys.readouterr().err
+    assert "download" in drawn
+    assert "3.00M/3.00M" in drawn
+    monkeypatch.setenv("SINARA_PROGRESS", "0")
+    list(progress(range(3), label="pack"))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_library_speaks_in_plain_lines_and_others_only_in_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    show_log()
+    logging.getLogger("sinara_lib.store").info("published %s", "images")
+    logging.getLogger("matplotlib").info("chatter")
+    logging.getLogger("matplotlib").warning("a real warning")
+    assert capsys.readouterr().out == "published images\na real warning\n"
