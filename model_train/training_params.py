@@ -69,7 +69,7 @@ FINE_TUNE = Recipe(
 )
 FROM_SCRATCH = Recipe(
     name="from_scratch",
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     warm_up=0.2,
     weight_decay=5e-4,
     keep_norm_statistics=False,
