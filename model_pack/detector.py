@@ -144,5 +144,4 @@ def _open_session(path: Path, *, threads: int) -> ort.InferenceSession:
     used = session.get_providers()[0]
     if used != wanted[0]:
         logger.warning("onnxruntime offers %s but could not start it: the model runs on %s", wanted[0], used)
-    logger.info("The model runs on %s", used)
     return session

@@ -72,7 +72,7 @@ class RawDetector(nn.Module):
 
     def __init__(self, detector: nn.Module) -> None:
         super().__init__()
-        self.detector = detector
+        self.detector: Any = detector
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run backbone, neck and head, then decode every level."""

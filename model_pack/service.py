@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from http import HTTPStatus
 from pathlib import Path
@@ -85,6 +86,8 @@ class RestService:
 
     def __init__(self) -> None:
         self.detector = Detector(ARTIFACTS, threads=int(os.environ.get(THREADS_VARIABLE, "0")))
+        # Below `bentoml`, so that it stands in the server's log.
+        logging.getLogger("bentoml.detector").info("The model runs on %s", self.detector.execution_provider)
 
     @bentoml.api(input_spec=PredictInput)
     def predict(self, image: bytes, file_name: str = "image", min_score: float | None = None) -> dict[str, Any]:
