@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from sinara_lib.errors import ParamsError
 
@@ -53,7 +53,7 @@ class SubstepParams(ParamsModel):
     """One notebook of a step and its parameters, which the notebook itself checks."""
 
     substep_name: str
-    substep_params: dict[str, Any] = Field(default_factory=dict)
+    substep_params: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class ParamsFile(ParamsModel):

@@ -128,6 +128,15 @@ def test_a_misspelt_key_in_a_section_lists_the_keys_of_that_section(
     assert allowed in message.partition("Allowed")[2]
 
 
+def test_a_yaml_date_which_json_does_not_know_is_refused_at_the_door(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(
+        "pipeline_params: {pipeline_name: rest}\n"
+        "substeps_params: [{substep_name: a.ipynb, substep_params: {since: 2024-01-01}}]\n"
+    )
+    with pytest.raises(ParamsError, match=r"since.* is datetime\.date\(2024, 1, 1\): .*JSON"):
+        load_params(tmp_path / "job.yaml")
+
+
 def test_a_params_file_without_a_notebook_is_refused() -> None:
     with pytest.raises(ParamsError, match=r"substeps_params"):
         _file({**ONE, "substeps_params": []})
