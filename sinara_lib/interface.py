@@ -47,7 +47,10 @@ class Entities:
 def check_entries(
     kind: str, entries: Sequence[Entry], *, required: Sequence[str], optional: Sequence[str] = ()
 ) -> None:
-    """Raise InterfaceError for an entry with an unknown or missing key."""
+    """Raise InterfaceError for an entry with an unknown or missing key, or for a name that is given twice.
+
+    Inputs of several steps may share a name.
+    """
     allowed = (*required, *optional)
     for entry in entries:
         unknown = [key for key in entry if key not in allowed]
@@ -55,6 +58,9 @@ def check_entries(
         if unknown or missing:
             problem = f"unknown {', '.join(unknown)}" if unknown else f"missing {', '.join(missing)}"
             raise InterfaceError(f"{kind}: entry {dict(entry)} has {problem}; allowed: {', '.join(allowed)}.")
+    names = [] if STEP_NAME in required else entity_names(entries)
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InterfaceError(f"{kind}: {', '.join(sorted(twice))} is declared twice; a dot in a name counts as '_'.")
 
 
 def entity_names(entries: Sequence[Entry]) -> list[str]:

@@ -11,7 +11,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from sinara_lib.entity import EntityReader, EntityWriter
-from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError
+from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError, LayoutError
 from sinara_lib.layout import (
     NAME,
     EntityAddress,
@@ -159,9 +159,14 @@ class ArtifactStore:
 
 
 def store_at(root: str) -> ArtifactStore:
-    """Return the store at a root URL of any fsspec scheme, or at a plain path."""
-    fs, path = fsspec.core.url_to_fs(root)
+    """Return the store at a root URL of any fsspec scheme, or at a plain path. Raises LayoutError for another."""
+    try:
+        fs, path = fsspec.core.url_to_fs(root)
+    except (ImportError, ValueError) as error:
+        raise LayoutError(f"The store's root {root} cannot be used: {error}.") from error
     url = f"file://{path}" if isinstance(fs, LocalFileSystem) else root
+    if "://" not in url.rstrip("/"):
+        raise LayoutError(f"The store's root {root} cannot be used: name a folder or bucket, not the whole of a place.")
     return ArtifactStore(fs, path, url=url)
 
 

@@ -44,6 +44,13 @@ def test_a_missing_key_is_named() -> None:
         check_entries("inputs", [{ENTITY_NAME: "images"}], required=(STEP_NAME, ENTITY_NAME))
 
 
+def test_a_name_given_twice_is_refused_but_for_inputs_of_several_steps() -> None:
+    with pytest.raises(InterfaceError, match=r"outputs: a_b is declared twice"):
+        check_entries("outputs", [{ENTITY_NAME: "a.b"}, {ENTITY_NAME: "a_b"}], required=(ENTITY_NAME,))
+    inputs = [{STEP_NAME: "one", ENTITY_NAME: "a"}, {STEP_NAME: "two", ENTITY_NAME: "a"}]
+    check_entries("inputs", inputs, required=(STEP_NAME, ENTITY_NAME))
+
+
 def test_entries_with_their_keys_pass() -> None:
     check_entries("custom_inputs", [{ENTITY_NAME: "a", ENTITY_PATH: "b"}], required=(ENTITY_NAME, ENTITY_PATH))
 

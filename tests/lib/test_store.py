@@ -411,6 +411,12 @@ def test_a_root_may_hold_spaces_and_signs(tmp_path: Path, step: StepAddress, rec
     assert open_entity(store.url_of(run.entity("images"))).read("file.bin") == b"data"
 
 
+@pytest.mark.parametrize("root", ["nonsense://x", "memory://", "file:///", "/"])
+def test_a_root_that_cannot_be_used_is_refused(root: str) -> None:
+    with pytest.raises(LayoutError, match=rf"The store's root {root} cannot be used: "):
+        store_at(root)
+
+
 def test_two_processes_that_start_together_get_runs_of_their_own(
     tmp_path: Path, step: StepAddress, record: RunRecord, now: datetime
 ) -> None:
