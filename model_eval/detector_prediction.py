@@ -50,10 +50,9 @@ def predict_dataset(service: Service, archive: ArchiveReader, *, dataset: CocoDa
     Raises DataError when the classes differ, an image is missing or cannot be read.
     """
     ids = match_categories(service.categories(), dataset)
-    names = set(archive.names())
     results: list[dict[str, Any]] = []
-    for image in progress(dataset.images, label="predict", unit="image"):
-        answer = _predict_image(service, archive, image, names=names)
+    for image in progress(_in_shard_order(dataset, archive), label="predict", unit="image"):
+        answer = _predict_image(service, archive, image)
         results += [
             {"image_id": image.id, "category_id": ids[one["category_id"]], "bbox": one["bbox"], "score": one["score"]}
             for one in answer["annotations"]
@@ -95,12 +94,24 @@ def read_service_version(archive: ArchiveReader) -> dict[str, str]:
     return version
 
 
-def _predict_image(service: Service, archive: ArchiveReader, image: CocoImage, *, names: set[str]) -> Mapping[str, Any]:
-    name = f"{IMAGES_FOLDER}/{image.file_name}"
-    if name not in names:
-        raise DataError(f"Image {image.file_name} of the test set is not in its archive; run data_prep again.")
+def _in_shard_order(dataset: CocoDataset, archive: ArchiveReader) -> list[CocoImage]:
+    # Read in the order they lie in, images that share a row group are fetched once.
+    order = {name: place for place, name in enumerate(archive.names())}
+    places = {image.id: order.get(_member(image)) for image in dataset.images}
+    if lost := [image.file_name for image in dataset.images if places[image.id] is None]:
+        raise DataError(
+            f"Image {lost[0]} of the test set is not in its archive ({len(lost)} are missing); run data_prep again."
+        )
+    return sorted(dataset.images, key=lambda image: places[image.id] or 0)
+
+
+def _member(image: CocoImage) -> str:
+    return f"{IMAGES_FOLDER}/{image.file_name}"
+
+
+def _predict_image(service: Service, archive: ArchiveReader, image: CocoImage) -> Mapping[str, Any]:
     try:
-        answer = service.predict(archive.read(name), file_name=image.file_name, min_score=0.0)
+        answer = service.predict(archive.read(_member(image)), file_name=image.file_name, min_score=0.0)
     except SinaraError:
         raise
     except Exception as error:

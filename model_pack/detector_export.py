@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def export_raw(detector: nn.Module, path: str | Path, *, card: ModelCard) -> Non
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
     # The exporter reports each of hundreds of merged constants, and each operator of packages that are not installed.
     levels = {"onnx_ir": logging.WARNING, "torch.onnx": logging.ERROR}
@@ -175,8 +176,9 @@ def _decode_level(cls: Tensor, box: Tensor, objectness: Tensor, *, stride: int) 
 
 def _build(path: Path) -> nn.Module:
     ensure_mmcv_ops()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mmdet names each optional package that is not installed
+    # mmdet warns of, and prints, each optional package that is not installed.
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
         from mmdet.utils import register_all_modules
         from mmengine.config import Config
         from mmengine.registry import MODELS

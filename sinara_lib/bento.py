@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sinara_lib.bento_build import QUIET_SETTINGS, build_bento
-from sinara_lib.bento_server import BentoServer, start_server, stop_server, wait_until_ready
+from sinara_lib.bento_server import START_SECONDS, BentoServer, start_server, stop_server, wait_until_ready
 from sinara_lib.errors import ArchiveError, DataError
 from sinara_lib.store import fetch_folder, publish_folder
 
@@ -85,16 +85,26 @@ def load_bentoservice(url: str) -> Any:
     return service
 
 
-def start_dev_bentoservice(url: str, *, host: str = "127.0.0.1", port: int = 0) -> DevService:
-    """Run the bento at `url` as a server in the background and return when it answers; port 0 takes a free one."""
+def start_dev_bentoservice(
+    url: str, *, host: str = "127.0.0.1", port: int = 0, ready_seconds: float = START_SECONDS
+) -> DevService:
+    """Run the bento at `url` as a server in the background and return when it answers; port 0 takes a free one.
+
+    Raises SinaraError with the server's last lines when it is not ready in `ready_seconds`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="bento-"))
     try:
         server = start_server(fetch_bento(url, folder), folder, host=host, port=port, quiet=True)
-        wait_until_ready(server)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return DevService(server=server, folder=folder)
+    handle = DevService(server=server, folder=folder)
+    try:
+        wait_until_ready(server, seconds=ready_seconds)
+    except BaseException:
+        stop_dev_bentoservice(handle)
+        raise
+    return handle
 
 
 def stop_dev_bentoservice(handle: DevService) -> None:

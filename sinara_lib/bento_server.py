@@ -70,7 +70,6 @@ def wait_until_ready(server: BentoServer, *, seconds: float = START_SECONDS) -> 
         if _answers(f"{server.url}/readyz"):
             return
         time.sleep(0.2)
-    stop_server(server)
     raise SinaraError(f"The service did not become ready at {server.url} in {seconds:.0f} s.{_last_lines(server)}")
 
 

@@ -162,6 +162,17 @@ def test_a_taken_port_is_a_clear_error(saved: str) -> None:
             start_dev_bentoservice(saved, port=port)
 
 
+def test_a_service_that_dies_at_its_start_shows_its_last_lines(
+    tmp_path: Path, new_url: NewUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_url()
+    folder = service_folder(tmp_path / "one", answer="one", on_start="import os; os.environ.get('BREAK') and 1 / 0")
+    save_bentoservice(folder, url, version="run-1")
+    monkeypatch.setenv("BREAK", "yes")
+    with pytest.raises(SinaraError, match=r"(?s)service (ended|did not become ready).*ZeroDivisionError"):
+        start_dev_bentoservice(url, ready_seconds=7)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_ends_in_good_order_when_told_to(saved: str, number: signal.Signals) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
