@@ -397,3 +397,19 @@ def test_temporary_files_of_a_run_are_removed(
     assert list(work.iterdir()) == []
     assert sorted(p.name for p in folder.iterdir()) == before
     assert os.environ.get("SINARA_RUN_URL") is None
+
+
+def test_two_runs_of_one_step_at_the_same_time_do_not_disturb_each_other(
+    make_step: MakeStep, stores: Callable[[str], ArtifactStore]
+) -> None:
+    folder = make_step({"count.ipynb": [INTERFACE, PUBLISH]})
+    command = [sys.executable, "step.dev.py", "--set"]
+    steps = [
+        subprocess.Popen([*command, f"count.ipynb.size={n}"], cwd=folder, stdout=subprocess.DEVNULL) for n in range(2)
+    ]
+    assert [step.wait(timeout=60) for step in steps] == [0, 0]
+    store = stores("user")
+    runs = store.runs(STEP)
+    assert len({run.run_id for run in runs}) == 2
+    assert {store.open(run.entity("numbers")).read("n.txt") for run in runs} == {b"{'size': 0}", b"{'size': 1}"}
+    assert sorted(p.name for p in folder.iterdir()) == ["count.ipynb", "params", "step.dev.py", "step.prod.py"]
