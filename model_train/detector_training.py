@@ -57,17 +57,9 @@ def train_detector(
     Logs and checkpoints go to the folder `work`.
     Raises DataError for unusable data or weights, a loss that is not a number, or too little memory.
     """
-    check_splits(train, evaluate)
     work = Path(work)
-    work.mkdir(parents=True, exist_ok=True)
     recipe = choose_recipe(params, has_weights=weights is not None)
-    config = build_config(
-        params,
-        recipe,
-        classes=train.classes,
-        train_images=len(train.dataset.images),
-        place=TrainingPlace(str(train.folder), str(evaluate.folder), str(work)),
-    )
+    config = _prepare(params, recipe, train=train, evaluate=evaluate, work=work)
     began = time.monotonic()
     with _quiet(work):
         fit = _write_start(config, params, train.classes, weights, work / "start.pth")
@@ -93,6 +85,13 @@ def train_detector(
         device=str(next(runner.model.parameters()).device),
         images_seen=len(journal.losses) * config.train_dataloader.batch_size,
     )
+
+
+def _prepare(params: TrainParams, recipe: Recipe, *, train: Split, evaluate: Split, work: Path) -> Config:
+    check_splits(train, evaluate)
+    work.mkdir(parents=True, exist_ok=True)
+    place = TrainingPlace(str(train.folder), str(evaluate.folder), str(work))
+    return build_config(params, recipe, classes=train.classes, train_images=len(train.dataset.images), place=place)
 
 
 def _write_start(

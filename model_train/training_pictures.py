@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from detector_training import TrainingResult
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +16,8 @@ from sinara_lib.vision.coco import CocoImage, draw_boxes
 from sinara_lib.vision.letterbox import decode_image
 
 TILE = 320
+
+Pixels = npt.NDArray[np.uint8]
 
 
 def draw_curves(result: TrainingResult, path: str | Path) -> Path:
@@ -68,7 +71,7 @@ def _draw_scores(axes: Axes, result: TrainingResult) -> None:
     axes.legend()
 
 
-def _draw_image(split: Split, image: CocoImage) -> np.ndarray:
+def _draw_image(split: Split, image: CocoImage) -> Pixels:
     pixels = decode_image(split.image_path(image).read_bytes())
     annotations = [one for one in split.dataset.annotations_of(image.id) if not one.iscrowd]
     places = {category_id: place for place, category_id in enumerate(split.dataset.category_ids)}
@@ -80,7 +83,7 @@ def _draw_image(split: Split, image: CocoImage) -> np.ndarray:
     )
 
 
-def _tile(image: np.ndarray) -> np.ndarray:
+def _tile(image: Pixels) -> Pixels:
     scale = TILE / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:TILE, :TILE]
     tile = np.full((TILE, TILE, 3), 255, np.uint8)

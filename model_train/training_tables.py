@@ -11,7 +11,7 @@ from training_data import Split
 def data_table(train: Split, evaluate: Split) -> str:
     """Images and objects of each class in both splits."""
     counts = [split.objects_per_class() for split in (train, evaluate)]
-    rows = [[name, *(count[name] for count in counts)] for name in train.classes]
+    rows: list[Sequence[object]] = [[name, *(count[name] for count in counts)] for name in train.classes]
     images = ["**images**", len(train.dataset.images), len(evaluate.dataset.images)]
     return _table(["objects of class", "train", "eval"], [*rows, images])
 
@@ -22,7 +22,7 @@ def weights_table(result: TrainingResult) -> str:
     if fit is None:
         return f"No pretrained weights: {result.params.model_name} is trained from scratch."
     assumed = " (COCO's 80 names assumed: the file names none)" if fit.classes_assumed else ""
-    rows = [
+    rows: list[Sequence[object]] = [
         ["checkpoint", fit.source + assumed],
         ["layers loaded", fit.loaded_layers],
         ["classes kept, by name", _names(fit.kept_classes)],
@@ -35,13 +35,13 @@ def weights_table(result: TrainingResult) -> str:
 
 def epochs_table(result: TrainingResult) -> str:
     """One row for the start and for each epoch; the published one is marked."""
-    start = ["start", "", "", *_scores(result.start), ""]
-    rows = [
+    start: list[object] = ["start", "", "", *_scores(result.start), ""]
+    rows: list[list[object]] = [
         [one.epoch, f"{one.loss:.2f}", f"{one.learning_rate:.1e}", *_scores(one.scores), f"{one.seconds:.0f}"]
         for one in result.epochs
     ]
     marked = 0 if result.best_is == "start" else int(result.best_is.removeprefix("epoch_"))
-    lines = [start, *rows]
+    lines: list[list[object]] = [start, *rows]
     lines[marked] = [f"**{cell}**" if cell != "" else "" for cell in lines[marked]]
     return _table(["epoch", "loss", "learning rate", "AP", "AP50", "AP75", "seconds"], lines)
 
