@@ -85,8 +85,9 @@ def report_html(notebook: NotebookNode, facts: RunFacts) -> str:
 
 
 def business_report_html(notebook: NotebookNode, facts: RunFacts) -> str:
-    """Return the cells tagged `business_report` as one page without code."""
-    cells = [cell for cell in notebook.cells if BUSINESS_TAG in cell.metadata.get("tags", [])]
+    """Return the cells tagged `business_report` as one page without code, up to the one that failed."""
+    failed = next((i for i, cell in enumerate(notebook.cells) if _has_error(cell)), len(notebook.cells))
+    cells = [cell for cell in notebook.cells[:failed] if BUSINESS_TAG in cell.metadata.get("tags", [])]
     return _render(notebook, facts, cells, with_code=False)
 
 

@@ -138,7 +138,7 @@ class Step:
             end = run_notebook(source, report.notebook, parameters=parameters, environ=environ, kernel_name=kernel)
         except SinaraError as error:
             end = NotebookEnd(Outcome.FAILED, str(error))
-        record = report.save(end, source)
+        end, record = report.save(end, source)
         log.info("%s  report  %s/report.html", self.name, report.url)
         if end.outcome is Outcome.STOPPED:
             raise StopStep(end.reason)

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 
 from sinara_lib.errors import SinaraError
-from sinara_lib.layout import RunAddress
+from sinara_lib.layout import RunAddress, split_entity_url
 from sinara_lib.manifest import Producer, SubstepRecord
 from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.report import RunFacts, business_report_html, metrics_json, report_html, run_info
@@ -34,6 +34,7 @@ class StepReport:
         self.notebook = work / "report.ipynb"
         entity = run.entity(f"reports_{substep.substep_name}")
         self.url = store.url_of(entity)
+        self._store = store
         self._run_url = store.url_of(run)
         self._run = run
         self._params = params
@@ -42,18 +43,30 @@ class StepReport:
         self._record_file = work / "record.json"
         self._started = datetime.now(timezone.utc)
 
-    def save(self, end: NotebookEnd, source: Path) -> SubstepRecord:
-        """Write the pages, publish them, and return what the notebook told of itself."""
-        record = SubstepRecord()
-        if self._record_file.is_file():
-            record = SubstepRecord.model_validate_json(self._record_file.read_text(encoding="utf-8"))
+    def save(self, end: NotebookEnd, source: Path) -> tuple[NotebookEnd, SubstepRecord]:
+        """Write the pages and publish them; return how the notebook ended, and what it told of itself and published.
+
+        A notebook that ran to its end without publishing all it declares has failed.
+        """
+        told = self._told()
+        published = {n: u for n, u in told.outputs.items() if self._store.is_committed(split_entity_url(u)[1])}
+        missing = [name.rsplit(".", 1)[-1] for name in told.outputs if name not in published]
+        if end.outcome is Outcome.DONE and missing:
+            reason = f"ended without publishing {', '.join(missing)}: publish it, or take it out of the interface cell"
+            end = NotebookEnd(Outcome.FAILED, f"{source.name} {reason}.")
+        record = told.model_copy(update={"outputs": published})
         facts = self._facts(end, record)
         with tempfile.TemporaryDirectory(prefix="sinara-report-") as folder:
             self._write_pages(Path(folder), self.notebook if self.notebook.is_file() else source, facts)
             (Path(folder) / "runinfo.json").write_text(run_info(facts), encoding="utf-8")
             (Path(folder) / "metrics.json").write_text(metrics_json(facts), encoding="utf-8")
             publish_folder(folder, self.url)
-        return record
+        return end, record
+
+    def _told(self) -> SubstepRecord:
+        if not self._record_file.is_file():
+            return SubstepRecord()
+        return SubstepRecord.model_validate_json(self._record_file.read_text(encoding="utf-8"))
 
     def _write_pages(self, folder: Path, executed: Path, facts: RunFacts) -> None:
         try:

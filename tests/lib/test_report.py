@@ -161,11 +161,14 @@ def test_the_business_page_has_the_tagged_cells_outputs_and_no_code() -> None:
 
 def test_a_failed_run_shows_reason_and_failing_cell_on_top_and_no_code_to_the_manager() -> None:
     error = nbformat.v4.new_output("error", ename="ValueError", evalue="bad", traceback=["ValueError: bad"])
-    notebook = _notebook(_code("fine()"), _code("broken_call()", error, tag="business_report"))
+    later = nbformat.v4.new_markdown_cell("## Never reached", metadata={"tags": ["business_report"]})
+    notebook = _notebook(_code("fine()"), _code("broken_call()", error, tag="business_report"), later)
     facts = replace(FACTS, result="FAIL", reason="data_load.ipynb, 'Read': ValueError: bad")
     html = unescape(report_html(notebook, facts))
     assert html.index("data_load.ipynb, 'Read'") < html.index("broken_call") < html.index("fine")
-    assert "broken_call" not in business_report_html(notebook, facts)
+    business = business_report_html(notebook, facts)
+    assert "broken_call" not in business
+    assert "Never reached" not in business
 
 
 @pytest.mark.parametrize(("result", "status"), [("SUCCESS", "COMPLETE"), ("FAIL", "FAILED"), ("STOPPED", "STOPPED")])

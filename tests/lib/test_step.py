@@ -227,15 +227,27 @@ assert substep.inputs("count").numbers.startswith(substep.run_url)"""
     assert record.inputs == (stores("user").url_of(run.entity("numbers")),)
 
 
+def test_a_notebook_that_ends_without_publishing_what_it_declares_has_failed(
+    make_step: MakeStep, stores: Callable[[str], ArtifactStore]
+) -> None:
+    folder = make_step({"count.ipynb": [INTERFACE]})
+    with pytest.raises(StepFailedError, match=r"count\.ipynb ended without publishing numbers"):
+        run_step(folder, mode="dev")
+    run, record = _only_run(stores("user"))
+    assert record.status is RunStatus.FAILED
+    _, info = _report(stores("user"), run)
+    assert (info["result"], info["outputs"]) == ("FAIL", {})
+
+
 def test_dev_runs_the_working_tree_and_records_that_it_was_not_committed(
     make_step: MakeStep, stores: Callable[[str], ArtifactStore]
 ) -> None:
-    folder = make_step({"count.ipynb": [INTERFACE, "from number import N\nsubstep.add_metric('n', N)"]})
+    folder = make_step({"count.ipynb": [INTERFACE, PUBLISH, "from number import N\nsubstep.add_metric('n', N)"]})
     (folder / "number.py").write_text("N = 1\n")
     commit = _commit(folder)
     (folder / "number.py").write_text("N = 2\n")
     result = run_step(folder, mode="dev")
-    assert result.metrics == {"n": 2}
+    assert result.metrics["n"] == 2
     _, record = _only_run(stores("user"))
     assert (record.producer.commit, record.producer.uncommitted) == (commit, True)
     assert _git(folder, "tag") == ""
