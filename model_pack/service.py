@@ -13,7 +13,7 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "50000000")  # read by OpenC
 
 import bentoml
 from detector import Detector
-from service_http import JsonErrors, PredictInput, RequestError
+from service_http import BoundedQueue, JsonErrors, PredictInput, RequestError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -22,6 +22,8 @@ from starlette.routing import Route
 HERE = Path(__file__).parent
 ARTIFACTS = HERE / "artifacts"
 THREADS_VARIABLE = "DETECTOR_THREADS"
+QUEUE = 32
+"""Requests that wait or are being answered at most; the next one is refused with 429."""
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Object detector</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;max-width:40em;
@@ -79,7 +81,7 @@ IMAGE = bentoml.images.Image(
 ).python_packages(*(HERE / "requirements.txt").read_text(encoding="utf-8").split())
 
 
-@bentoml.service(name="rest_service", image=IMAGE, traffic={"timeout": 10, "max_concurrency": 32})
+@bentoml.service(name="rest_service", image=IMAGE, traffic={"timeout": 10})
 @bentoml.asgi_app(PAGES, path="/")
 class RestService:
     """Detects objects in images."""
@@ -119,3 +121,4 @@ class RestService:
 
 
 RestService.add_asgi_middleware(JsonErrors)
+RestService.add_asgi_middleware(BoundedQueue, path="/predict", limit=QUEUE)

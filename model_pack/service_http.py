@@ -15,6 +15,7 @@ from pydantic import Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
@@ -50,6 +51,31 @@ class PredictInput(bentoml.IODescriptor):
         options |= request.query_params
         name = options.get("file_name", "image")
         return cls.model_construct(image=data, file_name=name, min_score=_min_score(options.get("min_score")))
+
+
+class BoundedQueue:
+    """ASGI middleware that answers 429 when `limit` requests to `path` are waiting or being answered already."""
+
+    def __init__(self, app: Any, *, path: str, limit: int) -> None:
+        self.app = app
+        self._path = path
+        self._limit = limit
+        self._inside = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Let the request in, or refuse it at once."""
+        if scope["type"] != "http" or scope["path"] != self._path:
+            await self.app(scope, receive, send)
+        elif self._inside >= self._limit:
+            error = f"overloaded: {self._limit} requests are waiting already; try again in a second"
+            headers = {"Retry-After": "1"}
+            await JSONResponse({"error": error}, HTTPStatus.TOO_MANY_REQUESTS, headers)(scope, receive, send)
+        else:
+            self._inside += 1
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self._inside -= 1
 
 
 class JsonErrors:

@@ -45,7 +45,7 @@ def test_the_executed_copy_is_reported_with_what_the_notebook_told(
     write_notebook(report.notebook, "executed = 1")
     told = SubstepRecord(inputs={"x": "url"}, metrics={"AP50": 0.5})
     (tmp_path / "record.json").write_text(told.model_dump_json())
-    assert report.save(NotebookEnd(Outcome.DONE), source) == told
+    assert report.save(NotebookEnd(Outcome.DONE), source) == (NotebookEnd(Outcome.DONE), told)
     assert _files(report) == PAGES
     entity = open_entity(report.url)
     assert "executed = 1" in entity.read("report.ipynb").decode()
@@ -58,7 +58,8 @@ def test_a_notebook_that_never_started_is_reported_as_it_stands(
     report: StepReport, tmp_path: Path, write_notebook: Callable[..., Path]
 ) -> None:
     source = write_notebook(tmp_path / "a.ipynb", "source = 1")
-    assert report.save(NotebookEnd(Outcome.FAILED, "no such parameter"), source) == SubstepRecord()
+    end = NotebookEnd(Outcome.FAILED, "no such parameter")
+    assert report.save(end, source) == (end, SubstepRecord())
     assert _files(report) == PAGES
     assert json.loads(open_entity(report.url).read("runinfo.json"))["reason"] == "no such parameter"
 
