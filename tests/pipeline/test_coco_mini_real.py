@@ -74,8 +74,8 @@ def test_fine_tuning_starts_from_what_the_weights_know_and_never_publishes_worse
 ) -> None:
     env, workplace, _ = finished
     metrics = workplace.metrics(env, "model_train", "model_train.ipynb")
-    assert metrics["start_AP50"] >= 0.25, "the class channels of the pretrained head were not kept"
-    assert metrics["best_AP"] >= metrics["start_AP"]
+    assert metrics["AP50_start"] >= 0.25, "the class channels of the pretrained head were not kept"
+    assert metrics["AP_best"] >= metrics["AP_start"]
 
 
 def test_the_report_scores_the_test_split_as_pycocotools_does(

@@ -35,7 +35,7 @@ def test_the_five_steps_end_with_one_table_a_score_the_report_and_how_to_ask_the
 
 def test_the_sample_reaches_ap50_of_one_half_within_2500_image_iterations(printed: str, workplace: Workplace) -> None:
     assert workplace.metrics("user", "model_eval", "score.ipynb")["AP50"] >= 0.5
-    assert workplace.metrics("user", "model_train", "model_train.ipynb")["image_iterations"] <= 2500
+    assert workplace.metrics("user", "model_train", "model_train.ipynb")["train_images_seen"] <= 2500
 
 
 def test_every_run_and_every_entity_of_the_pipeline_verifies(printed: str, workplace: Workplace) -> None:
