@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
-.PHONY: help run test lint serve lab lock clean
+.PHONY: help run test lint serve lab pictures lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -26,6 +26,9 @@ serve: $(READY)  ## serve the newest packed model on http://127.0.0.1:3000
 
 lab: $(READY)    ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab
+
+pictures: $(READY)  ## make README's pictures from the newest run
+	@$(BIN)/python docs/make_pictures.py
 
 lock: $(READY)   ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-annotate --no-header \

@@ -97,6 +97,10 @@ class Manifest(Record):
         """Return the entry of `path`, or None."""
         return next((entry for entry in self.files if entry.path == path), None)
 
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows of it."""
+        return f"`{self.entity}`: {len(self.files)} files, {self.bytes / 1e6:.1f} MB, content `{self.content[:12]}`"
+
 
 class SubstepRecord(Record):
     """What a notebook declared, full entity name -> URL, and what it measured; told by the kernel to the step."""

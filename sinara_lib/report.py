@@ -93,12 +93,14 @@ def business_report_html(notebook: NotebookNode, facts: RunFacts) -> str:
 
 def _render(notebook: NotebookNode, facts: RunFacts, cells: list[NotebookNode], *, with_code: bool) -> str:
     shown = notebook.copy()
-    shown.cells = [_tidy(cell) for cell in cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    title = _title(notebook, facts)
+    cells = [cell for cell in cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    shown.cells = [_tidy(cell, title) for cell in cells]
     exporter = HTMLExporter(template_name="sinara", extra_template_basedirs=[str(_TEMPLATES)])
     light, dark = HtmlFormatter(style="friendly"), HtmlFormatter(style="github-dark")
     page = {
         "facts": facts,
-        "title": _title(notebook, facts),
+        "title": title,
         "with_code": with_code,
         "failed_cell": next((c for c in cells if _has_error(c)), None),
         "params": {k: json.dumps(v) if not isinstance(v, str) else v for k, v in facts.substep_params.items()},
@@ -121,10 +123,10 @@ def _has_error(cell: NotebookNode) -> bool:
     return any(output.output_type == "error" for output in cell.get("outputs", []))
 
 
-def _tidy(cell: NotebookNode) -> NotebookNode:
-    """Return a copy whose streams are joined and show what a terminal would: of each line, what came last."""
+def _tidy(cell: NotebookNode, title: str) -> NotebookNode:
+    """Return a copy without the title, which the page has on top, and with streams as a terminal shows them."""
     if cell.cell_type != "code":
-        return cell
+        return NotebookNode({**cell, "source": re.sub(rf"\A#\s+{re.escape(title)}\s*$", "", cell.source, flags=re.M)})
     outputs: list[NotebookNode] = []
     for output in cell.outputs:
         last = outputs[-1] if outputs else None
