@@ -10,7 +10,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sinara_lib.entity import EntityReader, EntityWriter
+from sinara_lib.entity import EntityReader
+from sinara_lib.entity_writer import EntityWriter
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError, ArtifactNotFoundError
 from sinara_lib.manifest import Manifest
 from sinara_lib.progress import progress

@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from sinara_lib import __version__
 from sinara_lib.errors import StepFailedError
+from sinara_lib.layout import without_credentials
 from sinara_lib.manifest import Producer
 
 
@@ -21,7 +21,7 @@ def read_producer(folder: Path) -> Producer:
         return Producer(library=library)
     origin = _ask(folder, "config", "--get", "remote.origin.url")
     return Producer(
-        origin=_without_credentials(origin) if origin else None,
+        origin=without_credentials(origin) if origin else None,
         commit=commit,
         uncommitted=bool(uncommitted_files(folder)),
         library=library,
@@ -100,10 +100,3 @@ def _ask(folder: Path, *args: str) -> str | None:
         return _git(folder, *args)
     except StepFailedError:
         return None
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from urllib.parse import urlsplit, urlunsplit
 
 from sinara_lib.errors import LayoutError
 
@@ -132,3 +133,11 @@ def split_entity_url(url: str) -> tuple[str, EntityAddress]:
             f"{url} is not an entity URL: expected <root>/<pipeline>/<zone>/<step>/<run id>/<entity>."
         ) from error
     return root, EntityAddress(run, name)
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL without its user name and password, as it may be recorded and shown."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

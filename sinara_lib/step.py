@@ -138,7 +138,12 @@ class Step:
             end = run_notebook(source, report.notebook, parameters=parameters, environ=environ, kernel_name=kernel)
         except SinaraError as error:
             end = NotebookEnd(Outcome.FAILED, str(error))
-        end, record = report.save(end, source)
+        try:
+            end, record = report.save(end, source)
+        except (OSError, SinaraError) as error:
+            if end.outcome is Outcome.DONE:
+                raise
+            raise StepFailedError(f"{end.reason} Its report could not be published either: {error}") from error
         log.info("%s  report  %s/report.html", self.name, report.url)
         if end.outcome is Outcome.STOPPED:
             raise StopStep(end.reason)

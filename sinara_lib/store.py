@@ -10,7 +10,8 @@ import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from sinara_lib.entity import EntityReader, EntityWriter
+from sinara_lib.entity import EntityReader
+from sinara_lib.entity_writer import EntityWriter
 from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError, LayoutError
 from sinara_lib.layout import (
     NAME,

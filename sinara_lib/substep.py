@@ -24,7 +24,7 @@ from sinara_lib.interface import (
     check_entries,
     entity_names,
 )
-from sinara_lib.layout import entity_name, step_name
+from sinara_lib.layout import entity_name, step_name, without_credentials
 from sinara_lib.manifest import SubstepRecord
 from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, NotebookRun, StepKey
 from sinara_lib.params import PipelineParams, StepParams, parse_params
@@ -155,7 +155,7 @@ class NotebookSubstep:
                 log.info("  reads  %s", url)
         for kind, word in (("custom_inputs", "reads"), ("outputs", "writes"), ("custom_outputs", "writes")):
             for url in self._places.get(kind, {}).values():
-                log.info("  %-6s %s", word, url)
+                log.info("  %-6s %s", word, without_credentials(url))
 
     def add_metric(self, name: str, value: float | int | str) -> None:
         """Keep a number (finite) or a word under `name`; it is published in metrics.json of the report."""
@@ -222,12 +222,13 @@ class NotebookSubstep:
                 raise InterfaceError(f"Inputs of {'.'.join(key)} pin several runs ({found}): pin one.")
             self._inputs[key] = self._run.resolve(key, entity_names(group), pin=next(iter(pins), None))
         urls = [url for urls in self._inputs.values() for url in urls.values()]
-        self._run.remember([*urls, *self._places["custom_inputs"].values()])
+        self._run.remember([*urls, *map(without_credentials, self._places["custom_inputs"].values())])
 
     def _tell(self) -> None:
         """Hand the record to the step that runs this notebook; by hand there is nobody to tell."""
         inputs = {".".join((*key, name)): url for key, urls in self._inputs.items() for name, url in urls.items()}
-        custom = {f"custom:{name}": url for name, url in self._places.get("custom_inputs", {}).items()}
+        outside = self._places.get("custom_inputs", {})
+        custom = {f"custom:{name}": without_credentials(url) for name, url in outside.items()}
         tmp_kinds = ("tmp_inputs", "tmp_outputs", "tmp_entities")
         self._record = self._record.model_copy(
             update={

@@ -94,6 +94,20 @@ def test_a_swapped_manifest_is_found(
         reader()
 
 
+def test_a_file_that_the_manifest_does_not_name_is_found_by_verify(
+    store: ArtifactStore, entity: str, reader: Callable[[], EntityReader]
+) -> None:
+    store.fs.pipe_file(f"{entity}/part-00009.parquet", b"slipped in")
+    with pytest.raises(ArtifactCorruptError, match=r"holds part-00009\.parquet, which its manifest does not name"):
+        reader().verify()
+
+
+def test_an_entity_moved_to_another_name_is_found(store: ArtifactStore, run: RunAddress, entity: str) -> None:
+    store.fs.copy(entity, entity.replace("/images", "/masks"), recursive=True)
+    with pytest.raises(ArtifactCorruptError, match=r"is that of run-\S+/images: the entity was moved or swapped"):
+        store.open(run.entity("masks"))
+
+
 def test_a_flipped_bit_in_the_manifest_is_found(
     store: ArtifactStore, entity: str, reader: Callable[[], EntityReader]
 ) -> None:

@@ -20,6 +20,7 @@ from sinara_lib.layout import (
     split_entity_url,
     split_run_url,
     step_name,
+    without_credentials,
 )
 
 RUN_ID = "run-26-11-21-013711-482"
@@ -152,3 +153,16 @@ def test_what_is_no_run_url_is_refused(url: str) -> None:
 def test_a_run_url_is_no_entity_url() -> None:
     with pytest.raises(LayoutError, match=r"is not an entity URL: expected <root>"):
         split_entity_url(f"file:///root/p/z/s/{RUN_ID}")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:secret@host:8443/a.zip?x=1", "https://host:8443/a.zip?x=1"),
+        ("https://host/me@home.zip", "https://host/me@home.zip"),
+        ("git@host:team/step.git", "git@host:team/step.git"),
+        ("/data/a.zip", "/data/a.zip"),
+    ],
+)
+def test_a_url_is_shown_without_user_and_password(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown
