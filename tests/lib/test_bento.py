@@ -177,12 +177,18 @@ def test_a_service_that_dies_at_its_start_shows_its_last_lines(
 def test_serve_ends_in_good_order_when_told_to(saved: str, number: signal.Signals) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    code = f"import sys; from sinara_lib.bento import serve_bentoservice as s; sys.exit(s({saved!r}, port={port}))"
+    # A job that a shell started in the background ignores Ctrl-C, and its children do: this one shall hear it.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    serve = f"from sinara_lib.bento import serve_bentoservice as s; sys.exit(s({saved!r}, port={port}))"
+    code = f"import sys; {listen}; {serve}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
-        wait_for(f"http://127.0.0.1:{port}/readyz")
-        process.send_signal(number)
-        assert process.wait(20) == 0
+        try:
+            wait_for(f"http://127.0.0.1:{port}/readyz")
+            process.send_signal(number)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
     with pytest.raises(OSError, match=r"refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2)
 
