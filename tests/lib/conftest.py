@@ -1,19 +1,22 @@
-"""Small real things that the library's tests share: a store's clock and records, notebooks, steps."""
+"""Small real things that the library's tests share: stores, runs and their records, notebooks, steps."""
 
 import itertools
 import json
+import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import nbformat
 import pytest
+from substep_cases import make_substep
 
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.manifest import Producer, RunRecord, RunStatus
-from sinara_lib.store import ArtifactStore, store_at
+from sinara_lib.store import ArtifactStore, publish_folder, store_at
+from sinara_lib.substep import NotebookSubstep
 
 _NUMBER = itertools.count()
 
@@ -69,6 +72,12 @@ def run(store: ArtifactStore, step: StepAddress, record: RunRecord, now: datetim
 
 
 @pytest.fixture
+def url(store: ArtifactStore, run: RunAddress) -> str:
+    """URL of an entity that is still to be written."""
+    return store.url_of(run.entity("files"))
+
+
+@pytest.fixture
 def finish(store: ArtifactStore) -> Callable[..., None]:
     """Give a run its final status."""
 
@@ -78,6 +87,16 @@ def finish(store: ArtifactStore) -> Callable[..., None]:
         store.replace_record(run, found.model_copy(update={"status": status, "reason": reason}))
 
     return finish
+
+
+@pytest.fixture
+def log_as_before() -> Iterator[None]:
+    """Put the root logger's handlers and level back: a notebook may set them for its process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
@@ -118,3 +137,62 @@ def make_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_notebook: C
         return folder
 
     return make
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Callable[[str], ArtifactStore]:
+    """The store of an environment, in the test's folder."""
+    return lambda env: store_at(str(tmp_path / "store" / env))
+
+
+@pytest.fixture
+def step_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a step's folder, as a notebook does, with stores of the test's own."""
+    for env in ("user", "test", "prod"):
+        monkeypatch.setenv(f"SINARA_{env.upper()}_ROOT", str(tmp_path / "store" / env))
+    folder = tmp_path / "demo-data_prep"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def publish(
+    stores: Callable[[str], ArtifactStore], record: RunRecord, now: datetime, tmp_path: Path
+) -> Callable[..., RunAddress]:
+    """Publish entities in a new finished run of a step and return it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("a")
+
+    def publish(*names: str, step: str = "data_load", minute: int = 0, **place: str) -> RunAddress:
+        store = stores(place.get("env", "user"))
+        address = StepAddress(place.get("pipeline", "rest"), place.get("zone", "test"), step)
+        run = store.start_run(address, record, now=now + timedelta(minutes=minute))
+        for name in names:
+            publish_folder(tmp_path / "data", store.url_of(run.entity(name)))
+        store.replace_record(run, record.model_copy(update={"run_id": run.run_id, "status": RunStatus.SUCCESS}))
+        return run
+
+    return publish
+
+
+@pytest.fixture
+def under_a_step(
+    stores: Callable[[str], ArtifactStore],
+    record: RunRecord,
+    now: datetime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], NotebookSubstep]:
+    """Start a step's run, and give the substep object of each of its notebooks."""
+    run = stores("user").start_run(StepAddress("rest", "test", "data_prep"), record, now=now)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("SINARA_RUN_URL", stores("user").url_of(run))
+    monkeypatch.setenv("SINARA_RUN_TMP", str(tmp_path / "tmp"))
+    monkeypatch.setenv("SINARA_SUBSTEP_RECORD", str(tmp_path / "record.json"))
+
+    def notebook(name: str) -> NotebookSubstep:
+        monkeypatch.setenv("SINARA_NOTEBOOK", name)
+        return make_substep()
+
+    return notebook

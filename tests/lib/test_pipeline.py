@@ -1,11 +1,11 @@
 """The pipeline: which steps it has, where they come from, and what is said at its end."""
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 import pytest
+from step_cases import git
 
 from sinara_lib.errors import ParamsError, StepFailedError
 from sinara_lib.pipeline import PipelineStep, choose_steps, closing_lines, pipeline_steps, run_pipeline
@@ -25,11 +25,6 @@ def _names(steps: list[PipelineStep]) -> list[str]:
     return [step.name for step in steps]
 
 
-def _git(folder: Path, *args: str) -> None:
-    identity = ["-c", "user.name=T", "-c", "user.email=t@example.com"]
-    subprocess.run(["git", *identity, *args], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's cache folder of the test's own."""
@@ -41,9 +36,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def far_step(make_step: Callable[..., Path]) -> Path:
     """A step in a git repository of its own."""
     folder = make_step({"count.ipynb": [PUBLISH]}, name="far/demo-count")
-    _git(folder, "init", "-q", "-b", "main")
-    _git(folder, "add", "-A")
-    _git(folder, "commit", "-q", "-m", "step")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "step")
     return folder
 
 
@@ -108,8 +103,8 @@ def test_a_step_by_git_url_is_cloned_once_and_then_brought_up_to_date(
     assert cache in folder.parents
     assert (folder / "count.ipynb").is_file()
     (far_step / "new.py").write_text("")
-    _git(far_step, "add", "-A")
-    _git(far_step, "commit", "-q", "-m", "more")
+    git(far_step, "add", "-A")
+    git(far_step, "commit", "-q", "-m", "more")
     assert step.folder() == folder
     assert (folder / "new.py").is_file()
 

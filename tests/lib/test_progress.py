@@ -2,21 +2,12 @@
 
 import io
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from sinara_lib.progress import progress, show_log
 
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Put the root logger's handlers back."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("log_as_before")
 
 
 def test_nothing_is_drawn_where_nobody_watches(

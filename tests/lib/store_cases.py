@@ -1,0 +1,35 @@
+"""Short ways to fill a store and to look into it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sinara_lib.layout import RunAddress, StepAddress
+from sinara_lib.manifest import RunRecord
+from sinara_lib.store import ArtifactStore
+
+Finish = Callable[..., None]
+
+
+def start_run(
+    store: ArtifactStore, step: StepAddress, record: RunRecord, now: datetime, *, later: int = 0
+) -> RunAddress:
+    """Start a run some seconds later than `now`."""
+    return store.start_run(step, record, now=now + timedelta(seconds=later))
+
+
+def publish_files(store: ArtifactStore, run: RunAddress, *names: str, data: bytes = b"data") -> None:
+    """Publish entities of one file, `file.bin`."""
+    for name in names:
+        with store.begin(run.entity(name)) as writer, writer.open("file.bin") as sink:
+            sink.write(data)
+
+
+def lay_file(store: ArtifactStore, path: str, data: bytes) -> None:
+    """Write a file below the root without the store's doing."""
+    store.fs.makedirs(f"{store.root}/{path}".rpartition("/")[0], exist_ok=True)
+    store.fs.pipe_file(f"{store.root}/{path}", data)
+
+
+def files_below(store: ArtifactStore) -> list[str]:
+    """Every file that the store holds."""
+    return sorted(store.fs.find(store.root))

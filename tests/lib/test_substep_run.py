@@ -1,0 +1,136 @@
+"""The run a notebook belongs to, by hand and under a step, and what notebooks of one run share."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from substep_cases import IMAGES, LABELS, make_substep, run_id_of
+
+from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, StopStep
+from sinara_lib.layout import RunAddress, StepAddress, split_run_url
+from sinara_lib.manifest import RunStatus, SubstepRecord
+from sinara_lib.store import ArtifactStore, publish_folder
+from sinara_lib.substep import (
+    ENTITY_NAME,
+    STEP_NAME,
+    NotebookSubstep,
+)
+
+pytestmark = pytest.mark.usefixtures("step_folder", "log_as_before")
+
+
+def test_a_notebook_opened_by_hand_is_an_interactive_run_of_the_step_its_folder_names(
+    stores: Callable[[str], ArtifactStore],
+) -> None:
+    substep = make_substep()
+    root, run = split_run_url(substep.run_url)
+    record = stores("user").run_record(run)
+    assert record is not None
+    assert root == stores("user").url
+    assert (run.step.path, run.run_id) == ("rest/test/data_prep", substep.run_id)
+    assert record.status is RunStatus.INTERACTIVE
+    assert record.params == {"substep_params": {"size": 256}}
+
+
+def test_what_a_notebook_publishes_by_hand_resolves(stores: Callable[[str], ArtifactStore], tmp_path: Path) -> None:
+    substep = make_substep()
+    substep.interface(outputs=[{ENTITY_NAME: "train"}], tmp_entities=[{ENTITY_NAME: "work"}])
+    (Path(substep.tmp_entities().work) / "a").write_text("a")
+    publish_folder(substep.tmp_entities().work, substep.outputs().train)
+    found = stores("user").resolve(StepAddress("rest", "test", "data_prep"), ["train"])
+    assert found.run_id == substep.run_id
+
+
+def test_the_step_may_be_named_in_its_params() -> None:
+    assert make_substep(step_name="other").step_name == "other"
+
+
+def test_under_a_step_the_notebooks_share_the_steps_run(under_a_step: Callable[[str], NotebookSubstep]) -> None:
+    assert under_a_step("a.ipynb").run_url == under_a_step("b.ipynb").run_url
+
+
+def test_notebooks_of_one_run_never_mix_runs_of_an_upstream_step(
+    publish: Callable[..., RunAddress], under_a_step: Callable[[str], NotebookSubstep]
+) -> None:
+    first = publish("images", "labels")
+    one = under_a_step("a.ipynb")
+    one.interface(inputs=[IMAGES])
+    publish("images", "labels", minute=1)
+    other = under_a_step("b.ipynb")
+    other.interface(inputs=[LABELS, IMAGES])
+    assert run_id_of(other.inputs("data_load").labels) == first.run_id
+    assert run_id_of(other.inputs("data_load").images) == first.run_id
+
+
+def test_a_notebook_reads_what_an_earlier_one_of_its_own_run_published(
+    publish: Callable[..., RunAddress], under_a_step: Callable[[str], NotebookSubstep], tmp_path: Path
+) -> None:
+    publish("train", step="data_prep", minute=5)
+    own = {STEP_NAME: "data_prep", ENTITY_NAME: "train"}
+    with pytest.raises(ArtifactNotFoundError, match=r"has no train: an earlier notebook of this step publishes it"):
+        under_a_step("b.ipynb").interface(inputs=[own])
+    first = under_a_step("a.ipynb")
+    first.interface(outputs=[{ENTITY_NAME: "train"}])
+    publish_folder(tmp_path / "data", first.outputs().train)
+    second = under_a_step("b.ipynb")
+    second.interface(inputs=[own])
+    assert second.inputs("data_prep").train == first.outputs().train
+
+
+def test_a_notebook_by_hand_reads_its_steps_newest_finished_run(publish: Callable[..., RunAddress]) -> None:
+    before = publish("train", step="data_prep")
+    substep = make_substep()
+    substep.interface(inputs=[{STEP_NAME: "data_prep", ENTITY_NAME: "train"}])
+    assert run_id_of(substep.inputs("data_prep").train) == before.run_id
+
+
+def test_tmp_outputs_of_one_notebook_are_tmp_inputs_of_the_next_and_tmp_entities_its_own(
+    under_a_step: Callable[[str], NotebookSubstep],
+) -> None:
+    first = under_a_step("a.ipynb")
+    first.interface(tmp_outputs=[{ENTITY_NAME: "cache"}], tmp_entities=[{ENTITY_NAME: "work"}])
+    (Path(first.tmp_outputs().cache) / "x").write_text("1")
+    second = under_a_step("b.ipynb")
+    second.interface(tmp_inputs=[{ENTITY_NAME: "cache"}], tmp_entities=[{ENTITY_NAME: "work"}])
+    assert (Path(second.tmp_inputs().cache) / "x").read_text() == "1"
+    assert list(Path(second.tmp_entities().work).iterdir()) == []
+    assert second.tmp_entities().work != first.tmp_entities().work
+    with pytest.raises(InterfaceError, match=r"tmp_input 'other' was not made"):
+        under_a_step("c.ipynb").interface(tmp_inputs=[{ENTITY_NAME: "other"}])
+
+
+def test_the_step_is_told_inputs_outputs_and_metrics(
+    publish: Callable[..., RunAddress], under_a_step: Callable[[str], NotebookSubstep], tmp_path: Path
+) -> None:
+    publish("images")
+    substep = under_a_step("a.ipynb")
+    substep.interface(inputs=[IMAGES], outputs=[{ENTITY_NAME: "train"}])
+    substep.add_metric("AP50", 0.5)
+    substep.add_metric("images", 3)
+    substep.add_metric("best", "epoch_2")
+    told = SubstepRecord.model_validate_json((tmp_path / "record.json").read_text())
+    assert told.inputs == {"user.rest.test.data_load.images": substep.inputs("data_load").images}
+    assert told.outputs == {"user.rest.test.data_prep.train": substep.outputs().train}
+    assert told.metrics == {"AP50": 0.5, "images": 3, "best": "epoch_2"}
+
+
+def test_in_design_mode_the_interface_is_written_and_the_notebook_stops(
+    under_a_step: Callable[[str], NotebookSubstep], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    substep = under_a_step("a.ipynb")
+    substep.interface(outputs=[{ENTITY_NAME: "train"}])
+    substep.exit_in_visualize_mode()
+    monkeypatch.setenv("DESIGN_MODE", "1")
+    with pytest.raises(InterfaceError, match=r"VISUALIZER_SESSION_RUN_ID is not"):
+        substep.exit_in_visualize_mode()
+    monkeypatch.setenv("VISUALIZER_SESSION_RUN_ID", str(tmp_path / "session"))
+    with pytest.raises(StopStep, match=r"design mode"):
+        substep.exit_in_visualize_mode()
+    page = json.loads(next((tmp_path / "session").glob("data_prep.a.ipynb.*.json")).read_text())
+    assert page == {
+        "step_name": "data_prep",
+        "substep_name": "a.ipynb",
+        "inputs": {},
+        "outputs": {"user.rest.test.data_prep.train": substep.outputs().train},
+    }

@@ -1,0 +1,106 @@
+"""Fixtures of the steps' tests; each imports its step's modules only when a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from detector_export import ModelCard
+    from faulty_server import FaultyServer
+    from torch import nn
+    from training_data import Split
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyServer]:
+    """A faulty local server, to download from."""
+    from faulty_server import running
+
+    with running() as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Split:
+    """A split to train on in seconds."""
+    from drawn_splits import draw_split
+
+    return draw_split(tmp_path / "train", "train", images=6, seed=1)
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path) -> Split:
+    """A split to score on in seconds."""
+    from drawn_splits import draw_split
+
+    return draw_split(tmp_path / "eval", "eval", images=3, seed=2)
+
+
+@pytest.fixture(scope="session")
+def inference_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What model_train publishes, for a network that was never trained but finds plenty of objects."""
+    from small_network import save_small_network
+
+    folder = tmp_path_factory.mktemp("inference_files")
+    save_small_network(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def card(inference_files: Path) -> ModelCard:
+    """The model card of the small network."""
+    from detector_export import ModelCard
+
+    return ModelCard.load(inference_files)
+
+
+@pytest.fixture(scope="session")
+def detector(inference_files: Path) -> nn.Module:
+    """The small network in PyTorch."""
+    from detector_export import load_detector
+
+    return load_detector(inference_files)
+
+
+@pytest.fixture(scope="session")
+def onnx_file(detector: nn.Module, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network as ONNX."""
+    from detector_export import export_detector
+    from small_network import NMS
+
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    export_detector(detector, path, card=card, nms=NMS, metadata={"run_id": card.run_id})
+    return path
+
+
+@pytest.fixture(scope="session")
+def service_folder(
+    onnx_file: Path, card: ModelCard, inference_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder that becomes the bento, with its expected result."""
+    from service_packing import find_test_image, lay_out_service, write_expected_result, write_requirements
+    from small_network import MIN_SCORE
+
+    folder = lay_out_service(
+        tmp_path_factory.mktemp("packed") / "service",
+        model=onnx_file,
+        card=card,
+        test_image=find_test_image(inference_files),
+        version="run-26-01-02-040506-789",
+        min_score=MIN_SCORE,
+    )
+    write_requirements(folder, onnxruntime_package="onnxruntime")
+    write_expected_result(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bento_url(service_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The published bento_service entity."""
+    from small_network import publish_service
+
+    return publish_service(service_folder, str(tmp_path_factory.mktemp("bentos")))
