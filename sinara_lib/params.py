@@ -107,7 +107,8 @@ def override(params: ParamsFile, assignments: list[str]) -> ParamsFile:
         if not separator or not key:
             raise ParamsError(f"--set {assignment}: expected key=value.")
         group, name = _target(document, key)
-        group[name] = _value(text)
+        known = next((key for key in group if key.lower() == name.lower()), name)
+        group[known] = _value(text)
     return parse_params(ParamsFile, document, where="--set")
 
 
@@ -182,7 +183,8 @@ def _target(document: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     for prefix, group in groups.items():
         if key.startswith(f"{prefix}."):
             return group, key[len(prefix) + 1 :]
-    homes = list(substeps.values()) if len(substeps) == 1 else [p for p in substeps.values() if key in p]
+    named = [group for group in substeps.values() if key.lower() in map(str.lower, group)]
+    homes = list(substeps.values()) if len(substeps) == 1 else named
     if len(homes) == 1:
         return homes[0], key
     known = ", ".join(f"{name}.{k}" for name, group in groups.items() for k in group)

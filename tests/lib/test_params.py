@@ -204,6 +204,10 @@ def test_set_finds_a_bare_key_in_the_one_notebook_that_has_it() -> None:
     assert _values(override(_file(TWO), ["gate=0.9"]))["b.ipynb"]["gate"] == 0.9
 
 
+def test_set_finds_a_key_in_upper_case_as_sinaraml_wrote_it() -> None:
+    assert _values(override(_file(TWO), ["GATE=0.9"]))["b.ipynb"] == {**_values(_file(TWO))["b.ipynb"], "gate": 0.9}
+
+
 def test_set_may_name_a_default_of_the_only_notebook() -> None:
     assert _values(override(_file(ONE), ["lr=0.1"]))["train.ipynb"]["lr"] == 0.1
 
