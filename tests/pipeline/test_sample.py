@@ -12,6 +12,7 @@ import pytest
 from sinara_lib.archive import open_archive
 from tests.pipeline.conftest import STEPS, Workplace
 
+SINARA = str(Path(sys.executable).with_name("sinara"))
 PORT = 3917
 LOADED = re.compile(r"""(?:src|srcset)\s*=\s*["'](?!data:)[^"']+|<link[^>]+href|@import""")
 """What makes a browser ask for something: links that a person may follow are not among it."""
@@ -19,7 +20,7 @@ LOADED = re.compile(r"""(?:src|srcset)\s*=\s*["'](?!data:)[^"']+|<link[^>]+href|
 
 @pytest.fixture(scope="module")
 def printed(workplace: Workplace, clone: Path) -> str:
-    return workplace.must(["-m", "sinara_lib.cli", "run", "--params", "sample"], clone)
+    return workplace.must([SINARA, "run", "--params", "sample"], clone)
 
 
 def test_the_five_steps_end_with_one_table_a_score_the_report_and_how_to_ask_the_model(printed: str) -> None:
@@ -66,7 +67,7 @@ def test_the_reported_score_is_the_one_pycocotools_gives_for_the_published_predi
 
 def test_the_served_model_answers_as_it_was_packed(printed: str, workplace: Workplace, clone: Path) -> None:
     server = subprocess.Popen(
-        [sys.executable, "-m", "sinara_lib.cli", "serve", "--port", str(PORT)],
+        [sys.executable, SINARA, "serve", "--port", str(PORT)],
         cwd=clone,
         env=workplace.environ,
         stdout=subprocess.DEVNULL,
