@@ -25,7 +25,8 @@ def printed(workplace: Workplace, clone: Path) -> str:
 
 def test_the_five_steps_end_with_one_table_a_score_the_report_and_how_to_ask_the_model(printed: str) -> None:
     table = printed[printed.index("step   ") :]
-    assert [line.split()[0] for line in table.splitlines() if "run-" in line and not line.startswith(" ")] == [*STEPS]
+    rows = [line.split() for line in table.splitlines()]
+    assert [row[0] for row in rows if len(row) == 4 and row[1].startswith("run-")] == [*STEPS]
     assert re.search(r"score +AP50 0\.\d\d", table)
     assert "make serve" in table
     assert "curl" in table
