@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from detector_export import RawDetector
 from numpy.typing import NDArray
@@ -19,6 +19,11 @@ from onnx_nms import NmsSettings
 from torch import nn
 
 from sinara_lib.errors import DataError
+
+# onnxruntime decides at import whether it sends usage data; nothing here may leave the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime as ort
 
 RAW_TOLERANCE = 1e-3
 SCORE_TOLERANCE = 1e-3

@@ -1,9 +1,15 @@
 """What all tests share: a store of their own, and the real data where it is there."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# Both read this when they are imported: no usage data from tests, and no folder in the user's home.
+os.environ.update(ORT_DISABLE_TELEMETRY="1", BENTOML_DO_NOT_TRACK="True")
+_BENTOML_HOME = tempfile.TemporaryDirectory(prefix="bentoml-")
+os.environ["BENTOML_HOME"] = _BENTOML_HOME.name
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 """Real COCO images and weights beside the checkout; a user's clone has none."""

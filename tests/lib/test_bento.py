@@ -173,6 +173,15 @@ def test_a_service_that_dies_at_its_start_shows_its_last_lines(
         start_dev_bentoservice(url, ready_seconds=7)
 
 
+def test_loading_leaves_nothing_in_the_users_home(saved: str, tmp_path: Path) -> None:
+    settings = ("BENTOML_HOME", "BENTOML_DO_NOT_TRACK", "ORT_DISABLE_TELEMETRY")
+    environment = {name: value for name, value in os.environ.items() if name not in settings} | {"HOME": str(tmp_path)}
+    code = f"from sinara_lib.bento import load_bentoservice; print(load_bentoservice({saved!r}).predict(b'')['answer'])"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "one"
+    assert list(tmp_path.rglob("*")) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_ends_in_good_order_when_told_to(saved: str, number: signal.Signals) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
