@@ -1,6 +1,7 @@
 """The first thing a stranger does: the built-in sample, from a fresh clone to a served detector."""
 
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ from sinara_lib.archive import open_archive
 from tests.pipeline.conftest import STEPS, Workplace
 
 SINARA = str(Path(sys.executable).with_name("sinara"))
-PORT = 3917
 LOADED = re.compile(r"""(?:src|srcset)\s*=\s*["'](?!data:)[^"']+|<link[^>]+href|@import""")
 """What makes a browser ask for something: links that a person may follow are not among it."""
 
@@ -67,15 +67,17 @@ def test_the_reported_score_is_the_one_pycocotools_gives_for_the_published_predi
 
 
 def test_the_served_model_answers_as_it_was_packed(printed: str, workplace: Workplace, clone: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, SINARA, "serve", "--port", str(PORT)],
+        [sys.executable, SINARA, "serve", "--port", str(port)],
         cwd=clone,
         env=workplace.environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
             _wait_until_ready(client)
             image = client.get("/test_data").raise_for_status().content
             answer = client.post("/predict", files={"image": ("-", image)}).raise_for_status().json()
