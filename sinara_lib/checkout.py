@@ -30,7 +30,7 @@ def read_producer(folder: Path) -> Producer:
 
 def uncommitted_files(folder: Path) -> list[str]:
     """Return the changed and untracked files of the repository around `folder`, as git prints them."""
-    status = _git(folder, "status", "--porcelain")
+    status = run_git(folder, "status", "--porcelain")
     return [line[3:] for line in status.splitlines()]
 
 
@@ -50,16 +50,16 @@ def head_worktree(folder: Path) -> Iterator[Path]:
         raise StepFailedError(f"{folder} is not in a git repository: prod runs committed code. Run `git init`, commit.")
     if _ask(folder, "rev-parse", "--verify", "HEAD") is None:
         raise StepFailedError(f"{top} has no commit yet: prod runs committed code. Commit the step first.")
-    prefix = _git(folder, "rev-parse", "--show-prefix")
+    prefix = run_git(folder, "rev-parse", "--show-prefix")
     with tempfile.TemporaryDirectory(prefix="sinara-head-") as temporary:
         tree = Path(temporary).resolve() / Path(top).name
-        _git(folder, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
+        run_git(folder, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
         try:
             if not (tree / prefix).is_dir():
                 raise StepFailedError(f"{folder} is not part of HEAD: commit the step before running it in prod.")
             yield tree / prefix
         finally:
-            _git(folder, "worktree", "remove", "--force", str(tree))
+            run_git(folder, "worktree", "remove", "--force", str(tree))
 
 
 def tag_head(folder: Path, name: str, *, message: str, push: bool) -> None:
@@ -67,17 +67,18 @@ def tag_head(folder: Path, name: str, *, message: str, push: bool) -> None:
 
     A tag of that name that stands on HEAD already stays: steps of one repository may share an orchestrator's run id.
     """
-    if _ask(folder, "rev-parse", "--verify", f"refs/tags/{name}^{{commit}}") == _git(folder, "rev-parse", "HEAD"):
+    if _ask(folder, "rev-parse", "--verify", f"refs/tags/{name}^{{commit}}") == run_git(folder, "rev-parse", "HEAD"):
         return
     identity = {}
     if _ask(folder, "config", "--get", "user.email") is None:
         identity = {"GIT_COMMITTER_NAME": "sinara", "GIT_COMMITTER_EMAIL": "sinara@localhost"}
-    _git(folder, "tag", "--annotate", name, "--message", message, environ=identity)
+    run_git(folder, "tag", "--annotate", name, "--message", message, environ=identity)
     if push:
-        _git(folder, "push", "--quiet", "origin", f"refs/tags/{name}")
+        run_git(folder, "push", "--quiet", "origin", f"refs/tags/{name}")
 
 
-def _git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> str:
+def run_git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> str:
+    """Run git in `folder` and return what it printed. Raises StepFailedError with git's own words when it fails."""
     try:
         done = subprocess.run(
             ["git", *args],
@@ -97,6 +98,6 @@ def _git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> str
 def _ask(folder: Path, *args: str) -> str | None:
     """Return git's answer, or None when it has none (exit code other than 0) or git is absent."""
     try:
-        return _git(folder, *args)
+        return run_git(folder, *args)
     except StepFailedError:
         return None

@@ -3,14 +3,14 @@
 import hashlib
 import logging
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from sinara_lib.errors import ParamsError, StepFailedError
+from sinara_lib.checkout import run_git
+from sinara_lib.errors import ParamsError
 from sinara_lib.layout import step_name
 from sinara_lib.settings import SETTINGS_FILE, Settings
 from sinara_lib.step import FULL_JOB, StepResult, run_step
@@ -40,10 +40,10 @@ class PipelineStep:
             Path(platformdirs.user_cache_dir("sinara", appauthor=False)) / "steps" / digest / _repository(self.source)
         )
         if clone.is_dir():
-            _git("-C", str(clone), "pull", "--quiet", "--ff-only")
+            run_git(clone, "pull", "--quiet", "--ff-only")
         else:
             clone.parent.mkdir(parents=True, exist_ok=True)
-            _git("clone", "--quiet", self.source, str(clone))
+            run_git(clone.parent, "clone", "--quiet", self.source, str(clone))
         return clone
 
 
@@ -97,9 +97,3 @@ def closing_lines(results: Sequence[StepResult]) -> list[str]:
 
 def _repository(source: str) -> str:
     return re.split(r"[/:]", source.rstrip("/"))[-1].removesuffix(".git")
-
-
-def _git(*args: str) -> None:
-    done = subprocess.run(["git", *args], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StepFailedError(f"`git {' '.join(args)}` failed: {done.stderr.strip()}")
