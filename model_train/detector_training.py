@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import letterbox_transform  # noqa: F401  (registers the transforms that the configuration names)
 import torch
@@ -111,9 +112,16 @@ def _write_start(
     return fit
 
 
+class _Runner(Runner):
+    """mmengine's runner, which does not ask the shell for a compiler: on a machine without one, the shell complains."""
+
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        self.logger.info("torch %s, environment %s", torch.__version__, env_cfg)
+
+
 def _build_runner(config: Config, recipe: Recipe, work: Path) -> Runner:
     config.experiment_name = f"{work.name}-{time.time_ns()}"
-    runner = Runner.from_cfg(config)
+    runner = _Runner.from_cfg(config)
     if recipe.keep_norm_statistics:
         runner.register_hook(FrozenNormStatistics())
     return runner

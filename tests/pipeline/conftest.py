@@ -27,7 +27,7 @@ TINY = {
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Workspace:
     """A store of its own and the environment variables that lead there."""
 
     root: Path
@@ -83,9 +83,9 @@ def tiny_params(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """An empty store for the tests of one module."""
-    return Workplace(tmp_path_factory.mktemp("workplace"))
+    return Workspace(tmp_path_factory.mktemp("workspace"))
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,17 @@ import pytest
 
 from sinara_lib.layout import StepAddress
 from sinara_lib.manifest import RunStatus
-from tests.pipeline.conftest import REPOSITORY, Workplace
+from tests.pipeline.conftest import REPOSITORY, Workspace
 
 SMALL = ["--params", "params/sample.json", "--set", "images_url=sample://scenes?images=12&size=96&seed=1"]
 LOAD = StepAddress("obj_detect_rest", "test", "data_load")
 
 
 @pytest.fixture(scope="module")
-def good_run(workplace: Workplace) -> str:
+def good_run(workspace: Workspace) -> str:
     """An earlier run that went well: whatever fails later must leave it as it is."""
-    workplace.must(["step.dev.py", *SMALL], REPOSITORY / "data_load")
-    return workplace.store("user").runs(LOAD)[0].run_id
+    workspace.must(["step.dev.py", *SMALL], REPOSITORY / "data_load")
+    return workspace.store("user").runs(LOAD)[0].run_id
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +46,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ],
 )
 def test_a_bad_parameter_fails_with_one_message_and_a_report_and_leaves_earlier_runs_alone(
-    workplace: Workplace, good_run: str, address: str, change: str, told: list[str]
+    workspace: Workspace, good_run: str, address: str, change: str, told: list[str]
 ) -> None:
     sets = [arg for part in change.format(address=address).split() for arg in ("--set", part)]
-    done = workplace.run(["step.dev.py", *SMALL, *sets], REPOSITORY / "data_load")
+    done = workspace.run(["step.dev.py", *SMALL, *sets], REPOSITORY / "data_load")
     assert done.returncode == 1
     message = done.stdout[done.stdout.index("failed: ") :]
     for words in told:
         assert words.format(address=address) in message
     assert "Traceback" not in done.stdout + done.stderr
-    store = workplace.store("user")
+    store = workspace.store("user")
     failed = store.runs(LOAD)[0]
     record = store.run_record(failed)
     assert record is not None
@@ -66,17 +66,17 @@ def test_a_bad_parameter_fails_with_one_message_and_a_report_and_leaves_earlier_
 
 
 def test_a_missing_input_names_the_step_that_makes_it(tmp_path: Path) -> None:
-    done = Workplace(tmp_path).run(["step.dev.py", "--params", "params/sample.json"], REPOSITORY / "data_prep")
+    done = Workspace(tmp_path).run(["step.dev.py", "--params", "params/sample.json"], REPOSITORY / "data_prep")
     assert done.returncode == 1
     assert "Run step 'data_load' first" in done.stdout
 
 
-def test_a_notebook_that_is_not_there_is_told_with_those_that_are(workplace: Workplace, tmp_path: Path) -> None:
+def test_a_notebook_that_is_not_there_is_told_with_those_that_are(workspace: Workspace, tmp_path: Path) -> None:
     params = tmp_path / "params.json"
     params.write_text(
         '{"pipeline_params": {"pipeline_name": "p"}, "substeps_params": [{"substep_name": "laod.ipynb"}]}', "utf-8"
     )
-    done = workplace.run(["step.dev.py", "--params", str(params)], REPOSITORY / "data_load")
+    done = workspace.run(["step.dev.py", "--params", str(params)], REPOSITORY / "data_load")
     assert done.returncode == 1
     assert "laod.ipynb" in done.stdout
     assert "data_load.ipynb" in done.stdout

@@ -12,7 +12,7 @@ import pytest
 from sinara_lib.archive import open_archive
 from sinara_lib.bento import load_bentoservice
 from sinara_lib.layout import split_entity_url
-from tests.pipeline.conftest import STEPS, Workplace
+from tests.pipeline.conftest import STEPS, Workspace
 
 WEIGHTS = "yolox_nano_416_coco-bdeee7ae.pth"
 
@@ -47,59 +47,59 @@ def changes(address: str) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module", params=["dev", "prod"])
 def finished(
-    request: pytest.FixtureRequest, workplace: Workplace, clone: Path, address: str
-) -> tuple[str, Workplace, str]:
-    """All five steps done in one mode; gives the environment, the workplace and what was printed."""
+    request: pytest.FixtureRequest, workspace: Workspace, clone: Path, address: str
+) -> tuple[str, Workspace, str]:
+    """All five steps done in one mode; gives the environment, the workspace and what was printed."""
     printed = ""
     for step in STEPS:
         sets = [arg for change in changes(address).get(step, []) for arg in ("--set", change)]
-        printed += workplace.must([f"step.{request.param}.py", *sets], clone / step)
-    return {"dev": "user", "prod": "prod"}[request.param], workplace, printed
+        printed += workspace.must([f"step.{request.param}.py", *sets], clone / step)
+    return {"dev": "user", "prod": "prod"}[request.param], workspace, printed
 
 
 def test_the_images_of_coco_arrive_with_the_annotations_of_the_six_classes(
-    finished: tuple[str, Workplace, str],
+    finished: tuple[str, Workspace, str],
 ) -> None:
-    env, workplace, _ = finished
-    loaded = workplace.metrics(env, "data_load", "data_load.ipynb")
+    env, workspace, _ = finished
+    loaded = workspace.metrics(env, "data_load", "data_load.ipynb")
     assert (loaded["images"], loaded["annotations"], loaded["classes"]) == (252, 2326, 80)
-    with_images = open_archive(workplace.store(env).newest_url("coco_test_dataset"))
+    with_images = open_archive(workspace.store(env).newest_url("coco_test_dataset"))
     document = json.loads(with_images.read("annotations.json"))
     assert [c["name"] for c in document["categories"]] == ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
     assert {f"images/{i['file_name']}" for i in document["images"]} == set(with_images.names()) - {"annotations.json"}
 
 
 def test_fine_tuning_starts_from_what_the_weights_know_and_never_publishes_worse(
-    finished: tuple[str, Workplace, str],
+    finished: tuple[str, Workspace, str],
 ) -> None:
-    env, workplace, _ = finished
-    metrics = workplace.metrics(env, "model_train", "model_train.ipynb")
+    env, workspace, _ = finished
+    metrics = workspace.metrics(env, "model_train", "model_train.ipynb")
     assert metrics["AP50_start"] >= 0.25, "the class channels of the pretrained head were not kept"
     assert metrics["AP_best"] >= metrics["AP_start"]
 
 
 def test_the_report_scores_the_test_split_as_pycocotools_does(
-    finished: tuple[str, Workplace, str], tmp_path: Path
+    finished: tuple[str, Workspace, str], tmp_path: Path
 ) -> None:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    env, workplace, _ = finished
-    open_archive(workplace.store(env).newest_url("coco_inference_result_dataset")).unpack(tmp_path)
+    env, workspace, _ = finished
+    open_archive(workspace.store(env).newest_url("coco_inference_result_dataset")).unpack(tmp_path)
     truth = COCO(str(tmp_path / "annotations.json"))
     oracle = COCOeval(truth, truth.loadRes(str(tmp_path / "predictions.json")), "bbox")
     oracle.evaluate()
     oracle.accumulate()
     oracle.summarize()
-    metrics = workplace.metrics(env, "model_eval", "score.ipynb")
+    metrics = workspace.metrics(env, "model_eval", "score.ipynb")
     assert metrics["AP50"] == pytest.approx(oracle.stats[1], abs=1e-10)
     assert metrics["AP50"] >= 0.25
 
 
-def test_the_packed_service_finds_objects_in_a_real_photograph(finished: tuple[str, Workplace, str]) -> None:
-    env, workplace, _ = finished
-    service = load_bentoservice(workplace.store(env).newest_url("bento_service"))
-    photographs = open_archive(workplace.store(env).newest_url("coco_test_dataset"))
+def test_the_packed_service_finds_objects_in_a_real_photograph(finished: tuple[str, Workspace, str]) -> None:
+    env, workspace, _ = finished
+    service = load_bentoservice(workspace.store(env).newest_url("bento_service"))
+    photographs = open_archive(workspace.store(env).newest_url("coco_test_dataset"))
     document = json.loads(photographs.read("annotations.json"))
     crowded = max(document["images"], key=lambda i: sum(a["image_id"] == i["id"] for a in document["annotations"]))
     answer = service.predict(image=photographs.read(f"images/{crowded['file_name']}"))
@@ -108,10 +108,10 @@ def test_the_packed_service_finds_objects_in_a_real_photograph(finished: tuple[s
 
 
 def test_lineage_leads_from_the_report_back_to_the_urls_of_the_archives(
-    finished: tuple[str, Workplace, str], address: str
+    finished: tuple[str, Workspace, str], address: str
 ) -> None:
-    env, workplace, _ = finished
-    store = workplace.store(env)
+    env, workspace, _ = finished
+    store = workspace.store(env)
     read, waiting = set(), [store.newest_url("model_quality_report")]
     while waiting:
         url = waiting.pop()

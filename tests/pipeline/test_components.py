@@ -9,7 +9,7 @@ import pytest
 
 from sinara_lib.layout import StepAddress
 from sinara_lib.manifest import RunStatus
-from tests.pipeline.conftest import REPOSITORY, STEPS, Workplace
+from tests.pipeline.conftest import REPOSITORY, STEPS, Workspace
 
 NOTEBOOKS = [
     (step, substep["substep_name"])
@@ -36,11 +36,11 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_each_step_runs_in_prod_from_a_repository_of_its_own_and_tags_its_commit(
-    repositories: dict[str, Path], workplace: Workplace, tiny_params: dict[str, Path]
+    repositories: dict[str, Path], workspace: Workspace, tiny_params: dict[str, Path]
 ) -> None:
     for step, folder in repositories.items():
-        workplace.must(["step.prod.py", "--params", str(tiny_params[step])], folder)
-        store = workplace.store("prod")
+        workspace.must(["step.prod.py", "--params", str(tiny_params[step])], folder)
+        store = workspace.store("prod")
         run = store.runs(StepAddress("obj_detect_rest", "test", step))[0]
         record = store.run_record(run)
         assert record is not None
@@ -54,9 +54,9 @@ def test_each_step_runs_in_prod_from_a_repository_of_its_own_and_tags_its_commit
 
 
 def test_each_notebook_runs_by_hand_from_its_folder_and_publishes_the_same_outputs(
-    repositories: dict[str, Path], workplace: Workplace, tiny_params: dict[str, Path], tmp_path: Path
+    repositories: dict[str, Path], workspace: Workspace, tiny_params: dict[str, Path], tmp_path: Path
 ) -> None:
-    by_hand = Workplace(tmp_path)
+    by_hand = Workspace(tmp_path)
     for step, notebook in NOTEBOOKS:
         by_hand.must(
             ["-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout", notebook],
@@ -65,7 +65,7 @@ def test_each_notebook_runs_by_hand_from_its_folder_and_publishes_the_same_outpu
         )
     for step in STEPS:
         address = StepAddress("obj_detect_rest", "test", step)
-        hand, prod = by_hand.store("user"), workplace.store("prod")
+        hand, prod = by_hand.store("user"), workspace.store("prod")
         published = {e.name for run in hand.runs(address) for e in hand.entities(run)}
         under_step = {e.name for e in prod.entities(prod.runs(address)[0])}
         assert published == {name for name in under_step if not name.startswith("reports_")}
@@ -73,15 +73,15 @@ def test_each_notebook_runs_by_hand_from_its_folder_and_publishes_the_same_outpu
 
 
 def test_the_same_data_has_the_same_content_whatever_the_run(
-    repositories: dict[str, Path], workplace: Workplace, tiny_params: dict[str, Path]
+    repositories: dict[str, Path], workspace: Workspace, tiny_params: dict[str, Path]
 ) -> None:
     for step in ("data_load", "data_prep"):
-        workplace.must(["step.dev.py", "--params", str(tiny_params[step])], repositories[step])
+        workspace.must(["step.dev.py", "--params", str(tiny_params[step])], repositories[step])
     for step in ("data_load", "data_prep"):
         address = StepAddress("obj_detect_rest", "test", step)
         contents = []
         for env in ("user", "prod"):
-            store = workplace.store(env)
+            store = workspace.store(env)
             entities = [e for e in store.entities(store.runs(address)[0]) if not e.name.startswith("reports_")]
             contents.append({e.name: store.open(e).manifest.content for e in entities})
         assert contents[0] == contents[1]

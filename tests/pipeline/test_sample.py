@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from sinara_lib.archive import open_archive
-from tests.pipeline.conftest import STEPS, Workplace
+from tests.pipeline.conftest import STEPS, Workspace
 
 SINARA = str(Path(sys.executable).with_name("sinara"))
 LOADED = re.compile(r"""(?:src|srcset)\s*=\s*["'](?!data:)[^"']+|<link[^>]+href|@import""")
@@ -19,8 +19,8 @@ LOADED = re.compile(r"""(?:src|srcset)\s*=\s*["'](?!data:)[^"']+|<link[^>]+href|
 
 
 @pytest.fixture(scope="module")
-def printed(workplace: Workplace, clone: Path) -> str:
-    return workplace.must([SINARA, "run", "--params", "sample"], clone)
+def printed(workspace: Workspace, clone: Path) -> str:
+    return workspace.must([SINARA, "run", "--params", "sample"], clone)
 
 
 def test_the_five_steps_end_with_one_table_a_score_the_report_and_how_to_ask_the_model(printed: str) -> None:
@@ -35,13 +35,13 @@ def test_the_five_steps_end_with_one_table_a_score_the_report_and_how_to_ask_the
     assert Path(report[1]).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_the_sample_reaches_ap50_of_one_half_within_2500_image_iterations(printed: str, workplace: Workplace) -> None:
-    assert workplace.metrics("user", "model_eval", "score.ipynb")["AP50"] >= 0.5
-    assert workplace.metrics("user", "model_train", "model_train.ipynb")["train_images_seen"] <= 2500
+def test_the_sample_reaches_ap50_of_one_half_within_2500_image_iterations(printed: str, workspace: Workspace) -> None:
+    assert workspace.metrics("user", "model_eval", "score.ipynb")["AP50"] >= 0.5
+    assert workspace.metrics("user", "model_train", "model_train.ipynb")["train_images_seen"] <= 2500
 
 
-def test_every_run_and_every_entity_of_the_pipeline_verifies(printed: str, workplace: Workplace) -> None:
-    store = workplace.store("user")
+def test_every_run_and_every_entity_of_the_pipeline_verifies(printed: str, workspace: Workspace) -> None:
+    store = workspace.store("user")
     entities = [e for step in store.steps() for run in store.runs(step) for e in store.entities(run)]
     assert len(entities) >= 14
     for entity in entities:
@@ -49,30 +49,30 @@ def test_every_run_and_every_entity_of_the_pipeline_verifies(printed: str, workp
 
 
 def test_the_reported_score_is_the_one_pycocotools_gives_for_the_published_predictions(
-    printed: str, workplace: Workplace, tmp_path: Path
+    printed: str, workspace: Workspace, tmp_path: Path
 ) -> None:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    open_archive(workplace.store("user").newest_url("coco_inference_result_dataset")).unpack(tmp_path)
+    open_archive(workspace.store("user").newest_url("coco_inference_result_dataset")).unpack(tmp_path)
     truth = COCO(str(tmp_path / "annotations.json"))
     found = truth.loadRes(str(tmp_path / "predictions.json"))
     oracle = COCOeval(truth, found, "bbox")
     oracle.evaluate()
     oracle.accumulate()
     oracle.summarize()
-    metrics = workplace.metrics("user", "model_eval", "score.ipynb")
+    metrics = workspace.metrics("user", "model_eval", "score.ipynb")
     assert metrics["AP"] == pytest.approx(oracle.stats[0], abs=1e-10)
     assert metrics["AP50"] == pytest.approx(oracle.stats[1], abs=1e-10)
 
 
-def test_the_served_model_answers_as_it_was_packed(printed: str, workplace: Workplace, clone: Path) -> None:
+def test_the_served_model_answers_as_it_was_packed(printed: str, workspace: Workspace, clone: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, SINARA, "serve", "--port", str(port)],
         cwd=clone,
-        env=workplace.environ,
+        env=workspace.environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -92,8 +92,8 @@ def test_the_served_model_answers_as_it_was_packed(printed: str, workplace: Work
         assert got["score"] == pytest.approx(packed["score"], abs=1e-3)
 
 
-def test_every_page_opens_without_asking_any_address(printed: str, workplace: Workplace) -> None:
-    pages = [p for p in workplace.root.rglob("*.html") if "reports_" in str(p) or "quality" in str(p)]
+def test_every_page_opens_without_asking_any_address(printed: str, workspace: Workspace) -> None:
+    pages = [p for p in workspace.root.rglob("*.html") if "reports_" in str(p) or "quality" in str(p)]
     assert len(pages) >= 13
     for page in pages:
         loaded = LOADED.findall(page.read_text("utf-8"))
