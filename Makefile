@@ -1,8 +1,9 @@
-# Everything runs in .venv, made on first use from requirements.lock.
+# Everything runs in .venv, made on first use from requirements.lock; tests add requirements-test.lock.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
+TESTED := $(VENV)/ready-for-tests
 
 .PHONY: help run test lint serve lab pictures lock clean
 
@@ -15,7 +16,7 @@ run: $(READY)    ## run the five steps on the built-in sample
 test: lint       ## lint, types and the whole test suite
 	@$(BIN)/pytest
 
-lint: $(READY)   ## lint, format, types, stripped notebooks
+lint: $(TESTED)  ## lint, format, types, stripped notebooks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -30,9 +31,9 @@ lab: $(READY)    ## open the notebooks in JupyterLab
 pictures: $(READY)  ## make README's pictures from the newest run
 	@$(BIN)/python docs/make_pictures.py
 
-lock: $(READY)   ## write requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --no-annotate --no-header \
-	  --quiet $(addprefix --no-emit-package ,$(NOT_LOCKED)) --output-file requirements.lock
+lock: $(READY)   ## write both locks anew from pyproject.toml
+	@$(COMPILE) --extra notebook --extra vision --extra serve --extra s3 --output-file requirements.lock
+	@$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-test.lock
 
 clean:           ## remove .venv
 	rm -rf $(VENV)
@@ -47,6 +48,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(TESTED): $(READY) requirements-test.lock
+	@echo "Adding what the tests need, once ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-test.lock
+	@touch $@
+
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --quiet \
+  $(addprefix --no-emit-package ,$(NOT_LOCKED))
 
 # Left out of the lock: torch pins its CUDA libraries itself, and the CPU build has none.
 NOT_LOCKED := opencv-python triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
