@@ -2,17 +2,17 @@
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from sinara_lib.entity import EntityReader
 from sinara_lib.entity_writer import EntityWriter
-from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError, LayoutError
+from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError
 from sinara_lib.layout import (
     NAME,
     EntityAddress,
@@ -25,6 +25,7 @@ from sinara_lib.layout import (
 )
 from sinara_lib.manifest import RUN_FILE, SUCCESS_FILE, Manifest, RunRecord, RunStatus, read_run_record
 from sinara_lib.progress import progress
+from sinara_lib.store_root import connect
 
 
 class ArtifactStore:
@@ -159,15 +160,13 @@ class ArtifactStore:
         return f"{self.root}/{address.path}"
 
 
-def store_at(root: str) -> ArtifactStore:
-    """Return the store at a root URL of any fsspec scheme, or at a plain path. Raises LayoutError for another."""
-    try:
-        fs, path = fsspec.core.url_to_fs(root)
-    except (ImportError, ValueError) as error:
-        raise LayoutError(f"The store's root {root} cannot be used: {error}.") from error
-    url = f"file://{path}" if isinstance(fs, LocalFileSystem) else root
-    if "://" not in url.rstrip("/"):
-        raise LayoutError(f"The store's root {root} cannot be used: name a folder or bucket, not the whole of a place.")
+def store_at(root: str, *, storage: Mapping[str, Any] | None = None) -> ArtifactStore:
+    """Return the store at a root URL of any fsspec scheme, or at a plain path.
+
+    `storage` are options of the filesystem; without it, those of the environment whose root this is.
+    Raises LayoutError for a root that cannot be used.
+    """
+    fs, path, url = connect(root, storage)
     return ArtifactStore(fs, path, url=url)
 
 
@@ -210,10 +209,23 @@ def _claim(fs: AbstractFileSystem, folder: str, data: bytes) -> bool:
             Path(folder).mkdir()
             _replace(fs, f"{folder}/{RUN_FILE}", data)
         else:
-            fs.makedirs(folder.rpartition("/")[0], exist_ok=True)
-            fs.pipe_file(f"{folder}/{RUN_FILE}", data, mode="create")
+            return create_once(fs, f"{folder}/{RUN_FILE}", data)
     except FileExistsError:
         return False
+    return True
+
+
+def create_once(fs: AbstractFileSystem, path: str, data: bytes) -> bool:
+    """Create a small file in an object store unless it exists, and tell whether this call made it."""
+    try:
+        fs.pipe_file(path, data, mode="create")
+    except FileExistsError:
+        return False
+    except OSError as error:
+        answer = getattr(error.__cause__, "response", None) or {}
+        if answer.get("Error", {}).get("Code") in {"PreconditionFailed", "ConditionalRequestConflict"}:
+            return False
+        raise
     return True
 
 

@@ -17,6 +17,7 @@ from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore, publish_folder, store_at
 from sinara_lib.substep import NotebookSubstep
+from tests.s3_server import S3Server, start_s3_server
 
 _NUMBER = itertools.count()
 
@@ -34,17 +35,39 @@ def now() -> datetime:
     return datetime(2026, 11, 21, 1, 37, 11, 482_000, tzinfo=timezone.utc)
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3-speaking server on loopback with an empty bucket `test`."""
+    with start_s3_server() as server:
+        server.make_bucket("test")
+        yield server
+
+
+@pytest.fixture
+def s3_root(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Root URL of an empty store on S3, the root of the environment `loopback` of this process and its children."""
+    root = f"s3://test/store{next(_NUMBER)}"
+    monkeypatch.setenv("LOOPBACK_KEY", s3_server.key)
+    monkeypatch.setenv("LOOPBACK_SECRET", s3_server.secret)
+    storage = {"endpoint_url": s3_server.endpoint, "key_env": "LOOPBACK_KEY", "secret_env": "LOOPBACK_SECRET"}
+    monkeypatch.setenv("SINARA_LOOPBACK_ROOT", root)
+    monkeypatch.setenv("SINARA_LOOPBACK_STORAGE", json.dumps(storage))
+    return root
+
+
+@pytest.fixture(params=["file", "memory", "s3"])
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Root URL of an empty store, on every kind of filesystem that needs no server."""
+    """Root URL of an empty store, on every kind of filesystem."""
     if request.param == "file":
         yield f"file://{tmp_path}/store"
-        return
-    url = f"memory://store{next(_NUMBER)}"
-    yield url
-    memory = fsspec.filesystem("memory")
-    if memory.exists(url):
-        memory.rm(url, recursive=True)
+    elif request.param == "s3":
+        yield request.getfixturevalue("s3_root")
+    else:
+        url = f"memory://store{next(_NUMBER)}"
+        yield url
+        memory = fsspec.filesystem("memory")
+        if memory.exists(url):
+            memory.rm(url, recursive=True)
 
 
 @pytest.fixture
