@@ -85,6 +85,7 @@ class EntityWriter:
             created=datetime.now(timezone.utc),
             producer=self._record.producer,
             inputs=self._record.inputs,
+            sources=self._record.sources,
             files=tuple(sorted(self._files, key=lambda f: f.path)),
             rows=self.rows,
             bytes=sum(f.size for f in self._files),

@@ -1,6 +1,7 @@
 """Records that stand beside the data: `_RUN.json` of a run and `_MANIFEST.json` of an entity. Pure data."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
@@ -32,6 +33,8 @@ class RunStatus(str, Enum):
     SUCCESS = "SUCCESS"
     FAILED = "FAILED"
     INTERACTIVE = "INTERACTIVE"
+    REMOVING = "REMOVING"
+    """`sinara gc` is taking it away, or was killed while it did."""
 
     @property
     def resolvable(self) -> bool:
@@ -50,21 +53,53 @@ class Producer(Record):
     library: str
 
 
+class Process(Record):
+    """The process a run lives in, told apart from every other one.
+
+    `machine` names host, boot and process namespace: a pid means something only there. `born` is when it started,
+    in seconds since 1970, since pids are used again.
+    """
+
+    machine: str
+    pid: int
+    born: float
+
+
+class Source(Record):
+    """Raw data from outside the store: where it was, what it was (size in bytes), and when it was fetched (UTC)."""
+
+    url: str
+    """Without credentials."""
+    sha256: str
+    bytes: int
+    etag: str | None = None
+    last_modified: str | None = None
+    fetched: datetime
+
+
 class RunRecord(Record):
-    """A run's `_RUN.json`. Times are UTC; `inputs` holds the URLs read so far."""
+    """A run's `_RUN.json`. Times are UTC; `inputs` holds the URLs read so far, `sources` what is known of raw ones."""
 
     run_id: str
     status: RunStatus
+    status_before: RunStatus | None = None
+    """Of a run that is being removed: its status until then."""
     started: datetime
     finished: datetime | None = None
     reason: str | None = None
     producer: Producer
+    process: Process | None = None
     inputs: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
     params: dict[str, Any] = {}
 
     def with_inputs(self, urls: Iterable[str]) -> "RunRecord":
         """Return the record with `urls` added, each once, in the order they were first named."""
         return self.model_copy(update={"inputs": tuple(dict.fromkeys((*self.inputs, *urls)))})
+
+    def with_source(self, source: Source) -> "RunRecord":
+        """Return the record with a raw source added; it is an input as well."""
+        return self.with_inputs([source.url]).model_copy(update={"sources": (*self.sources, source)})
 
 
 class FileEntry(Record):
@@ -88,6 +123,7 @@ class Manifest(Record):
     created: datetime
     producer: Producer
     inputs: tuple[str, ...]
+    sources: tuple[Source, ...] = ()
     files: tuple[FileEntry, ...]
     rows: int | None = None
     bytes: int
@@ -134,7 +170,21 @@ def _parse(kind: type[R], data: bytes, url: str) -> R:
         return kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ArtifactCorruptError(
-            f"{url} cannot be read: {where}: {first['msg']}. It is damaged, or written by a newer sinara_lib: update."
-        ) from error
+        newer = first["type"] == "extra_forbidden" or _format(data) > MANIFEST_FORMAT
+        remedy = (
+            "A newer sinara_lib wrote it: update sinara_lib"
+            if newer
+            else "It is damaged; put it back from a copy, or run the producing step again"
+        )
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ArtifactCorruptError(f"{url} cannot be read: {where}: {first['msg']}. {remedy}.") from error
+
+
+def _format(data: bytes) -> int:
+    """Return the format that a record claims; 0 when it does not say."""
+    try:
+        page = json.loads(data)
+    except ValueError:
+        return 0
+    claimed = page.get("format") if isinstance(page, dict) else None
+    return claimed if isinstance(claimed, int) else 0

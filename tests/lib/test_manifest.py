@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime, timezone
 
 import pytest
@@ -15,6 +16,7 @@ from sinara_lib.manifest import (
     Producer,
     RunRecord,
     RunStatus,
+    Source,
     content_hash,
     read_manifest,
     read_run_record,
@@ -52,19 +54,41 @@ def test_a_run_record_reads_back_as_it_was_written() -> None:
     assert read_run_record(RECORD.model_dump_json().encode(), "url") == RECORD
 
 
-@pytest.mark.parametrize(
-    "change", [{"format": 2}, {"colour": "red"}, {"files": [{"path": "a", "size": "much"}]}, {"content": None}]
-)
-def test_a_manifest_of_a_newer_or_broken_form_is_refused(change: dict[str, object]) -> None:
-    data = json.dumps({**MANIFEST.model_dump(mode="json"), **change}).encode()
-    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read: .*newer sinara_lib: update"):
-        read_manifest(data, "memory://x")
+def _changed(change: dict[str, object]) -> bytes:
+    return json.dumps({**MANIFEST.model_dump(mode="json"), **change}).encode()
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff"])
-def test_a_truncated_run_record_is_refused_and_named(data: bytes) -> None:
-    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read"):
-        read_run_record(data, "memory://x")
+@pytest.mark.parametrize("change", [{"format": 2}, {"colour": "red"}, {"format": 2, "files": "elsewhere"}])
+def test_a_manifest_of_a_newer_form_is_refused_with_the_advice_to_update(change: dict[str, object]) -> None:
+    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read: .*newer sinara_lib wrote it: update"):
+        read_manifest(_changed(change), "memory://x")
+
+
+@pytest.mark.parametrize("change", [{"files": [{"path": "a", "size": "much"}]}, {"content": None}, {"format": 0}])
+def test_a_manifest_with_a_wrong_value_is_damaged_not_newer(change: dict[str, object]) -> None:
+    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read: .*It is damaged") as caught:
+        read_manifest(_changed(change), "memory://x")
+    assert "newer" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b'{"format": 1'])
+@pytest.mark.parametrize("read", [read_manifest, read_run_record])
+def test_a_truncated_record_is_refused_and_named(read: Callable[[bytes, str], object], data: bytes) -> None:
+    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read: .*It is damaged"):
+        read(data, "memory://x")
+
+
+def test_a_manifest_from_before_sources_were_named_is_read() -> None:
+    page = MANIFEST.model_dump(mode="json", exclude={"sources"})
+    assert read_manifest(json.dumps(page).encode(), "url").sources == ()
+
+
+def test_a_raw_source_is_kept_with_its_facts_and_as_an_input() -> None:
+    source = Source(url="https://host/b.zip", sha256="ab", bytes=1, etag='"v1"', fetched=WHEN)
+    record = RECORD.with_inputs(["https://host/a.zip"]).with_source(source)
+    assert record.inputs == ("https://host/a.zip", "https://host/b.zip")
+    assert record.sources == (source,)
+    assert read_run_record(record.model_dump_json().encode(), "url") == record
 
 
 @given(entries, st.randoms())
