@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,9 @@ PAGES = Starlette(
         Route("/categories", _show_categories),
     ]
 )
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 IMAGE = bentoml.images.Image(
-    base_image="python:3.11-slim-bookworm", distro="none", python_version="3.11", lock_python_packages=False
+    base_image=f"python:{PYTHON}-slim-bookworm", distro="none", python_version=PYTHON, lock_python_packages=False
 ).python_packages(*(HERE / "requirements.txt").read_text(encoding="utf-8").split())
 
 

@@ -20,7 +20,6 @@ from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import draw_boxes
 from sinara_lib.vision.letterbox import decode_image
 
-SERVICE_MODULES = ("service.py", "service_http.py", "detector.py")
 _REQUIREMENTS = ("bentoml", "numpy", "opencv-python-headless", "pydantic", "starlette", "uvicorn", "python-multipart")
 OnnxruntimePackage = Literal["onnxruntime", "onnxruntime-gpu"]
 
@@ -60,8 +59,9 @@ def lay_out_service(
     artifacts = folder / "artifacts"
     artifacts.mkdir(parents=True)
     here = Path(__file__).parent
-    for name in SERVICE_MODULES:
-        shutil.copy(here / name, folder / name)
+    # service.py, its service_*.py and its page; everything but this module.
+    for source in {*here.glob("service*"), here / "detector.py"} - {Path(__file__)}:
+        shutil.copyfile(source, folder / source.name)
     shutil.copy(sinara_lib.vision.letterbox.__file__, folder / "letterbox.py")
     shutil.copy(model, artifacts / "model.onnx")
     shutil.copy(test_image, artifacts / f"test_image{test_image.suffix.lower()}")

@@ -68,7 +68,7 @@ def _run_job(path: str) -> None:
         labels=job["labels"],
         description="\n".join(f"{key}: {value}" for key, value in job["labels"].items()),
         build_ctx=job["folder"],
-        include=["*.py", "requirements.txt", "artifacts/**"],
+        include=["*.py", "*.html", "requirements.txt", "artifacts/**"],
         exclude=["**/__pycache__/"],
     )
     bento.export(job["archive"])
