@@ -3,8 +3,8 @@
 from pydantic import Field, model_validator
 from source_download import RetryPolicy
 from source_extract import Limits
-from source_transfer import shown_url
 
+from sinara_lib.layout import without_credentials
 from sinara_lib.params import ParamsModel
 
 SAMPLE_SCHEME = "sample:"
@@ -61,4 +61,4 @@ class FetchParams(ParamsModel):
     def sources(self) -> list[dict[str, str]]:
         """The given URLs as custom inputs of the notebook's interface, without passwords."""
         urls = {"images": self.images_url, "annotations": self.annotations_url, "weights": self.weights_url}
-        return [{"entity_name": name, "entity_path": shown_url(url)} for name, url in urls.items() if url]
+        return [{"entity_name": name, "entity_path": without_credentials(url)} for name, url in urls.items() if url]

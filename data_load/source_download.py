@@ -18,9 +18,10 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 import requests
-from source_transfer import BrokenTransferError, Partial, receive, shown_url
+from source_transfer import BrokenTransferError, Partial, receive
 
 from sinara_lib.errors import DownloadError
+from sinara_lib.layout import without_credentials
 from sinara_lib.progress import progress
 
 HASH_BLOCK = 1 << 20
@@ -62,7 +63,9 @@ def is_remote(url: str) -> bool:
     # One letter is a Windows drive.
     if scheme in {"", "file"} or len(scheme) == 1:
         return False
-    raise DownloadError(f"{shown_url(url)}: cannot read from {scheme}://. Give an http(s) or file: URL, or a path.")
+    raise DownloadError(
+        f"{without_credentials(url)}: cannot read from {scheme}://. Give an http(s) or file: URL, or a path."
+    )
 
 
 def local_path(url: str) -> Path:
@@ -92,7 +95,7 @@ def obtain(url: str, folder: Path, *, sha256: str | None = None, retry: RetryPol
     _refuse_other_content(source)
     if not source.sha256.startswith(promised):
         raise DownloadError(
-            f"{shown_url(url)}: the checksum differs: sha256 should {'be' if len(promised) == 64 else 'start with'} "
+            f"{without_credentials(url)}: the checksum differs: sha256 should {'be' if len(promised) == 64 else 'start with'} "
             f"{promised}, found {source.sha256} ({source.size:,} bytes). The file was changed or damaged on its way; "
             f"run again, or correct the checksum if the new file is the one you want."
         )
@@ -127,7 +130,7 @@ def _download(url: str, folder: Path, retry: RetryPolicy) -> SourceFile:
         etag=partial.etag,
         last_modified=partial.last_modified,
     )
-    log.info("%s: %s bytes, sha256 %s", shown_url(url), f"{source.size:,}", source.sha256)
+    log.info("%s: %s bytes, sha256 %s", without_credentials(url), f"{source.size:,}", source.sha256)
     return source
 
 
@@ -145,11 +148,11 @@ def _receive_all(url: str, partial: Partial, retry: RetryPolicy) -> None:
                 failures += 1
                 if failures >= retry.attempts:
                     raise DownloadError(
-                        f"{shown_url(url)}: gave up after {failures} attempts without progress: {error}. "
+                        f"{without_credentials(url)}: gave up after {failures} attempts without progress: {error}. "
                         f"Check the address and the network, then run again."
                     ) from error
                 pause = min(max(wait, error.wait), retry.longest_wait)
-                log.warning("%s: %s; trying again in %.0f s", shown_url(url), error, pause)
+                log.warning("%s: %s; trying again in %.0f s", without_credentials(url), error, pause)
                 retry.sleep(pause)
                 wait = min(wait * 2, retry.longest_wait)
             else:
@@ -163,7 +166,7 @@ def _named_sha256(url: str) -> str:
 
 def _refuse_other_content(source: SourceFile) -> None:
     if source.size == 0:
-        raise DownloadError(f"{shown_url(source.url)}: the file is empty. Check the address.")
+        raise DownloadError(f"{without_credentials(source.url)}: the file is empty. Check the address.")
     with source.path.open("rb") as file:
         start = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start[:15].lower().startswith((b"<!doctype html", b"<html")):
@@ -171,6 +174,6 @@ def _refuse_other_content(source: SourceFile) -> None:
     title = re.search(rb"<title[^>]*>(.*?)</title", start, re.IGNORECASE | re.DOTALL)
     words = html.unescape(title[1].decode("utf-8", "replace")).strip() if title else "no title"
     raise DownloadError(
-        f"{shown_url(source.url)}: found a web page ({words[:80]!r}, {source.size:,} bytes), not a data file. "
+        f"{without_credentials(source.url)}: found a web page ({words[:80]!r}, {source.size:,} bytes), not a data file. "
         f"Open the address in a browser; a login, a notice or a moved file may stand in between."
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from file_times import FIXED_TIME, stamp
 from source_download import SourceFile, file_sha256
-from source_transfer import shown_url
+
+from sinara_lib.layout import without_credentials
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Origin:
 
 def origin_of_file(file: SourceFile) -> Origin:
     """The origin of a fetched file."""
-    return Origin(shown_url(file.url), file.size, file.sha256, file.retrieved, file.etag, file.last_modified)
+    return Origin(without_credentials(file.url), file.size, file.sha256, file.retrieved, file.etag, file.last_modified)
 
 
 def origin_of_files(url: str, paths: list[Path]) -> Origin:

@@ -5,11 +5,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
 from sinara_lib.errors import DownloadError
+from sinara_lib.layout import without_credentials
 
 BLOCK = 1 << 16
 CONNECT_SECONDS = 15
@@ -68,15 +68,9 @@ def receive(session: requests.Session, url: str, partial: Partial, *, timeout: f
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
         raise BrokenTransferError(f"the connection broke after {partial.size:,} bytes: {_reason(error)}") from error
     except requests.RequestException as error:
-        raise DownloadError(f"{shown_url(url)}: cannot be fetched: {_reason(error)}. Correct the URL.") from error
-
-
-def shown_url(url: str) -> str:
-    """The URL without user, password and query, which may hold secrets."""
-    parts = urlsplit(url)
-    if parts.scheme.lower() not in {"http", "https"}:
-        return url
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        raise DownloadError(
+            f"{without_credentials(url)}: cannot be fetched: {_reason(error)}. Correct the URL."
+        ) from error
 
 
 def _headers(partial: Partial) -> dict[str, str]:
@@ -102,7 +96,7 @@ def _start_of(response: requests.Response, partial: Partial) -> int:
         raise BrokenTransferError(f"the server answered {response.status_code} {response.reason}", _wait(response))
     if response.status_code != 200:
         raise DownloadError(
-            f"{shown_url(response.url)}: the server answered {response.status_code} {response.reason}. "
+            f"{without_credentials(response.url)}: the server answered {response.status_code} {response.reason}. "
             f"Check that the address is right and open to you."
         )
     return 0
@@ -142,7 +136,7 @@ def _ensure_room(path: Path, *, needed: int, url: str) -> None:
 def _no_room(path: Path, url: str, *, needed: int) -> str:
     free = shutil.disk_usage(path.parent).free
     return (
-        f"{shown_url(url)}: no room on the disk: {needed:,} bytes are needed, {free:,} are free in {path.parent}. "
+        f"{without_credentials(url)}: no room on the disk: {needed:,} bytes are needed, {free:,} are free in {path.parent}. "
         f"Free some space, or point TMPDIR at a larger disk."
     )
 

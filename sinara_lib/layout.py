@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
 from sinara_lib.errors import LayoutError
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 RUN_ID = re.compile(r"run-(\d\d-\d\d-\d\d-\d{6})(?:-([A-Za-z0-9_]+))?", re.ASCII)
+
+_USER = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
+_WEB = re.compile(r"https?://", re.IGNORECASE)
 
 
 def check_name(name: str, what: str) -> str:
@@ -136,8 +139,19 @@ def split_entity_url(url: str) -> tuple[str, EntityAddress]:
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL without its user name and password, as it may be recorded and shown."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    """Return a URL as it may be recorded and shown: without user name and password.
+
+    Of http and https the query and fragment go as well: that is where signatures and tokens stand, under names that
+    no list knows all of. What was fetched is told by its sha256.
+    """
+    shown = _USER.sub(r"\1", url)
+    return re.split(r"[?#]", shown, maxsplit=1)[0] if _WEB.match(shown) else shown
+
+
+def params_without_credentials(params: Any) -> Any:
+    """Return parameters (mappings, lists, values) with `without_credentials` applied to every text that is a URL."""
+    if isinstance(params, dict):
+        return {key: params_without_credentials(value) for key, value in params.items()}
+    if isinstance(params, list | tuple):
+        return [params_without_credentials(value) for value in params]
+    return without_credentials(params) if isinstance(params, str) and "://" in params else params

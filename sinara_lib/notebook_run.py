@@ -11,8 +11,9 @@ from typing import Any
 
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError
-from sinara_lib.layout import RunAddress, StepAddress, split_entity_url, split_run_url
-from sinara_lib.manifest import RunRecord, RunStatus
+from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, split_entity_url, split_run_url
+from sinara_lib.liveness import this_process
+from sinara_lib.manifest import RunRecord, RunStatus, Source
 from sinara_lib.params import PipelineParams
 from sinara_lib.settings import load_settings
 
@@ -86,6 +87,21 @@ class NotebookRun:
         """Record what the run reads; the manifests of what it publishes name it as their inputs."""
         self._store.replace_record(self._address, self._record().with_inputs(urls))
 
+    def remember_source(self, source: Source) -> None:
+        """Record what is known of raw data; the manifests of what the run publishes from here on name it."""
+        self._store.replace_record(self._address, self._record().with_source(source))
+
+    def confirm(self, key: StepKey, urls: Mapping[str, str]) -> None:
+        """Check, after `remember`, that the chosen run still stands.
+
+        `sinara gc` marks a run before it looks who uses it; a run recorded and then confirmed is never removed.
+        Raises ArtifactNotFoundError when it was marked in between.
+        """
+        env, pipeline, zone, step = key
+        run_id = split_entity_url(next(iter(urls.values())))[1].run.run_id
+        if run_id != self.run_id:
+            self._settings.store(env).resolve(StepAddress(pipeline, zone, step), list(urls), run_id=run_id)
+
     def _own(self, names: Sequence[str]) -> RunAddress:
         missing = [name for name in names if not self._store.is_committed(self._address.entity(name))]
         if missing:
@@ -118,7 +134,8 @@ class NotebookRun:
             status=RunStatus.INTERACTIVE,
             started=now,
             producer=read_producer(Path.cwd()),
-            params={"substep_params": dict(substep_params)},
+            process=this_process(),
+            params=params_without_credentials({"substep_params": dict(substep_params)}),
         )
         return self._store.start_run(step, record, now=now)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from sinara_lib.checkout import current_branch, head_worktree, read_producer, tag_head, uncommitted_files
 from sinara_lib.errors import SinaraError, StepFailedError, StopStep
 from sinara_lib.exit_code import exit_code_of
-from sinara_lib.layout import RunAddress, StepAddress, step_name
+from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
+from sinara_lib.liveness import this_process
 from sinara_lib.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
@@ -102,7 +103,8 @@ class Step:
             status=RunStatus.RUNNING,
             started=now,
             producer=self._producer,
-            params=self.params.model_dump(),
+            process=this_process(),
+            params=params_without_credentials(self.params.model_dump()),
         )
         return self._store.start_run(self._address, record, now=now)
 

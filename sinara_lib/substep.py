@@ -6,6 +6,7 @@ import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sinara_lib.interface import (
     entity_names,
 )
 from sinara_lib.layout import entity_name, step_name, without_credentials
-from sinara_lib.manifest import SubstepRecord
+from sinara_lib.manifest import Source, SubstepRecord
 from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, NotebookRun, StepKey
 from sinara_lib.params import PipelineParams, StepParams, parse_params
 from sinara_lib.progress import show_log
@@ -157,6 +158,32 @@ class NotebookSubstep:
             for url in self._places.get(kind, {}).values():
                 log.info("  %-6s %s", word, without_credentials(url))
 
+    def add_source(
+        self,
+        url: str,
+        *,
+        sha256: str,
+        size: int,
+        fetched: datetime,
+        etag: str | None = None,
+        last_modified: str | None = None,
+    ) -> None:
+        """Record what raw data was read: its URL, sha256, size in bytes, and when it was fetched (aware).
+
+        `etag` and `last_modified` are what the server called its version. Entities published after this call name it
+        in their manifests; the URL is kept without credentials.
+        """
+        self._run.remember_source(
+            Source(
+                url=without_credentials(url),
+                sha256=sha256,
+                bytes=size,
+                etag=etag,
+                last_modified=last_modified,
+                fetched=fetched,
+            )
+        )
+
     def add_metric(self, name: str, value: float | int | str) -> None:
         """Keep a number (finite) or a word under `name`; it is published in metrics.json of the report."""
         if isinstance(value, float) and not math.isfinite(value):
@@ -223,6 +250,8 @@ class NotebookSubstep:
             self._inputs[key] = self._run.resolve(key, entity_names(group), pin=next(iter(pins), None))
         urls = [url for urls in self._inputs.values() for url in urls.values()]
         self._run.remember([*urls, *map(without_credentials, self._places["custom_inputs"].values())])
+        for key, chosen in self._inputs.items():
+            self._run.confirm(key, chosen)
 
     def _tell(self) -> None:
         """Hand the record to the step that runs this notebook; by hand there is nobody to tell."""

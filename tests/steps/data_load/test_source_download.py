@@ -9,9 +9,9 @@ import pytest
 import source_transfer
 from faulty_server import FaultyServer, cut, ignores_range, status, whole
 from source_download import RetryPolicy, obtain, url_file_name
-from source_transfer import shown_url
 
 from sinara_lib.errors import DownloadError
+from sinara_lib.layout import without_credentials
 
 BODY = random.Random(1).randbytes(700_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -189,7 +189,7 @@ def test_an_unsupported_scheme_names_what_is_supported(tmp_path: Path) -> None:
 
 
 def test_passwords_and_signatures_are_never_shown(server: FaultyServer, tmp_path: Path) -> None:
-    assert shown_url("https://me:secret@example.org/a.zip?sig=secret") == "https://example.org/a.zip"
+    assert without_credentials("https://me:secret@example.org/a.zip?sig=secret") == "https://example.org/a.zip"
     with pytest.raises(DownloadError) as caught:
         obtain(f"{server.url}/gone.zip?sig=secret", tmp_path)
     assert "secret" not in str(caught.value)
