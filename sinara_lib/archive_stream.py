@@ -45,8 +45,8 @@ def iterate(
     shuffle_window: bytes. None mixes all files, which costs one request per file on an object store. Else neighbours
     of 4 MiB are drawn together, and mixed with others within windows of about this size: almost as fast as shard order.
     part: (k, n), the k-th (from 0) of n shares, which are disjoint and together complete for equal other arguments.
-    prefetch: bytes that threads read ahead; 0 reads only when asked. In memory are at most these and one batch more: 4 MiB,
-    a window or a single larger file. The threads end with the iterator, also when it is left early.
+    prefetch: bytes that threads read ahead; 0 reads only when asked. In memory are at most these and one batch more:
+    4 MiB, a window or a single larger file. The threads end with the iterator, also when it is left early.
     Raises ArtifactNotFoundError for names that are not there, ParamsError for an impossible part or window.
     """
     chosen = reader.names() if names is None else _known(names, reader)
