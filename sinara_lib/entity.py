@@ -29,7 +29,7 @@ class EntityReader:
 
     def __init__(self, fs: AbstractFileSystem, path: str, address: EntityAddress) -> None:
         self.path = path
-        self._fs = fs
+        self.fs = fs
         self.manifest = _load_manifest(fs, path, address)
         self._check_sizes()
 
@@ -39,7 +39,7 @@ class EntityReader:
         if entry is None:
             known = ", ".join(f.path for f in self.manifest.files[:10])
             raise ArtifactNotFoundError(f"{self.path} has no file {name!r}; it holds: {known}.")
-        data: bytes = self._fs.cat_file(f"{self.path}/{name}")
+        data: bytes = self.fs.cat_file(f"{self.path}/{name}")
         self._check(entry, len(data), hashlib.sha256(data).hexdigest())
         return data
 
@@ -47,7 +47,7 @@ class EntityReader:
         """Copy a file of any size to local disk, checked on the way."""
         entry = self.manifest.file(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with self._fs.open(f"{self.path}/{name}", "rb") as stream, target.open("wb") as raw:
+        with self.fs.open(f"{self.path}/{name}", "rb") as stream, target.open("wb") as raw:
             sink = HashingFile(raw)
             shutil.copyfileobj(stream, sink, CHUNK)
         if entry is not None:
@@ -58,11 +58,11 @@ class EntityReader:
         entry = self.manifest.file(name)
         if entry is not None and entry.sha256 is not None:
             self._verify(entry)
-        return self._fs.open(f"{self.path}/{name}", "rb")
+        return self.fs.open(f"{self.path}/{name}", "rb")
 
     def verify(self) -> None:
         """Read every file and compare it with the manifest. Raises ArtifactCorruptError at the first difference."""
-        extra = sorted(set(_data_files(self._fs, self.path)) - {entry.path for entry in self.manifest.files})
+        extra = sorted(set(_data_files(self.fs, self.path)) - {entry.path for entry in self.manifest.files})
         if extra:
             raise ArtifactCorruptError(f"{self.path} holds {', '.join(extra[:5])}, which its manifest does not name.")
         for entry in self.manifest.files:
@@ -70,14 +70,14 @@ class EntityReader:
 
     def _verify(self, entry: FileEntry) -> None:
         digest, size = hashlib.sha256(), 0
-        with self._fs.open(f"{self.path}/{entry.path}", "rb") as stream:
+        with self.fs.open(f"{self.path}/{entry.path}", "rb") as stream:
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
         self._check(entry, size, digest.hexdigest())
 
     def _check_sizes(self) -> None:
-        found = _data_files(self._fs, self.path)
+        found = _data_files(self.fs, self.path)
         for entry in self.manifest.files:
             if entry.path not in found:
                 raise ArtifactCorruptError(f"{self.path}/{entry.path} is missing; its manifest promises it.")
