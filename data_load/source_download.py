@@ -95,8 +95,9 @@ def obtain(url: str, folder: Path, *, sha256: str | None = None, retry: RetryPol
     _refuse_other_content(source)
     if not source.sha256.startswith(promised):
         raise DownloadError(
-            f"{without_credentials(url)}: the checksum differs: sha256 should {'be' if len(promised) == 64 else 'start with'} "
-            f"{promised}, found {source.sha256} ({source.size:,} bytes). The file was changed or damaged on its way; "
+            f"{without_credentials(url)}: the checksum differs: "
+            f"sha256 should {'be' if len(promised) == 64 else 'start with'} {promised}, found {source.sha256} "
+            f"({source.size:,} bytes). The file was changed or damaged on its way; "
             f"run again, or correct the checksum if the new file is the one you want."
         )
     return source
@@ -174,6 +175,6 @@ def _refuse_other_content(source: SourceFile) -> None:
     title = re.search(rb"<title[^>]*>(.*?)</title", start, re.IGNORECASE | re.DOTALL)
     words = html.unescape(title[1].decode("utf-8", "replace")).strip() if title else "no title"
     raise DownloadError(
-        f"{without_credentials(source.url)}: found a web page ({words[:80]!r}, {source.size:,} bytes), not a data file. "
-        f"Open the address in a browser; a login, a notice or a moved file may stand in between."
+        f"{without_credentials(source.url)}: found a web page ({words[:80]!r}, {source.size:,} bytes), "
+        f"not a data file. Open the address in a browser; a login, a notice or a moved file may stand in between."
     )

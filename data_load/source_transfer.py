@@ -136,8 +136,8 @@ def _ensure_room(path: Path, *, needed: int, url: str) -> None:
 def _no_room(path: Path, url: str, *, needed: int) -> str:
     free = shutil.disk_usage(path.parent).free
     return (
-        f"{without_credentials(url)}: no room on the disk: {needed:,} bytes are needed, {free:,} are free in {path.parent}. "
-        f"Free some space, or point TMPDIR at a larger disk."
+        f"{without_credentials(url)}: no room on the disk: {needed:,} bytes are needed, "
+        f"{free:,} are free in {path.parent}. Free some space, or point TMPDIR at a larger disk."
     )
 
 
