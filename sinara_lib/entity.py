@@ -1,7 +1,8 @@
 """Reading one committed entity, on disk or in an object store, with its checksums."""
 
 import hashlib
-import shutil
+import os
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from sinara_lib.manifest import (
     content_hash,
     read_manifest,
 )
+from sinara_lib.store_files import StoreFiles
 
 CHUNK = 1 << 20
 
@@ -30,54 +32,68 @@ class EntityReader:
     def __init__(self, fs: AbstractFileSystem, path: str, address: EntityAddress) -> None:
         self.path = path
         self.fs = fs
-        self.manifest = _load_manifest(fs, path, address)
+        self._store = StoreFiles(fs)
+        self.manifest = _load_manifest(self._store, path, address)
         self._check_sizes()
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes. Raises ArtifactCorruptError when they are not the promised ones."""
-        entry = self.manifest.file(name)
-        if entry is None:
-            known = ", ".join(f.path for f in self.manifest.files[:10])
-            raise ArtifactNotFoundError(f"{self.path} has no file {name!r}; it holds: {known}.")
-        data: bytes = self.fs.cat_file(f"{self.path}/{name}")
+        entry = self._entry(name)
+        data = b"".join(self._chunks(name))
         self._check(entry, len(data), hashlib.sha256(data).hexdigest())
         return data
 
     def copy(self, name: str, target: Path) -> None:
-        """Copy a file of any size to local disk, checked on the way."""
-        entry = self.manifest.file(name)
+        """Copy a file of any size to local disk, checked on the way; a damaged one is not left there."""
+        entry = self._entry(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with self.fs.open(f"{self.path}/{name}", "rb") as stream, target.open("wb") as raw:
-            sink = HashingFile(raw)
-            shutil.copyfileobj(stream, sink, CHUNK)
-        if entry is not None:
+        try:
+            with target.open("wb") as raw:
+                sink = HashingFile(raw)
+                for chunk in self._chunks(name):
+                    sink.write(chunk)
             self._check(entry, sink.size, sink.hexdigest())
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
     def open_checked(self, name: str) -> Any:
         """Open a file for random reads, after its sha256 was checked."""
-        entry = self.manifest.file(name)
-        if entry is not None and entry.sha256 is not None:
+        entry = self._entry(name)
+        if entry.sha256 is not None:
             self._verify(entry)
-        return self.fs.open(f"{self.path}/{name}", "rb")
+        return self._store.open(f"{self.path}/{name}")
 
     def verify(self) -> None:
         """Read every file and compare it with the manifest. Raises ArtifactCorruptError at the first difference."""
-        extra = sorted(set(_data_files(self.fs, self.path)) - {entry.path for entry in self.manifest.files})
+        extra = sorted(set(_data_files(self._store, self.path)) - {entry.path for entry in self.manifest.files})
         if extra:
             raise ArtifactCorruptError(f"{self.path} holds {', '.join(extra[:5])}, which its manifest does not name.")
         for entry in self.manifest.files:
             self._verify(entry)
 
+    def _entry(self, name: str) -> FileEntry:
+        entry = self.manifest.file(name)
+        if entry is None:
+            known = ", ".join(f.path for f in self.manifest.files[:10])
+            raise ArtifactNotFoundError(f"{self.path} has no file {name!r}; it holds: {known}.")
+        return entry
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        try:
+            yield from self._store.chunks(f"{self.path}/{name}", CHUNK)
+        except FileNotFoundError as error:
+            raise ArtifactCorruptError(f"{self.path}/{name} is missing; its manifest promises it.") from error
+
     def _verify(self, entry: FileEntry) -> None:
         digest, size = hashlib.sha256(), 0
-        with self.fs.open(f"{self.path}/{entry.path}", "rb") as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
+        for chunk in self._chunks(entry.path):
+            digest.update(chunk)
+            size += len(chunk)
         self._check(entry, size, digest.hexdigest())
 
     def _check_sizes(self) -> None:
-        found = _data_files(self.fs, self.path)
+        found = _data_files(self._store, self.path)
         for entry in self.manifest.files:
             if entry.path not in found:
                 raise ArtifactCorruptError(f"{self.path}/{entry.path} is missing; its manifest promises it.")
@@ -95,15 +111,15 @@ class EntityReader:
             )
 
 
-def _load_manifest(fs: AbstractFileSystem, path: str, address: EntityAddress) -> Manifest:
+def _load_manifest(store: StoreFiles, path: str, address: EntityAddress) -> Manifest:
     try:
-        mark = fs.cat_file(f"{path}/{SUCCESS_FILE}").decode().strip()
+        mark = store.read(f"{path}/{SUCCESS_FILE}").decode("ascii", "replace").strip()
     except FileNotFoundError as error:
         raise ArtifactNotFoundError(f"{path} is not a committed entity: it has no {SUCCESS_FILE}.") from error
     if not mark:
-        return _foreign_manifest(fs, path, address)
+        return _foreign_manifest(store, path, address)
     try:
-        data: bytes = fs.cat_file(f"{path}/{MANIFEST_FILE}")
+        data = store.read(f"{path}/{MANIFEST_FILE}")
     except FileNotFoundError as error:
         raise ArtifactCorruptError(f"{path}/{MANIFEST_FILE} is missing although {SUCCESS_FILE} names it.") from error
     if hashlib.sha256(data).hexdigest() != mark:
@@ -113,12 +129,15 @@ def _load_manifest(fs: AbstractFileSystem, path: str, address: EntityAddress) ->
         raise ArtifactCorruptError(
             f"{path}/{MANIFEST_FILE} is that of {manifest.run_id}/{manifest.entity}: the entity was moved or swapped."
         )
+    _check_names((entry.path for entry in manifest.files), path)
     return manifest
 
 
-def _foreign_manifest(fs: AbstractFileSystem, path: str, address: EntityAddress) -> Manifest:
+def _foreign_manifest(store: StoreFiles, path: str, address: EntityAddress) -> Manifest:
     """Describe a folder that SinaraML itself wrote: an empty `_SUCCESS`, no manifest, no checksums."""
-    files = tuple(FileEntry(path=n, size=s, sha256=None) for n, s in sorted(_data_files(fs, path).items()))
+    sizes = _data_files(store, path)
+    _check_names(sizes, path)
+    files = tuple(FileEntry(path=name, size=size, sha256=None) for name, size in sorted(sizes.items()))
     return Manifest(
         entity=address.name,
         run_id=address.run.run_id,
@@ -131,8 +150,12 @@ def _foreign_manifest(fs: AbstractFileSystem, path: str, address: EntityAddress)
     )
 
 
-def _data_files(fs: AbstractFileSystem, path: str) -> dict[str, int]:
-    found = fs.find(path, detail=True)
-    base = fs._strip_protocol(path).rstrip("/") + "/"
-    sizes = {name[len(base) :]: int(info["size"]) for name, info in found.items()}
-    return {name: size for name, size in sizes.items() if name not in {MANIFEST_FILE, SUCCESS_FILE}}
+def _data_files(store: StoreFiles, path: str) -> dict[str, int]:
+    return {name: size for name, size in store.sizes(path).items() if name not in {MANIFEST_FILE, SUCCESS_FILE}}
+
+
+def _check_names(names: Iterable[str], path: str) -> None:
+    """Raise ArtifactCorruptError for a file name that would be written outside the folder it is fetched into."""
+    for name in names:
+        if {"", ".", ".."} & {*name.replace(os.sep, "/").split("/")}:
+            raise ArtifactCorruptError(f"{path}: its file {name!r} climbs out of the entity: somebody changed it.")

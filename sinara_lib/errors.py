@@ -33,6 +33,10 @@ class ArtifactCorruptError(ArtifactError, ValueError):
     """The files of an entity are not the ones its manifest promises."""
 
 
+class StoreUnavailableError(ArtifactError, OSError):
+    """The place where artifacts live cannot be read or written: down, full, closed, or gone."""
+
+
 class ArchiveError(SinaraError, ValueError):
     """A file name or a shard cannot be packed or unpacked safely."""
 

@@ -1,13 +1,27 @@
 """Counting and hashing what is written, on its way."""
 
 import hashlib
-from typing import IO, Any
+from typing import Any, Protocol
+
+
+class Writable(Protocol):
+    """What a file to write to must offer."""
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes-like `data` and return its length in bytes."""
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
 
 
 class HashingFile:
     """A binary file to write to that counts and hashes what passes."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: Writable) -> None:
         self.size = 0
         self._raw = raw
         self._digest = hashlib.sha256()

@@ -1,18 +1,17 @@
 """The artifact store of one environment: runs and their entities under a root, over any fsspec filesystem."""
 
-import os
-import uuid
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from fsspec import AbstractFileSystem
-from fsspec.implementations.local import LocalFileSystem
 
 from sinara_lib.entity import EntityReader
+from sinara_lib.entity_folder import fetch_files, put_files
 from sinara_lib.entity_writer import EntityWriter
-from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError
+from sinara_lib.errors import ArtifactCorruptError, ArtifactExistsError, ArtifactNotFoundError
 from sinara_lib.layout import (
     NAME,
     EntityAddress,
@@ -20,21 +19,29 @@ from sinara_lib.layout import (
     StepAddress,
     is_run_id,
     new_run_id,
-    run_sort_key,
+    next_run_time,
+    run_id_order,
+    sort_run_ids,
     split_entity_url,
 )
 from sinara_lib.manifest import RUN_FILE, SUCCESS_FILE, Manifest, RunRecord, RunStatus, read_run_record
-from sinara_lib.progress import progress
+from sinara_lib.store_files import StoreFiles
 from sinara_lib.store_root import connect
+
+log = logging.getLogger(__name__)
 
 
 class ArtifactStore:
-    """Runs and entities below `root` on `fs`. Times come in from the caller, so that tests can hold the clock."""
+    """Runs and entities below `root` on `fs`. Times come in from the caller, so that tests can hold the clock.
+
+    Whatever the filesystem: a place that cannot be reached, written or read raises StoreUnavailableError.
+    """
 
     def __init__(self, fs: AbstractFileSystem, root: str, *, url: str) -> None:
         self.fs = fs
         self.root = root.rstrip("/")
         self.url = url.rstrip("/")
+        self._files = StoreFiles(fs)
 
     def url_of(self, address: StepAddress | RunAddress | EntityAddress) -> str:
         """Return the URL of a step, run or entity."""
@@ -43,40 +50,34 @@ class ArtifactStore:
     def start_run(self, step: StepAddress, record: RunRecord, *, now: datetime) -> RunAddress:
         """Create a run exclusively and return its address.
 
-        An empty `record.run_id` asks for a new one: the time `now`, moved on by a millisecond at each collision.
+        An empty `record.run_id` asks for a new one: the time `now`, or the first millisecond after the step's newest
+        run where the clock is behind that, moved on by a millisecond at each collision. Costs one listing.
         Raises ArtifactExistsError when a given id is taken.
         """
         given = record.run_id
-        for attempt in range(1000):
-            run_id = given or _later(now, attempt)
+        for run_id in [given] if given else self._new_ids(step, now):
             run = RunAddress(step, run_id)
             data = record.model_copy(update={"run_id": run_id}).model_dump_json(indent=1).encode()
-            if _claim(self.fs, self._path(run), data):
+            if self._files.claim_folder(self._path(run), RUN_FILE, data):
                 return run
-            if given:
-                break
         raise ArtifactExistsError(f"{self.url}/{step.path}: run {given or 'ids around now'} exists; choose another id.")
 
     def run_record(self, run: RunAddress) -> RunRecord | None:
         """Return a run's record; None for a run that SinaraML wrote or that does not exist."""
         path = f"{self._path(run)}/{RUN_FILE}"
         try:
-            data = self.fs.cat_file(path)
+            data = self._files.read(path)
         except FileNotFoundError:
             return None
         return read_run_record(data, path)
 
     def replace_record(self, run: RunAddress, record: RunRecord) -> None:
         """Replace a run's record at one stroke."""
-        _replace(self.fs, f"{self._path(run)}/{RUN_FILE}", record.model_dump_json(indent=1).encode())
+        self._files.write(f"{self._path(run)}/{RUN_FILE}", record.model_dump_json(indent=1).encode())
 
     def runs(self, step: StepAddress) -> list[RunAddress]:
         """Return the runs of a step, newest first; one listing."""
-        return sorted(
-            (RunAddress(step, name) for name in self._names(step.path) if is_run_id(name)),
-            key=lambda run: run_sort_key(run.run_id),
-            reverse=True,
-        )
+        return [RunAddress(step, run_id) for run_id in self._run_ids(step) if is_run_id(run_id)]
 
     def entities(self, run: RunAddress) -> list[EntityAddress]:
         """Return the committed entities of a run, by name."""
@@ -94,7 +95,7 @@ class ArtifactStore:
 
     def is_committed(self, entity: EntityAddress) -> bool:
         """Tell whether the entity stands complete."""
-        return bool(self.fs.exists(f"{self._path(entity)}/{SUCCESS_FILE}"))
+        return self._files.exists(f"{self._path(entity)}/{SUCCESS_FILE}")
 
     def begin(self, entity: EntityAddress) -> EntityWriter:
         """Start writing an entity of a running run. Raises ArtifactExistsError when it is committed already."""
@@ -112,12 +113,13 @@ class ArtifactStore:
     def resolve(self, step: StepAddress, entities: Sequence[str], *, run_id: str | None = None) -> RunAddress:
         """Return the newest finished run of `step` in which all `entities` are committed; or `run_id`, checked.
 
-        Costs one listing, then per run looked at one read and one look per entity.
+        Costs one listing of the step's folder (none for a given `run_id`), however many runs it has; then, per run
+        looked at, one read and one look per entity. Runs are looked at from the newest back to the first that fits.
+        A run whose record is damaged is named in a warning and passed over.
         Raises ArtifactNotFoundError naming the runs looked at and why each was passed over.
         """
-        candidates = [RunAddress(step, run_id)] if run_id else self.runs(step)
         refusals = []
-        for run in candidates:
+        for run in self._addresses(step, [run_id] if run_id else self._run_ids(step)):
             refusal = self._refusal(run, entities)
             if refusal is None:
                 return run
@@ -130,31 +132,54 @@ class ArtifactStore:
 
     def newest_url(self, entity: str) -> str:
         """Return the URL of the newest finished entity of that name, whatever step made it."""
-        runs = sorted((run for step in self.steps() for run in self.runs(step)), key=lambda r: run_sort_key(r.run_id))
-        found = next((run for run in reversed(runs) if self._refusal(run, [entity]) is None), None)
-        if found is None:
-            raise ArtifactNotFoundError(
-                f"No finished run under {self.url} offers {entity}: run the step that makes it."
-            )
-        return self.url_of(found.entity(entity))
+        found = [(run_id_order(run_id), step, run_id) for step in self.steps() for run_id in self._run_ids(step)]
+        for _, step, run_id in sorted(found, key=lambda each: each[0], reverse=True):
+            for run in self._addresses(step, [run_id]):
+                if self._refusal(run, [entity]) is None:
+                    return self.url_of(run.entity(entity))
+        raise ArtifactNotFoundError(f"No finished run under {self.url} offers {entity}: run the step that makes it.")
 
     def _refusal(self, run: RunAddress, entities: Sequence[str]) -> str | None:
-        record = self.run_record(run)
-        if record is not None and not record.status.resolvable:
+        try:
+            record = self.run_record(run)
+        except ArtifactCorruptError as error:
+            log.warning("passed over: %s", error)
+            return f"its {RUN_FILE} cannot be read"
+        if record is None:
+            return self._refusal_of_foreign(run, entities)
+        if not record.status.resolvable:
             return record.status.value + (f" ({record.reason})" if record.reason else "")
         missing = [name for name in entities if not self.is_committed(run.entity(name))]
         return f"has no {', '.join(missing)}" if missing else None
 
+    def _refusal_of_foreign(self, run: RunAddress, entities: Sequence[str]) -> str | None:
+        """Judge a run without a record: one that SinaraML wrote has empty marks, one of ours has lost its record."""
+        for name in entities:
+            try:
+                mark = self._files.read(f"{self._path(run.entity(name))}/{SUCCESS_FILE}")
+            except FileNotFoundError:
+                return f"has no {name}"
+            if mark.strip():
+                return f"has lost its {RUN_FILE}"
+        return None
+
+    def _new_ids(self, step: StepAddress, now: datetime) -> Iterable[str]:
+        newest = next((run_id for run_id in self._run_ids(step) if is_run_id(run_id)), None)
+        start = next_run_time(newest, now)
+        if start - now > timedelta(seconds=1):
+            log.warning("the clock is behind run %s: the new run is named after that one, not after the time", newest)
+        return (new_run_id(start + timedelta(milliseconds=attempt)) for attempt in range(1000))
+
+    def _run_ids(self, step: StepAddress) -> list[str]:
+        """Return what looks like a run's id, newest first; whether its date exists is for the caller to ask."""
+        return sort_run_ids(self._files.folders(f"{self.root}/{step.path}"))
+
+    def _addresses(self, step: StepAddress, run_ids: Iterable[str]) -> Iterable[RunAddress]:
+        return (RunAddress(step, run_id) for run_id in run_ids if is_run_id(run_id))
+
     def _names(self, path: str) -> list[str]:
         """Return the folders below `path` that bear a usable name; others, such as `lost+found`, are not ours."""
-        folder = f"{self.root}/{path}".rstrip("/")
-        try:
-            self.fs.invalidate_cache(folder)
-            listing = self.fs.ls(folder, detail=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        names = (e["name"].rstrip("/").rsplit("/", 1)[-1] for e in listing if e["type"] == "directory")
-        return [name for name in names if NAME.fullmatch(name)]
+        return sorted(n for n in self._files.folders(f"{self.root}/{path}".rstrip("/")) if NAME.fullmatch(n))
 
     def _path(self, address: RunAddress | EntityAddress) -> str:
         return f"{self.root}/{address.path}"
@@ -183,61 +208,17 @@ def begin_entity(url: str) -> EntityWriter:
 
 
 def publish_folder(folder: str | Path, url: str) -> Manifest:
-    """Publish the files of a folder, as they are, as the entity at `url`."""
-    folder = Path(folder)
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    """Publish the files of a folder, as they are, as the entity at `url`.
+
+    Raises LayoutError for a folder that is not there or holds what an entity cannot, such as an empty folder.
+    """
     with begin_entity(url) as writer:
-        for file in progress(files, label="publish", unit="file"):
-            writer.put(file, file.relative_to(folder).as_posix())
+        put_files(writer, Path(folder))
     assert writer.manifest is not None  # noqa: S101 - a clean exit has committed
     return writer.manifest
 
 
 def fetch_folder(url: str, folder: str | Path) -> Path:
     """Copy the files of the entity at `url` into a local folder, checked, and return the folder."""
-    reader = open_entity(url)
-    for entry in progress(reader.manifest.files, label="fetch", unit="file"):
-        reader.copy(entry.path, Path(folder) / entry.path)
+    fetch_files(open_entity(url), Path(folder))
     return Path(folder)
-
-
-def _claim(fs: AbstractFileSystem, folder: str, data: bytes) -> bool:
-    """Make a run's folder with its record unless it exists, and tell whether this call made it."""
-    try:
-        if isinstance(fs, LocalFileSystem):
-            Path(folder).parent.mkdir(parents=True, exist_ok=True)
-            Path(folder).mkdir()
-            _replace(fs, f"{folder}/{RUN_FILE}", data)
-        else:
-            return create_once(fs, f"{folder}/{RUN_FILE}", data)
-    except FileExistsError:
-        return False
-    return True
-
-
-def create_once(fs: AbstractFileSystem, path: str, data: bytes) -> bool:
-    """Create a small file in an object store unless it exists, and tell whether this call made it."""
-    try:
-        fs.pipe_file(path, data, mode="create")
-    except FileExistsError:
-        return False
-    except OSError as error:
-        answer = getattr(error.__cause__, "response", None) or {}
-        if answer.get("Error", {}).get("Code") in {"PreconditionFailed", "ConditionalRequestConflict"}:
-            return False
-        raise
-    return True
-
-
-def _replace(fs: AbstractFileSystem, path: str, data: bytes) -> None:
-    """Write a small file at one stroke, over an older one."""
-    if not isinstance(fs, LocalFileSystem):
-        fs.pipe_file(path, data)
-        return
-    draft = f"{path}.{uuid.uuid4().hex[:8]}"
-    fs.pipe_file(draft, data)
-    os.replace(draft, path)
-
-
-def _later(now: datetime, attempt: int) -> str:
-    return new_run_id(now + timedelta(milliseconds=attempt))

@@ -50,9 +50,13 @@ def test_a_given_run_id_of_another_form_is_refused(
 def test_runs_are_listed_newest_first_with_old_ids_in_their_place(
     store: ArtifactStore, step: StepAddress, record: RunRecord, now: datetime
 ) -> None:
-    for later in (5, 0, 9):
-        start_run(store, step, record, now, later=later)
-    start_run(store, step, record.model_copy(update={"run_id": "run-26-11-21-013713"}), now)
+    for run_id in (
+        "run-26-11-21-013716-482",
+        "run-26-11-21-013711-482",
+        "run-26-11-21-013720-482",
+        "run-26-11-21-013713",
+    ):
+        start_run(store, step, record.model_copy(update={"run_id": run_id}), now)
     store.fs.makedirs(f"{store.root}/{step.path}/notes", exist_ok=True)
     ids = [run.run_id for run in store.runs(step)]
     assert ids == sorted(ids, key=run_sort_key, reverse=True)

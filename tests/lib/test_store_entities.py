@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from store_cases import Finish, files_below, publish_files, start_run
 
+from sinara_lib.entity_writer import EntityWriter
 from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.manifest import RunRecord, RunStatus
@@ -63,14 +64,28 @@ def test_a_committed_entity_never_changes(store: ArtifactStore, run: RunAddress)
     assert files_below(store) == before
 
 
-def test_a_slower_writer_of_the_same_entity_neither_replaces_nor_removes_the_committed_one(
-    store: ArtifactStore, run: RunAddress
-) -> None:
-    slow = store.begin(run.entity("images"))
-    publish_files(store, run, "images", data=b"first")
-    with pytest.raises(ArtifactExistsError), slow:
-        pass
-    assert store.open(run.entity("images")).read("file.bin") == b"first"
+def test_of_two_writers_of_one_entity_one_commits_and_the_other_is_told(store: ArtifactStore, run: RunAddress) -> None:
+    refused: list[str] = []
+    try:
+        with store.begin(run.entity("images")) as slow:
+            _write(slow, b"slow")
+            try:
+                with store.begin(run.entity("images")) as fast:
+                    _write(fast, b"fast")
+            except ArtifactExistsError:
+                refused.append("fast")
+    except ArtifactExistsError:
+        refused.append("slow")
+    winner = {"fast": b"slow", "slow": b"fast"}[refused[0]]
+    assert len(refused) == 1
+    assert store.open(run.entity("images")).read("file.bin") == winner
+    store.open(run.entity("images")).verify()
+    assert not [path for path in files_below(store) if "_WRITING" in path or "/." in path]
+
+
+def _write(writer: EntityWriter, data: bytes) -> None:
+    with writer.open("file.bin") as sink:
+        sink.write(data)
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
@@ -105,21 +120,6 @@ def _fail_inside_a_file(store: ArtifactStore, run: RunAddress) -> None:
         raise OSError(28, "No space left on device")
 
 
-def test_a_failure_while_committing_leaves_nothing(
-    store: ArtifactStore, run: RunAddress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = files_below(store)
-    writer = store.begin(run.entity("images"))
-
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(writer, "_write_mark", fail)
-    with pytest.raises(OSError, match=r"No space"), writer:
-        pass
-    assert files_below(store) == before
-
-
 def test_a_killed_writer_leaves_nothing_that_a_reader_sees(
     tmp_path: Path, step: StepAddress, record: RunRecord, now: datetime
 ) -> None:
@@ -145,14 +145,27 @@ def _write_and_die(store: ArtifactStore, run: RunAddress) -> None:
 
 
 def test_remains_of_a_dead_writer_are_no_part_of_the_next_ones_entity(
-    store: ArtifactStore, run: RunAddress, tmp_path: Path
+    tmp_path: Path, step: StepAddress, record: RunRecord, now: datetime
 ) -> None:
-    dead = store.begin(run.entity("images"))
-    with dead.open("old") as sink:
-        sink.write(b"old")
-    publish_files(store, run, "images", data=b"new")
+    store = store_at(str(tmp_path / "store"))
+    run = store.start_run(step, record, now=now)
+    _write(store.begin(run.entity("images")), b"old")
+    with store.begin(run.entity("images")) as writer, writer.open("new.bin") as sink:
+        sink.write(b"new")
     fetch_folder(store.url_of(run.entity("images")), tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["file.bin"]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["new.bin"]
+
+
+@pytest.mark.parametrize("root", ["memory", "s3"], indirect=True)
+def test_in_an_object_store_an_entity_whose_writer_died_needs_a_new_run(
+    store: ArtifactStore, step: StepAddress, record: RunRecord, now: datetime
+) -> None:
+    run = store.start_run(step, record, now=now)
+    _write(store.begin(run.entity("images")), b"old")
+    with pytest.raises(ArtifactExistsError, match=r"another writer, or one died at it: .*_WRITING\.images stands"):
+        store.begin(run.entity("images"))
+    assert store.entities(run) == []
+    publish_files(store, store.start_run(step, record, now=now), "images")
 
 
 def test_nothing_is_published_outside_a_run(store: ArtifactStore, step: StepAddress) -> None:
