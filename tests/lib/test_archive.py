@@ -1,6 +1,7 @@
 """Packing a folder: it comes back exactly, on every filesystem, and what cannot come back exactly is refused."""
 
 import os
+import socket
 import tempfile
 from collections.abc import Callable
 from datetime import datetime
@@ -13,16 +14,35 @@ from folder_contents import contents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sinara_lib import archive
-from sinara_lib.archive import SCHEMA, SinaraArchive, open_archive, pack, unpack
+from sinara_lib import archive_format
+from sinara_lib.archive import SinaraArchive, open_archive, pack, unpack
+from sinara_lib.archive_format import INDEX_FILE, SCHEMA
+from sinara_lib.archive_plan import list_members
+from sinara_lib.archive_writer import write_archive
 from sinara_lib.errors import ArchiveError, ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.manifest import Manifest, RunRecord
-from sinara_lib.store import ArtifactStore, open_entity
+from sinara_lib.store import ArtifactStore, begin_entity, open_entity
 
-segments = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="/\\:\0"), min_size=1, max_size=20
-).filter(lambda text: text not in {".", ".."})
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+TELLING = [
+    "a b",
+    " ",
+    "caf\u00e9",
+    "cafe\u0301",
+    "A",
+    "a",
+    "_INDEX",
+    "_SUCCESS",
+    "x.parts",
+    "part-0000",
+    "-",
+    "ab:c",
+    "n" * 255,
+]
+segments = st.sampled_from(TELLING) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="/\\\0"), min_size=1, max_size=20
+).filter(lambda text: text not in {".", ".."} and text[1:2] != ":" and text.split(".")[0].lower() not in DEVICES)
 leaves = st.tuples(st.binary(max_size=200), st.integers(0, 4_000_000_000_000_000))
 trees = st.dictionaries(
     segments, st.recursive(leaves, lambda inner: st.dictionaries(segments, inner, max_size=3), max_leaves=6), max_size=4
@@ -38,9 +58,9 @@ def new_url(store: ArtifactStore, step: StepAddress, record: RunRecord, now: dat
 @pytest.fixture
 def small_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few hundred bytes fill rows, groups and shards."""
-    monkeypatch.setattr(archive, "ROW_BYTES", 100)
-    monkeypatch.setattr(archive, "GROUP_BYTES", 250)
-    monkeypatch.setattr(archive, "SHARD_BYTES", 600)
+    monkeypatch.setattr(archive_format, "ROW_BYTES", 100)
+    monkeypatch.setattr(archive_format, "GROUP_BYTES", 250)
+    monkeypatch.setattr(archive_format, "SHARD_BYTES", 600)
 
 
 def _grow(folder: Path, tree: dict[str, Any]) -> None:
@@ -61,7 +81,7 @@ def test_a_folder_comes_back_with_the_same_names_bytes_times_and_empty_folders(
     with tempfile.TemporaryDirectory() as temporary, pytest.MonkeyPatch.context() as patch:
         source, target = Path(temporary, "in"), Path(temporary, "out")
         for limit, size in (("ROW_BYTES", 70), ("GROUP_BYTES", group), ("SHARD_BYTES", group * 2)):
-            patch.setattr(archive, limit, size)
+            patch.setattr(archive_format, limit, size)
         _grow(source, tree)
         url = new_url()
         manifest = pack(source, url)
@@ -100,8 +120,9 @@ def test_many_files_are_spread_over_shards_and_read_in_shard_order(url: str, tmp
     for number in range(30):
         (tmp_path / "in" / f"{number:02d}").write_bytes(b"x" * 90)
     manifest = pack(tmp_path / "in", url)
-    assert len(manifest.files) > 3
-    assert all(file.path.endswith(".parquet") for file in manifest.files)
+    shards = [file.path for file in manifest.files if file.path != INDEX_FILE]
+    assert len(shards) > 3
+    assert all(shard.endswith(".parquet") for shard in shards)
     names = [f"{number:02d}" for number in range(30)]
     assert open_archive(url).names() == names
     assert [name for name, _ in open_archive(url)] == names
@@ -112,7 +133,8 @@ def test_a_shard_has_the_columns_of_sparks_binary_file_table_and_the_order_of_pa
 ) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a").write_bytes(b"abc")
-    shard = pack(tmp_path / "in", url).files[0].path
+    index, shard = (file.path for file in pack(tmp_path / "in", url).files)
+    assert index == INDEX_FILE
     with store.fs.open(f"{store.root}/{run.entity('files').path}/{shard}") as stream:
         table = pq.read_table(stream)
     assert table.schema.equals(SCHEMA)
@@ -152,17 +174,31 @@ def test_an_unsafe_name_is_not_packed_and_nothing_is_published(url: str, tmp_pat
         open_archive(url)
 
 
-def test_a_link_to_a_folder_is_refused_and_a_link_to_a_file_is_packed_as_the_file(url: str, tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    (folder / "real").mkdir(parents=True)
-    (folder / "real" / "a").write_bytes(b"abc")
-    (folder / "link").symlink_to(folder / "real")
-    with pytest.raises(ArchiveError, match=r"link: it is a link to a folder"):
-        pack(folder, url)
-    (folder / "link").unlink()
-    (folder / "link").symlink_to(folder / "real" / "a")
-    pack(folder, url)
-    assert dict(open_archive(url)) == {"link": b"abc", "real/a": b"abc"}
+@pytest.mark.parametrize("kind", ["a link", "a named pipe", "a socket"])
+def test_what_is_neither_file_nor_folder_is_refused_by_its_kind_and_nothing_is_published(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_bytes(b"abc")
+    monkeypatch.chdir(tmp_path / "in")  # a socket's address is short
+    with socket.socket(socket.AF_UNIX) as server:
+        make = {
+            "a link": lambda: os.symlink("a", "odd"),
+            "a named pipe": lambda: os.mkfifo("odd"),
+            "a socket": lambda: server.bind("odd"),
+        }
+        make[kind]()
+        with pytest.raises(ArchiveError, match=rf"odd: it is {kind}\. (Copy|Remove)"):
+            pack(tmp_path / "in", url)
+    with pytest.raises(ArtifactNotFoundError):
+        open_archive(url)
+
+
+def test_a_link_to_a_folder_is_refused_too(url: str, tmp_path: Path) -> None:
+    (tmp_path / "in" / "real").mkdir(parents=True)
+    (tmp_path / "in" / "odd").symlink_to(tmp_path / "in" / "real")
+    with pytest.raises(ArchiveError, match=r"odd: it is a link\. Copy what it points to"):
+        pack(tmp_path / "in", url)
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error_and_not_left_out(
@@ -182,29 +218,21 @@ def test_a_folder_that_cannot_be_listed_is_an_error_and_not_left_out(
         pack(tmp_path / "in", url)
 
 
-@pytest.mark.parametrize("change", ["grows", "shrinks"])
-def test_a_file_that_changes_while_it_is_packed_is_refused(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is written anew", "vanishes"])
+def test_a_file_that_changes_while_it_is_packed_is_refused_and_nothing_is_published(
+    url: str, tmp_path: Path, change: str
 ) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a").write_bytes(b"abc")
-    members = archive._members
-
-    def list_and_write(folder: Path) -> list[str]:
-        stat, names = Path.stat, members(folder)
-
-        def stat_then_write(self: Path, **options: Any) -> os.stat_result:
-            found = stat(self, **options)
-            if self.name == "a":
-                self.write_bytes(b"abcdef" if change == "grows" else b"a")
-            return found
-
-        monkeypatch.setattr(Path, "stat", stat_then_write)
-        return names
-
-    monkeypatch.setattr(archive, "_members", list_and_write)
-    with pytest.raises(ArchiveError, match=r"changed while it was packed"):
-        pack(tmp_path / "in", url)
+    (tmp_path / "a").write_bytes(b"abc")
+    os.utime(tmp_path / "a", (1, 1))
+    members = list_members(tmp_path)
+    if change == "vanishes":
+        (tmp_path / "a").unlink()
+    else:
+        (tmp_path / "a").write_bytes({"grows": b"abcd", "shrinks": b"a", "is written anew": b"cba"}[change])
+    with pytest.raises(ArchiveError, match=r"(changed|vanished) while it was packed"), begin_entity(url) as writer:
+        write_archive(writer, tmp_path, members=members)
+    with pytest.raises(ArtifactNotFoundError):
+        open_archive(url)
 
 
 def test_sinaramls_names_pack_and_unpack_the_same(url: str, tmp_path: Path) -> None:

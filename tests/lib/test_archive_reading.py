@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sinara_lib.archive import SCHEMA, check_member, open_archive, unpack
+from sinara_lib.archive import open_archive, unpack
+from sinara_lib.archive_format import SCHEMA, check_member
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError, ArtifactNotFoundError
 from sinara_lib.layout import RunAddress
 from sinara_lib.store import ArtifactStore, begin_entity, publish_folder
@@ -100,7 +101,7 @@ def test_an_entity_of_plain_files_is_no_archive(url: str, tmp_path: Path) -> Non
 
 def test_a_parquet_table_of_something_else_is_no_archive(url: str) -> None:
     _write_rows(url, [{"x": 1}], pa.schema([("x", pa.int64())]))
-    with pytest.raises(ArchiveError, match=r"has no column content, modificationTime, relPath"):
+    with pytest.raises(ArchiveError, match=r"has no column content, length, modificationTime, relPath"):
         open_archive(url)
 
 

@@ -1,0 +1,61 @@
+"""The same work on many things at once, in threads: results in order, and the first failure stops the rest."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TypeVar
+
+MOST_THREADS = 8
+"""More threads would only wait for the disk, and hold memory."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+Check = Callable[[], None]
+
+
+class Stopped(Exception):
+    """Another thread has failed, or the caller has gone; no caller sees it."""
+
+
+def thread_count() -> int:
+    """Return how many threads to use: one per core that this process may use, at most MOST_THREADS."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return min(MOST_THREADS, cores)
+
+
+def in_threads(work: Callable[[T, Check], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
+    """Yield `work(item, check)` of each item, in the order of the items.
+
+    Long work calls `check()` now and then: it raises when another thread has failed or the caller stopped.
+    Raises what the first failing call raised, after all others have ended.
+    """
+    stop, failures = Event(), list[BaseException]()
+
+    def check() -> None:
+        if stop.is_set():
+            raise Stopped
+
+    def guarded(item: T) -> R:
+        check()
+        try:
+            return work(item, check)
+        except Stopped:
+            raise
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+            raise
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="sinara") as pool:
+        futures = [pool.submit(guarded, item) for item in items]
+        try:
+            for future in futures:
+                yield future.result()
+        except Stopped:
+            raise failures[0] from None
+        finally:
+            stop.set()
+            for future in futures:
+                future.cancel()
