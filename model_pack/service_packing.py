@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 from detector_export import ModelCard
@@ -17,11 +18,11 @@ import sinara_lib.vision.letterbox
 from sinara_lib.bento import isolated_modules
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import DataError
+from sinara_lib.package_pins import ONNXRUNTIME_PACKAGES, OnnxruntimePackage, choose_onnxruntime, pin_installed
 from sinara_lib.vision.coco import draw_boxes
 from sinara_lib.vision.letterbox import decode_image
 
 _REQUIREMENTS = ("bentoml", "numpy", "opencv-python-headless", "pydantic", "starlette", "uvicorn", "python-multipart")
-OnnxruntimePackage = Literal["onnxruntime", "onnxruntime-gpu"]
 
 
 class PackParams(NmsSettings):
@@ -80,11 +81,14 @@ def lay_out_service(
 
 
 def write_requirements(folder: str | Path, *, onnxruntime_package: OnnxruntimePackage) -> list[str]:
-    """Write requirements.txt, pinned to the versions installed here, so that the image runs what was tested."""
-    pins = [f"{name}=={_installed(name)}" for name in _REQUIREMENTS]
-    pins.append(f"{onnxruntime_package}=={_installed('onnxruntime', 'onnxruntime-gpu')}")
-    (Path(folder) / "requirements.txt").write_text("\n".join(sorted(pins)) + "\n", encoding="utf-8")
-    return sorted(pins)
+    """Write requirements.txt and return its lines: every package of the service with all it needs, as installed here.
+
+    So the image runs what was tested. The build of ONNX Runtime that is not installed here is looked up with pip.
+    """
+    installed = next((name for name in ONNXRUNTIME_PACKAGES if _is_installed(name)), "onnxruntime")
+    pins = choose_onnxruntime(pin_installed([*_REQUIREMENTS, installed]), onnxruntime_package)
+    (Path(folder) / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
+    return pins
 
 
 def write_expected_result(folder: str | Path) -> dict[str, Any]:
@@ -99,10 +103,14 @@ def write_expected_result(folder: str | Path) -> dict[str, Any]:
     return result
 
 
-def service_labels(card: ModelCard, *, folder: Path, run_id: str) -> dict[str, str]:
-    """Return what the bento says about its origin: this run, its commit, and the runs of model and dataset."""
+def service_labels(card: ModelCard, *, folder: Path, run_id: str, model: Path) -> dict[str, str]:
+    """Return what the bento says about its origin: this run, its commit, the runs of model and dataset.
+
+    `model_sha256` is that of the ONNX file: the same model packed twice carries the same one.
+    """
     commit = read_producer(folder).commit
-    labels = {"run_id": run_id, "model_run": card.run_id, "dataset_run": card.dataset_run}
+    checksum = hashlib.sha256(model.read_bytes()).hexdigest()
+    labels = {"run_id": run_id, "model_run": card.run_id, "dataset_run": card.dataset_run, "model_sha256": checksum}
     return labels | ({"git_commit": commit} if commit else {})
 
 
@@ -120,13 +128,12 @@ def draw_result(image: Path, result: dict[str, Any]) -> bytes:
     return cv2.imencode(".jpg", drawn)[1].tobytes()
 
 
-def _installed(*names: str) -> str:
-    for name in names:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    raise DataError(f"{' or '.join(names)} is not installed here, so the service cannot be pinned to it.")
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _write_json(path: Path, document: Any) -> None:

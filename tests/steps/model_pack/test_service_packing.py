@@ -1,11 +1,13 @@
 """The service folder holds what it needs, pinned, and nothing that is not asked for."""
 
+import hashlib
 from importlib import metadata
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import service_packing
 from detector_export import ModelCard
 from service_packing import PackParams, draw_result, find_test_image, service_labels, write_expected_result
 from small_network import MIN_SCORE
@@ -16,9 +18,9 @@ from sinara_lib.params import parse_params
 
 def test_the_folder_holds_modules_model_image_and_result(service_folder: Path) -> None:
     found = {path.relative_to(service_folder).as_posix() for path in service_folder.rglob("*") if path.is_file()}
+    here = Path(service_packing.__file__).parent
     assert {name for name in found if "__pycache__" not in name} == {
-        "service.py",
-        "service_http.py",
+        *(path.name for path in here.glob("service*") if path.name != "service_packing.py"),
         "detector.py",
         "letterbox.py",
         "requirements.txt",
@@ -70,9 +72,15 @@ def test_no_test_image_or_two_is_an_error(tmp_path: Path) -> None:
         find_test_image(tmp_path)
 
 
-def test_labels_name_the_runs(card: ModelCard, tmp_path: Path) -> None:
-    labels = service_labels(card, folder=tmp_path, run_id="run-1")
-    assert labels == {"run_id": "run-1", "model_run": card.run_id, "dataset_run": card.dataset_run}
+def test_labels_name_the_runs_and_the_model(card: ModelCard, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"weights")
+    labels = service_labels(card, folder=tmp_path, run_id="run-1", model=tmp_path / "model.onnx")
+    assert labels == {
+        "run_id": "run-1",
+        "model_run": card.run_id,
+        "dataset_run": card.dataset_run,
+        "model_sha256": hashlib.sha256(b"weights").hexdigest(),
+    }
 
 
 def test_upper_case_names_of_sinaraml_are_understood() -> None:
