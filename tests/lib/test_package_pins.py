@@ -35,7 +35,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_wheel(
-    folder: Path, name: str, version: str, needs: list[str] | None = None, *, extras: Sequence[str] = ()
+    folder: Path, name: str, version: str, needs: Sequence[str] = (), *, extras: Sequence[str] = ()
 ) -> None:
     stem = f"{name.replace('-', '_')}-{version}"
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
