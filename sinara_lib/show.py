@@ -1,9 +1,12 @@
 """A run or an entity described in lines of text."""
 
-from sinara_lib.errors import ArtifactNotFoundError, LayoutError
-from sinara_lib.layout import EntityAddress, RunAddress, is_run_id, split_entity_url, split_run_url
-from sinara_lib.manifest import Manifest
-from sinara_lib.store import ArtifactStore, store_at
+from collections.abc import Iterable, Iterator
+
+from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError
+from sinara_lib.layout import EntityAddress, RunAddress
+from sinara_lib.manifest import Manifest, Source
+from sinara_lib.store import ArtifactStore
+from sinara_lib.target import find_targets
 
 
 def describe(store: ArtifactStore, target: str) -> list[str]:
@@ -11,18 +14,13 @@ def describe(store: ArtifactStore, target: str) -> list[str]:
 
     Raises ArtifactNotFoundError when there is no such thing, LayoutError when `target` is neither.
     """
-    if is_run_id(target):
-        runs = [run for step in store.steps() for run in store.runs(step) if run.run_id == target]
-        if not runs:
-            raise ArtifactNotFoundError(f"{store.url} has no run {target}; `sinara ls` lists the runs.")
-        return [line for run in runs for line in _run_lines(store, run)]
-    if "/" not in target:
-        raise LayoutError(f"{target!r} is neither a run id (run-YY-MM-DD-HHMMSS-mmm) nor a URL; see `sinara ls`.")
-    if is_run_id(target.rstrip("/").rsplit("/", 1)[-1]):
-        root, run = split_run_url(target)
-        return _run_lines(store_at(root), run)
-    root, address = split_entity_url(target)
-    return _entity_lines(store_at(root), address)
+    lines = []
+    for found in find_targets(store, target):
+        if isinstance(found.address, RunAddress):
+            lines += _run_lines(found.store, found.address)
+        else:
+            lines += _entity_lines(found.store, found.address)
+    return lines
 
 
 def _run_lines(store: ArtifactStore, run: RunAddress) -> list[str]:
@@ -37,12 +35,28 @@ def _run_lines(store: ArtifactStore, run: RunAddress) -> list[str]:
             f"  status    {record.status.value}" + (f": {record.reason}" if record.reason else ""),
             f"  time      {record.started:%Y-%m-%d %H:%M:%S} to {finished} UTC",
             f"  code      {record.producer.origin or 'no origin'} {code}, {record.producer.library}",
-            *(f"  read      {url}" for url in record.inputs),
+            *_input_lines(record.inputs, record.sources),
         ]
     for entity in entities:
-        manifest = store.open(entity).manifest
-        lines.append(f"  published {entity.name}: {len(manifest.files)} files, {_size(manifest)}")
+        try:
+            manifest = store.open(entity).manifest
+        except ArtifactCorruptError as error:
+            lines.append(f"  published {entity.name}: damaged: {error}")
+        else:
+            lines.append(f"  published {entity.name}: {len(manifest.files)} files, {_size(manifest)}")
     return lines
+
+
+def _input_lines(inputs: Iterable[str], sources: Iterable[Source]) -> Iterator[str]:
+    """Yield what was read, and below each raw source what is known of it."""
+    known = list(sources)
+    for url in inputs:
+        yield f"  read      {url}"
+        for source in (one for one in known if one.url == url):
+            version = f", ETag {source.etag}" if source.etag else ""
+            dated = f", of {source.last_modified}" if source.last_modified else ""
+            yield f"            sha256 {source.sha256}, {source.bytes} bytes{version}{dated}"
+            yield f"            fetched {source.fetched:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _entity_lines(store: ArtifactStore, address: EntityAddress) -> list[str]:
@@ -54,7 +68,7 @@ def _entity_lines(store: ArtifactStore, address: EntityAddress) -> list[str]:
         + (f", {manifest.rows} rows" if manifest.rows else ""),
         f"  created   {manifest.created:%Y-%m-%d %H:%M:%S} UTC by {manifest.producer.library}",
         f"  commit    {manifest.producer.commit or 'none'}",
-        *(f"  read      {url}" for url in manifest.inputs),
+        *_input_lines(manifest.inputs, manifest.sources),
         *(f"  file      {entry.path}  {entry.size}  {entry.sha256}" for entry in manifest.files),
     ]
 
