@@ -1,26 +1,21 @@
 """The bytes of an archive's rows, each checked before it is used: by byte range, or by whole row groups."""
 
 import hashlib
+import itertools
 import os
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow.parquet as pq
-from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from sinara_lib.archive_bytes import REMOTE_BYTES, LocalBytes, Range, RemoteBytes
 from sinara_lib.archive_format import Place
 from sinara_lib.archive_index import open_parquet
 from sinara_lib.entity import EntityReader
 from sinara_lib.errors import ArtifactCorruptError
 
-MOST_DESCRIPTORS = 64
-LOCAL_BYTES = 1 << 20
-"""From disk at most this is read at once: it stays in the processor's cache while it is checked and written."""
-REMOTE_BYTES = 8 << 20
-"""One request to an object store asks for at most this."""
 _GAP_BYTES = 16 << 10
 """Rows that lie nearer are read together; between row groups lie the other columns."""
 
@@ -39,6 +34,9 @@ class Content(Protocol):
     def read(self, place: Place) -> bytes:
         """Return the bytes of one row. Raises ArtifactCorruptError when they are not the promised ones."""
 
+    def read_many(self, places: list[Place]) -> dict[Place, bytes]:
+        """Return the bytes of several rows, with as few requests as that takes."""
+
     def stream(self, places: list[Place]) -> Iterator[Piece]:
         """Yield the bytes of rows in bounded pieces; the last piece of a row comes only when all were right."""
 
@@ -49,6 +47,16 @@ class Content(Protocol):
         """Close the files that are open; they are opened anew when needed."""
 
 
+class _Span:
+    """Bytes of a shard, and the rows that lie in them one after the other."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self.places = places
+        self.shard = places[0].shard
+        self.start = places[0].offset
+        self.length = places[-1].offset + places[-1].length - self.start
+
+
 class RangeContent:
     """Reads the rows of an archive with an index, by byte range, each checked by its own sha256.
 
@@ -57,26 +65,31 @@ class RangeContent:
 
     def __init__(self, entity: EntityReader, shards: list[str]) -> None:
         self._paths = [f"{entity.path}/{shard}" for shard in shards]
-        self._bytes = _LocalBytes() if isinstance(entity.fs, LocalFileSystem) else _RemoteBytes(entity.fs)
+        self._bytes = LocalBytes() if isinstance(entity.fs, LocalFileSystem) else RemoteBytes(entity.fs)
 
     def read(self, place: Place) -> bytes:
         """Return the bytes of one row. Raises ArtifactCorruptError when they are not the promised ones."""
-        data = self._read(place.shard, place.offset, place.length)
+        data = self._read([self._range(place.shard, place.offset, place.length)])[0]
         self._check(place, hashlib.sha256(data).digest())
         return data
+
+    def read_many(self, places: list[Place]) -> dict[Place, bytes]:
+        """Return the bytes of rows; from an object store neighbours come with one request, and requests at once."""
+        spans = list(self._spans(sorted(places, key=lambda place: (place.shard, place.offset))))
+        answers = self._read([self._range(span.shard, span.start, span.length) for span in spans])
+        return {
+            piece.place: bytes(piece.data)
+            for span, data in zip(spans, answers, strict=True)
+            for piece in self._pieces(span, data)
+        }
 
     def stream(self, places: list[Place]) -> Iterator[Piece]:
         """Yield the bytes of rows in pieces of bounded size, those of small rows read together."""
         for span in self._spans(places):
-            if span[0].length > self._bytes.most:
-                yield from self._large(span[0])
-                continue
-            first = span[0].offset
-            data = memoryview(self._read(span[0].shard, first, span[-1].offset + span[-1].length - first))
-            for place in span:
-                view = data[place.offset - first : place.offset - first + place.length]
-                self._check(place, hashlib.sha256(view).digest())
-                yield Piece(place, 0, view)
+            if span.length > self._bytes.most:
+                yield from self._large(span.places[0])
+            else:
+                yield from self._pieces(span, self._read([self._range(span.shard, span.start, span.length)])[0])
 
     def batches(self, places: list[Place]) -> Iterator[list[Place]]:
         """Cut rows into lists of about 8 MiB or 256 rows."""
@@ -86,41 +99,56 @@ class RangeContent:
         """Close the shards that are open."""
         self._bytes.close()
 
-    def _spans(self, places: list[Place]) -> Iterator[list[Place]]:
-        span: list[Place] = []
-        for place in places:
-            if span and not self._reaches(span, place):
-                yield span
-                span = []
-            span.append(place)
-        if span:
-            yield span
+    def _pieces(self, span: _Span, data: bytes) -> Iterator[Piece]:
+        view = memoryview(data)
+        for place in span.places:
+            value = view[place.offset - span.start : place.offset - span.start + place.length]
+            self._check(place, hashlib.sha256(value).digest())
+            yield Piece(place, 0, value)
 
-    def _reaches(self, span: list[Place], place: Place) -> bool:
-        gap = place.offset - span[-1].offset - span[-1].length
-        near = place.shard == span[0].shard and 0 <= gap <= _GAP_BYTES
-        return near and place.offset + place.length - span[0].offset <= self._bytes.most
+    def _spans(self, places: list[Place]) -> Iterator[_Span]:
+        """Cover rows by spans: neighbours together up to `most` bytes, a larger row alone."""
+        waiting: list[Place] = []
+        for place in places:
+            if waiting and not self._reaches(waiting, place):
+                yield _Span(waiting)
+                waiting = []
+            waiting.append(place)
+        if waiting:
+            yield _Span(waiting)
+
+    def _reaches(self, before: list[Place], place: Place) -> bool:
+        first, last = before[0], before[-1]
+        near = place.shard == last.shard and 0 <= place.offset - last.offset - last.length <= _GAP_BYTES
+        return near and place.offset + place.length - first.offset <= self._bytes.most
 
     def _large(self, place: Place) -> Iterator[Piece]:
         digest = hashlib.sha256()
         for at in range(0, place.length, self._bytes.most):
-            data = self._read(place.shard, place.offset + at, min(self._bytes.most, place.length - at))
+            length = min(self._bytes.most, place.length - at)
+            data = self._read([self._range(place.shard, place.offset + at, length)])[0]
             digest.update(data)
             if at + len(data) == place.length:
                 self._check(place, digest.digest())
             yield Piece(place, at, memoryview(data))
 
-    def _read(self, shard: int, start: int, length: int) -> bytes:
-        path = self._paths[shard]
+    def _range(self, shard: int, start: int, length: int) -> Range:
+        return Range(self._paths[shard], start, length)
+
+    def _read(self, ranges: list[Range]) -> list[bytes]:
         try:
-            data = self._bytes.read(path, start, length) if length else b""
+            answers = iter(self._bytes.read([one for one in ranges if one.length]))
         except FileNotFoundError as error:
-            raise ArtifactCorruptError(f"{path} is gone: it was removed after the archive was opened.") from error
-        if len(data) != length:
             raise ArtifactCorruptError(
-                f"{path}: expected {length} bytes at {start}, found {len(data)}. Run the producing step again."
-            )
-        return data
+                f"{ranges[0].path} is gone: it was removed after the archive was opened."
+            ) from error
+        found = [next(answers) if one.length else b"" for one in ranges]
+        for (path, start, length), data in zip(ranges, found, strict=True):
+            if len(data) != length:
+                raise ArtifactCorruptError(
+                    f"{path}: expected {length} bytes at {start}, found {len(data)}. Run the producing step again."
+                )
+        return found
 
     def _check(self, place: Place, found: bytes) -> None:
         if found != place.sha256:
@@ -136,9 +164,14 @@ class GroupContent:
     def __init__(self, entity: EntityReader, shards: list[str]) -> None:
         self._entity = entity
         self._shards = shards
+        self._forget()
+
+    def _forget(self) -> None:
+        # A forked process shares the place in an open file with its parent, and perhaps a lock that nobody will open.
         self._open: dict[int, pq.ParquetFile] = {}
         self._group: tuple[tuple[int, int], Any] | None = None
         self._lock = Lock()
+        self._process = os.getpid()
 
     def shard(self, number: int) -> pq.ParquetFile:
         """Return a shard, checked and opened."""
@@ -149,22 +182,19 @@ class GroupContent:
 
     def read(self, place: Place) -> bytes:
         """Return the bytes of one row; its row group is kept for the next."""
-        key = (place.shard, place.group)
-        with self._lock:
-            if self._group is None or self._group[0] != key:
-                self._group = (key, self.shard(place.shard).read_row_group(place.group, columns=["content"])["content"])
-            data: bytes = self._group[1][place.offset].as_py()
-        if len(data) != place.length:
-            raise ArtifactCorruptError(
-                f"{self._entity.path}/{self._shards[place.shard]}: {place.name!r} has {len(data)} bytes, "
-                f"its row says {place.length}. Run the producing step again."
-            )
-        return data
+        return self._row(self._contents((place.shard, place.group)), place)
+
+    def read_many(self, places: list[Place]) -> dict[Place, bytes]:
+        """Return the bytes of several rows; a row group is read once."""
+        by_group = sorted(places, key=lambda place: (place.shard, place.group))
+        return {piece.place: bytes(piece.data) for piece in self.stream(by_group)}
 
     def stream(self, places: list[Place]) -> Iterator[Piece]:
-        """Yield the bytes of rows."""
-        for place in places:
-            yield Piece(place, 0, memoryview(self.read(place)))
+        """Yield the bytes of rows; a row group is read once for all its neighbours in `places`."""
+        for key, rows in itertools.groupby(places, key=lambda place: (place.shard, place.group)):
+            contents = self._contents(key)
+            for place in rows:
+                yield Piece(place, 0, memoryview(self._row(contents, place)))
 
     def batches(self, places: list[Place]) -> Iterator[list[Place]]:
         """Cut rows into their row groups."""
@@ -179,76 +209,25 @@ class GroupContent:
             self._open.clear()
             self._group = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return GroupContent, (self._entity, self._shards)
-
-
-class _Descriptor:
-    """An open file that is closed when nobody reads it any more."""
-
-    def __init__(self, path: str) -> None:
-        self.number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-
-    def __del__(self) -> None:
-        number = self.__dict__.pop("number", None)
-        if number is not None:
-            os.close(number)
-
-
-class _LocalBytes:
-    """Reads ranges of files on disk; the last few files stay open, shared by all threads."""
-
-    most = LOCAL_BYTES
-
-    def __init__(self) -> None:
-        self._open: OrderedDict[str, _Descriptor] = OrderedDict()
-        self._lock = Lock()
-
-    def read(self, path: str, start: int, length: int) -> bytes:
-        """Return the bytes of a range, fewer at the file's end."""
-        return os.pread(self._descriptor(path).number, length, start)
-
-    def close(self) -> None:
-        """Let go of the open files."""
+    def _contents(self, key: tuple[int, int]) -> Any:
+        if self._process != os.getpid():
+            self._forget()
         with self._lock:
-            self._open.clear()
+            if self._group is None or self._group[0] != key:
+                self._group = (key, self.shard(key[0]).read_row_group(key[1], columns=["content"])["content"])
+            return self._group[1]
 
-    def _descriptor(self, path: str) -> _Descriptor:
-        with self._lock:
-            if path not in self._open:
-                self._open[path] = _Descriptor(path)
-                if len(self._open) > MOST_DESCRIPTORS:
-                    self._open.popitem(last=False)
-            self._open.move_to_end(path)
-            return self._open[path]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _LocalBytes, ()
-
-
-class _RemoteBytes:
-    """Reads ranges of files in an object store."""
-
-    most = REMOTE_BYTES
-
-    def __init__(self, fs: AbstractFileSystem) -> None:
-        self._fs = fs
-        self._process = os.getpid()
-
-    def read(self, path: str, start: int, length: int) -> bytes:
-        """Return the bytes of a range, fewer at the file's end."""
-        data: bytes = self._filesystem().cat_file(path, start=start, end=start + length)
+    def _row(self, contents: Any, place: Place) -> bytes:
+        data: bytes = contents[place.offset].as_py()
+        if len(data) != place.length:
+            raise ArtifactCorruptError(
+                f"{self._entity.path}/{self._shards[place.shard]}: {place.name!r} has {len(data)} bytes, "
+                f"its row says {place.length}. Run the producing step again."
+            )
         return data
 
-    def close(self) -> None:
-        """Nothing stays open between reads."""
-
-    def _filesystem(self) -> AbstractFileSystem:
-        """Return the filesystem; a forked process needs its own, as threads and sockets stay with the parent."""
-        if self._process != os.getpid():
-            self._fs = type(self._fs)(*self._fs.storage_args, **self._fs.storage_options)
-            self._process = os.getpid()
-        return self._fs
+    def __reduce__(self) -> tuple[Any, ...]:
+        return GroupContent, (self._entity, self._shards)
 
 
 def _cut(places: Iterable[Place], *, most: int, rows: int) -> Iterator[list[Place]]:

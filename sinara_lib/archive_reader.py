@@ -1,11 +1,12 @@
 """Reading an archive: one file by name, all in shard order, or all into a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sinara_lib.archive_content import Content, GroupContent, RangeContent
 from sinara_lib.archive_format import Place
 from sinara_lib.archive_index import gather_files, has_index, list_shards, read_groups, read_index
+from sinara_lib.archive_stream import PREFETCH, Files, iterate
 from sinara_lib.archive_unpacking import unpack_files
 from sinara_lib.entity import EntityReader
 from sinara_lib.errors import ArtifactNotFoundError
@@ -56,10 +57,29 @@ class ArchiveReader:
             return self.content.read(places[0])
         return b"".join(self.content.read(place) for place in places)
 
+    def read_many(self, names: Sequence[str]) -> list[bytes]:
+        """Return the bytes of several files; those that lie side by side are read together."""
+        rows = {name: self.places(name) for name in names}
+        found = self.content.read_many([place for places in rows.values() for place in places])
+        return [b"".join(found[place] for place in rows[name]) for name in names]
+
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of each file, in shard order."""
-        for name in self.names():
-            yield name, self.read(name)
+        return self.iterate()
+
+    def iterate(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        shuffle_seed: int | None = None,
+        shuffle_window: int | None = None,
+        part: tuple[int, int] = (0, 1),
+        prefetch: int = PREFETCH,
+    ) -> Files:
+        """Return an iterator over name and bytes of each file, read ahead by threads; see `archive_stream.iterate`."""
+        return iterate(
+            self, names, shuffle_seed=shuffle_seed, shuffle_window=shuffle_window, part=part, prefetch=prefetch
+        )
 
     def unpack(self, folder: str | Path) -> None:
         """Write every file below `folder`, which is made when absent, with several threads.
@@ -75,3 +95,9 @@ class ArchiveReader:
     def close(self) -> None:
         """Close the files that are open; reading opens them again."""
         self.content.close()
+
+    def __enter__(self) -> "ArchiveReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -14,7 +14,7 @@ BATCH = 4 << 20
 """Bytes that are asked for at once; an object store sends the neighbours among them in one answer."""
 THREADS = 4
 
-Files = Iterator[tuple[str, bytes]]
+Files = Generator[tuple[str, bytes], None, None]
 
 
 class Readable(Protocol):
