@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+Timed = Callable[[str], AbstractContextManager[object]]
+"""Gives the block that a stage runs in: "decode", "prepare", "network" or "collect"."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +62,14 @@ class ServedModel:
 class Detector:
     """An ONNX detector with its preprocessing; safe to call from several threads."""
 
-    def __init__(self, folder: str | Path, *, threads: int = 0) -> None:
-        """Load `model.onnx` and `model.json` of `folder`; `threads` 0 leaves the number to onnxruntime."""
+    def __init__(self, folder: str | Path, *, threads: int = 0, timed: Timed | None = None) -> None:
+        """Load `model.onnx` and `model.json` of `folder`.
+
+        `threads` 0 leaves the number to onnxruntime; `timed` may watch how long the stages of a prediction take.
+        """
         folder = Path(folder)
         self.model = ServedModel.load(folder / "model.json")
+        self.timed = timed or _untimed
         self._session = _open_session(folder / "model.onnx", threads=threads)
 
     @property
@@ -85,33 +93,50 @@ class Detector:
         """The classes as COCO categories."""
         return [{"id": i, "name": n} for i, n in zip(self.model.category_ids, self.model.classes, strict=True)]
 
-    def predict(self, data: bytes, *, file_name: str = "image", min_score: float | None = None) -> dict[str, Any]:
+    def predict(
+        self,
+        data: bytes,
+        *,
+        file_name: str = "image",
+        min_score: float | None = None,
+        max_detections: int | None = None,
+        classes: Collection[int] | None = None,
+    ) -> dict[str, Any]:
         """Detect objects in the bytes of an image file.
 
         Returns COCO-style `file_name`, `width`, `height`, `annotations` and `categories`, with `service_version` and
-        `model_run`; a bbox is x, y, width,
-        height in pixels of the image as uploaded, turned upright. `min_score` replaces the packed bar.
+        `model_run`; a bbox is x, y, width, height in pixels of the image as uploaded, turned upright; best scores come
+        first. `min_score` replaces the packed bar, `max_detections` keeps the best, `classes` keeps category ids.
         Raises ValueError when the bytes are not a readable image.
         """
-        image = decode_image(data)
-        height, width = image.shape[:2]
+        with self.timed("decode"):
+            image = decode_image(data)
         boxes, scores, labels = self._detect(image)
-        # A box that lies wholly in the padding has no area left once it is clipped to the image.
-        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        kept &= scores >= (self.model.min_score if min_score is None else min_score)
+        with self.timed("collect"):
+            height, width = image.shape[:2]
+            # A box that lies wholly in the padding has no area left once it is clipped to the image.
+            kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+            kept &= scores >= (self.model.min_score if min_score is None else min_score)
+            if classes is not None:
+                kept &= np.isin(labels, [place for place, i in enumerate(self.model.category_ids) if i in classes])
+            places = np.flatnonzero(kept)[:max_detections]
+            annotations = self._annotations(boxes[places], scores[places], labels[places])
         return {
             "file_name": file_name,
             "width": width,
             "height": height,
-            "annotations": self._annotations(boxes[kept], scores[kept], labels[kept]),
+            "annotations": annotations,
             "categories": self.categories,
             "service_version": self.model.service_version,
             "model_run": self.model.model_run,
         }
 
     def _detect(self, image: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        padded, scale = letterbox(image, self.model.input_size)
-        dets, labels = self._session.run(["dets", "labels"], {"images": to_network_input(padded)[None]})
+        with self.timed("prepare"):
+            padded, scale = letterbox(image, self.model.input_size)
+            images = to_network_input(padded)[None]
+        with self.timed("network"):
+            dets, labels = self._session.run(["dets", "labels"], {"images": images})
         height, width = image.shape[:2]
         return boxes_to_original(dets[0, :, :4], scale, width, height), dets[0, :, 4], labels[0]
 
@@ -135,11 +160,17 @@ class Detector:
         return found
 
 
+def _untimed(_stage: str) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
 def _open_session(path: Path, *, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     wanted = [name for name in PREFERRED_PROVIDERS if name in ort.get_available_providers()]
+    if wanted[0] == "CUDAExecutionProvider":
+        ort.preload_dlls(directory="")  # CUDA's libraries may be Python packages, where no loader looks
     session = ort.InferenceSession(str(path), options, providers=wanted)
     used = session.get_providers()[0]
     if used != wanted[0]:

@@ -1,115 +1,112 @@
-"""The REST service: thin routes over the detector beside it."""
+"""The REST service for BentoML: what it starts with, what runs in process, and the way in to the routes."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import os
 import sys
-from http import HTTPStatus
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "50000000")  # read by OpenCV when it is loaded
+# OpenCV reads both when it is loaded: its own limit behind ours, and no line in the log for each broken image.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", os.environ.get("SERVICE_MAX_PIXELS", "50000000"))
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 import bentoml
 from detector import Detector
-from service_http import BoundedQueue, JsonErrors, PredictInput, RequestError
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from pydantic import Field
+from service_checksums import check_files
+from service_front import Front
+from service_options import PredictOptions
+from service_prediction import Prediction, packed_image, packed_result
+from service_settings import ServiceSettings
 
 HERE = Path(__file__).parent
-ARTIFACTS = HERE / "artifacts"
-THREADS_VARIABLE = "DETECTOR_THREADS"
-QUEUE = 32
-"""Requests that wait or are being answered at most; the next one is refused with 429."""
-
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Object detector</title><style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;max-width:40em;
-margin:3em auto;padding:0 1em}</style><h1>Object detector</h1><p>Send an image:</p>
-<pre>curl -F image=@photo.jpg http://HOST/predict</pre><ul><li><a href="test_data">test_data</a> the packed image
-<li><a href="test_result">test_result</a> what it must give<li><a href="categories">categories</a>
-<li><a href="service_version">service_version</a><li><a href="docs.json">docs.json</a> OpenAPI</ul></html>"""
-
-
-def _test_image() -> Path:
-    (path,) = ARTIFACTS.glob("test_image.*")
-    return path
-
-
-def _test_result() -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((ARTIFACTS / "test_result.json").read_text(encoding="utf-8"))
-    return result
-
-
-def _running() -> Any:
-    return bentoml.get_current_service()
-
-
-async def _show_page(_request: Request) -> Response:
-    return HTMLResponse(_PAGE)
-
-
-async def _show_test_data(_request: Request) -> Response:
-    return FileResponse(_test_image())
-
-
-async def _show_test_result(_request: Request) -> Response:
-    return JSONResponse(_test_result())
-
-
-async def _show_version(_request: Request) -> Response:
-    return JSONResponse(_running().detector.version)
-
-
-async def _show_categories(_request: Request) -> Response:
-    return JSONResponse(_running().detector.categories)
-
-
-PAGES = Starlette(
-    routes=[
-        Route("/", _show_page),
-        Route("/test_data", _show_test_data),
-        Route("/test_result", _show_test_result),
-        Route("/service_version", _show_version),
-        Route("/categories", _show_categories),
-    ]
-)
+# BentoML's supervisor imports this module before it starts a worker: only here can a start be refused as a whole.
+check_files(HERE)
+SETTINGS = ServiceSettings.read(os.environ)
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 IMAGE = bentoml.images.Image(
     base_image=f"python:{PYTHON}-slim-bookworm", distro="none", python_version=PYTHON, lock_python_packages=False
 ).python_packages(*(HERE / "requirements.txt").read_text(encoding="utf-8").split())
 
+# Below `bentoml`, so that it stands in the server's log.
+logger = logging.getLogger("bentoml.detector")
 
-@bentoml.service(name="rest_service", image=IMAGE, traffic={"timeout": 10})
-@bentoml.asgi_app(PAGES, path="/")
+
+class PredictInput(bentoml.IODescriptor):
+    """What a client of BentoML may send to /predict; `service_app.py` reads it."""
+
+    image: Path = Field(description="JPEG, PNG, WebP, GIF, BMP or TIFF file")
+    file_name: str = Field(default="image", description="Repeated in the answer")
+    min_score: float | None = Field(default=None, description="Leave out detections scored below it")
+    max_detections: int | None = Field(default=None, description="Keep so many of the best")
+    classes: str | None = Field(default=None, description="Keep these classes: names or ids, separated by commas")
+
+
+@bentoml.service(
+    name="rest_service",
+    image=IMAGE,
+    workers=SETTINGS.workers,
+    # Ours are in service_front.py: BentoML makes a series of metrics for every path that a stranger asks for, and
+    # keeps a timer of every request until its timeout has passed.
+    traffic={"timeout": 3600},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ".*"},
+)
 class RestService:
     """Detects objects in images."""
 
     def __init__(self) -> None:
-        self.detector = Detector(ARTIFACTS, threads=int(os.environ.get(THREADS_VARIABLE, "0")))
-        # Below `bentoml`, so that it stands in the server's log.
-        logging.getLogger("bentoml.detector").info("The model runs on %s", self.detector.execution_provider)
+        self.detector = Detector(HERE / "artifacts", threads=SETTINGS.threads)
+        self.prediction = Prediction(self.detector, max_pixels=SETTINGS.max_pixels)
+        self.front: Front | None = None
+
+    @bentoml.on_startup
+    async def open(self) -> None:
+        """Open the routes; predictions are answered once the warm-up has passed."""
+        logger.info(
+            "The model runs on %s, %d threads each in %d workers",
+            self.detector.execution_provider,
+            SETTINGS.threads,
+            SETTINGS.workers,
+        )
+        self.front = Front(self.prediction, settings=SETTINGS, folder=HERE)
+        self.warm_up = asyncio.create_task(self.front.warm_up())
+
+    @bentoml.on_shutdown
+    async def close(self) -> None:
+        """Close the routes."""
+        if self.front:
+            self.front.close()
 
     @bentoml.api(input_spec=PredictInput)
-    def predict(self, image: bytes, file_name: str = "image", min_score: float | None = None) -> dict[str, Any]:
+    def predict(
+        self,
+        image: bytes,
+        file_name: str = "image",
+        min_score: float | None = None,
+        max_detections: int | None = None,
+        classes: Sequence[int] | None = None,
+    ) -> dict[str, Any]:
         """Detect the objects of one image and return them in the manner of COCO."""
-        try:
-            return self.detector.predict(image, file_name=file_name, min_score=min_score)
-        except ValueError as error:
-            raise RequestError(HTTPStatus.BAD_REQUEST, "bad_image", str(error)) from error
+        self.prediction.check(image)
+        kept = None if classes is None else frozenset(classes)
+        options = PredictOptions(min_score=min_score, max_detections=max_detections, classes=kept)
+        return self.prediction.answer(image, options, file_name=file_name)
 
     @bentoml.api
     def test_data(self) -> Path:
         """Return the packed test image."""
-        return _test_image()
+        return packed_image(HERE)
 
     @bentoml.api
     def test_result(self) -> dict[str, Any]:
         """Return what `predict` must answer for the packed test image."""
-        return _test_result()
+        return packed_result(HERE)
 
     @bentoml.api
     def service_version(self) -> dict[str, Any]:
@@ -122,5 +119,18 @@ class RestService:
         return self.detector.categories
 
 
-RestService.add_asgi_middleware(JsonErrors)
-RestService.add_asgi_middleware(BoundedQueue, path="/predict", limit=QUEUE)
+class Way:
+    """ASGI middleware that sends every request to our routes; BentoML keeps the schema that its clients ask for."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send the request on its way."""
+        if scope["type"] == "http" and scope["path"] != "/schema.json":
+            await bentoml.get_current_service().front(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+RestService.add_asgi_middleware(Way)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sinara_lib.vision import letterbox
+
 if TYPE_CHECKING:
     from detector_export import ModelCard
     from faulty_server import FaultyServer
     from torch import nn
     from training_data import Split
+
+# The packed service has this file of the library beside it, under its plain name.
+sys.modules.setdefault("letterbox", letterbox)
 
 
 @pytest.fixture
