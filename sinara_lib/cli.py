@@ -1,4 +1,4 @@
-"""The command line: `sinara run | ls | show | serve`."""
+"""The command line: `sinara run | ls | show | serve | containerize`."""
 
 import argparse
 from collections.abc import Sequence
@@ -41,8 +41,22 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=3000)
+    serve.add_argument("--workers", type=int, metavar="N", help="processes that share the cores (default: 1)")
     serve.set_defaults(command=_serve)
+    _add_containerize(commands.add_parser("containerize", help="build an image of a packed model"))
     return parser
+
+
+def _add_containerize(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
+    parser.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    parser.add_argument("--tag", metavar="NAME:VERSION", help="default: the bento's name and version")
+    parser.add_argument("--push", action="store_true", help="push it to the registry in the tag")
+    parser.add_argument("--base", metavar="IMAGE", help="base image with the same Python (default: python:3.X-slim)")
+    parser.add_argument("--onnxruntime", choices=("cpu", "gpu"), help="default: what the bento was packed with")
+    parser.add_argument("--builder", choices=("docker", "podman", "buildah"), help="default: the first that works")
+    parser.add_argument("--sbom", metavar="FILE", help="write the list of packages there too (CycloneDX JSON)")
+    parser.set_defaults(command=_containerize)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -94,7 +108,23 @@ def _serve(args: argparse.Namespace) -> None:
     from sinara_lib.settings import load_settings
 
     url = args.url or load_settings().store(args.env).newest_url("bento_service")
-    serve_bentoservice(url, host=args.host, port=args.port)
+    serve_bentoservice(url, host=args.host, port=args.port, workers=args.workers)
+
+
+def _containerize(args: argparse.Namespace) -> None:
+    from sinara_lib.containerize import ONNXRUNTIME, containerize, how_to_run
+    from sinara_lib.settings import load_settings
+
+    image = containerize(
+        args.url or load_settings().store(args.env).newest_url("bento_service"),
+        tag=args.tag,
+        base=args.base,
+        onnxruntime=ONNXRUNTIME.get(args.onnxruntime),
+        builder=args.builder,
+        push=args.push,
+        sbom=args.sbom,
+    )
+    print(*how_to_run(image), sep="\n")
 
 
 def _table(headers: list[str], rows: list[list[str]]) -> None:
