@@ -10,20 +10,26 @@ Seconds = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Target:
-    """A ratio that was promised; `found` is None when a contender was missing, which counts as missed."""
+    """A figure that was promised; `found` is None when a contender was missing, which counts as missed."""
 
     what: str
     found: float | None
-    at_least: float
+    at_least: float | None = None
+    at_most: float | None = None
 
     @property
     def met(self) -> bool:
         """Tell whether the promise is kept."""
-        return self.found is not None and self.found >= self.at_least
+        if self.found is None:
+            return False
+        low = self.at_least is None or self.found >= self.at_least
+        return low and (self.at_most is None or self.found <= self.at_most)
 
     def __str__(self) -> str:
         found = "not measured" if self.found is None else f"{self.found:.2f}"
-        return f"{self.what} {found} (target {self.at_least:g}: {'met' if self.met else 'MISSED'})"
+        bars = [("at least", self.at_least), ("at most", self.at_most)]
+        promised = " and ".join(f"{words} {bar:g}" for words, bar in bars if bar is not None)
+        return f"{self.what} {found} ({promised}: {'met' if self.met else 'MISSED'})"
 
 
 def take_turns(contenders: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[str, list[float]]:
