@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,8 +36,9 @@ class Service(Protocol):
 
 def read_dataset(archive: ArchiveReader, *, where: str) -> CocoDataset:
     """Read and check the COCO document of a dataset archive; `where` names it in errors."""
+    data = archive.read(ANNOTATIONS_NAME)
     try:
-        document = json.loads(archive.read(ANNOTATIONS_NAME))
+        document = json.loads(data)
     except ValueError as error:
         raise DataError(f"{where}: {ANNOTATIONS_NAME} is not valid JSON ({error}); run data_prep again.") from error
     return parse_coco(document, where=f"{where}/{ANNOTATIONS_NAME}")
@@ -51,12 +53,14 @@ def predict_dataset(service: Service, archive: ArchiveReader, *, dataset: CocoDa
     """
     ids = match_categories(service.categories(), dataset)
     results: list[dict[str, Any]] = []
-    for image in progress(_in_shard_order(dataset, archive), label="predict", unit="image"):
-        answer = _predict_image(service, archive, image)
-        results += [
-            {"image_id": image.id, "category_id": ids[one["category_id"]], "bbox": one["bbox"], "score": one["score"]}
-            for one in answer["annotations"]
-        ]
+    images = _in_shard_order(dataset, archive)
+    with contextlib.closing(archive.iterate([_member(image) for image in images])) as files:
+        for image, (_, data) in zip(progress(images, label="predict", unit="image"), files, strict=True):
+            for one in _predict_image(service, image, data)["annotations"]:
+                category = ids[one["category_id"]]
+                results.append(
+                    {"image_id": image.id, "category_id": category, "bbox": one["bbox"], "score": one["score"]}
+                )
     return results
 
 
@@ -95,7 +99,7 @@ def read_service_version(archive: ArchiveReader) -> dict[str, str]:
 
 
 def _in_shard_order(dataset: CocoDataset, archive: ArchiveReader) -> list[CocoImage]:
-    # Read in the order they lie in, images that share a row group are fetched once.
+    # Asked for in the order they lie in, many images come with one request.
     order = {name: place for place, name in enumerate(archive.names())}
     places = {image.id: order.get(_member(image)) for image in dataset.images}
     if lost := [image.file_name for image in dataset.images if places[image.id] is None]:
@@ -109,9 +113,9 @@ def _member(image: CocoImage) -> str:
     return f"{IMAGES_FOLDER}/{image.file_name}"
 
 
-def _predict_image(service: Service, archive: ArchiveReader, image: CocoImage) -> Mapping[str, Any]:
+def _predict_image(service: Service, image: CocoImage, data: bytes) -> Mapping[str, Any]:
     try:
-        answer = service.predict(archive.read(_member(image)), file_name=image.file_name, min_score=0.0)
+        answer = service.predict(data, file_name=image.file_name, min_score=0.0)
     except SinaraError:
         raise
     except Exception as error:

@@ -22,7 +22,7 @@ LOSS_INTERVAL = 10
 
 @dataclass(frozen=True)
 class TrainingPlace:
-    """Folders of one training: the two unpacked splits, and where logs and checkpoints go."""
+    """Places of one training: where mmengine reads the two splits, and the folder for logs and checkpoints."""
 
     train: str
     evaluate: str
@@ -94,11 +94,11 @@ def _data(
 
 
 def _dataset(
-    folder: str, classes: tuple[str, ...], pipeline: list[dict[str, Any]], *, test_mode: bool
+    place: str, classes: tuple[str, ...], pipeline: list[dict[str, Any]], *, test_mode: bool
 ) -> dict[str, Any]:
     return {
         "type": "CocoDataset",
-        "data_root": folder,
+        "data_root": place,
         "ann_file": "annotations.json",
         "data_prefix": {"img": "images/"},
         "metainfo": {"classes": classes},

@@ -91,7 +91,7 @@ def train_detector(
 def _prepare(params: TrainParams, recipe: Recipe, *, train: Split, evaluate: Split, work: Path) -> Config:
     check_splits(train, evaluate)
     work.mkdir(parents=True, exist_ok=True)
-    place = TrainingPlace(str(train.folder), str(evaluate.folder), str(work))
+    place = TrainingPlace(train.place, evaluate.place, str(work))
     return build_config(params, recipe, classes=train.classes, train_images=len(train.dataset.images), place=place)
 
 

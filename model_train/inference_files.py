@@ -28,8 +28,8 @@ def write_inference_files(
         result.params, result.recipe, classes=result.classes, train_images=len(train.dataset.images), place=PLACE
     )
     config.dump(folder / "config.py")
-    image = evaluate.image_path(pick_example(evaluate))
-    shutil.copyfile(image, folder / f"eval_image{image.suffix.lower()}")
+    image = pick_example(evaluate)
+    (folder / f"eval_image{Path(image.file_name).suffix.lower()}").write_bytes(evaluate.read_image(image))
     document = describe_model(result, evaluate, run_id=run_id, dataset_run=dataset_run)
     (folder / "model.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sinara_lib.errors import DataError
+from sinara_lib.vision import store_backend  # noqa: F401  (registers the places that images are read from)
 from sinara_lib.vision.letterbox import decode_image, letterbox
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine import fileio
+
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, CocoImage, load_coco
+from sinara_lib.vision.coco import CocoDataset, CocoImage, parse_coco
+from sinara_lib.vision.store_backend import store_path
 
 ANNOTATIONS = "annotations.json"
 IMAGES = "images"
@@ -15,10 +19,10 @@ IMAGES = "images"
 
 @dataclass(frozen=True)
 class Split:
-    """One unpacked split: its folder and its COCO document."""
+    """One split: where mmengine reads its files, in the store or in a folder, and its COCO document."""
 
     name: str
-    folder: Path
+    place: str
     dataset: CocoDataset
 
     @property
@@ -26,9 +30,14 @@ class Split:
         """Class names in the order of the category ids."""
         return self.dataset.class_names
 
-    def image_path(self, image: CocoImage) -> Path:
-        """Where the image lies on disk."""
-        return self.folder / IMAGES / image.file_name
+    def image_path(self, image: CocoImage) -> str:
+        """Where mmengine reads the image."""
+        return f"{self.place}/{IMAGES}/{image.file_name}"
+
+    def read_image(self, image: CocoImage) -> bytes:
+        """Return the bytes of the image file."""
+        data: bytes = fileio.get(self.image_path(image))
+        return data
 
     def objects_per_class(self) -> dict[str, int]:
         """Count the annotations of each class, crowds left out."""
@@ -37,18 +46,31 @@ class Split:
         return {name: counts[name] for name in self.classes}
 
 
-def load_split(folder: str | Path, name: str) -> Split:
-    """Read a split from the folder it was unpacked to. Raises DataError when it is empty or images are missing."""
-    split = Split(name, Path(folder), load_coco(Path(folder) / ANNOTATIONS))
+def load_split(source: str | Path, name: str) -> Split:
+    """Read a split from the URL of its archive, or from a folder; images stay where they are until they are needed.
+
+    Raises DataError when the split is empty or images are missing.
+    """
+    place = store_path(str(source)) if "://" in str(source) else str(source)
+    split = Split(name, place, _read_document(f"{place}/{ANNOTATIONS}"))
     if not split.dataset.images:
         raise DataError(f"The {name} split has no images; give data_prep more images or another share.")
-    missing = [one.file_name for one in split.dataset.images if not split.image_path(one).is_file()]
+    missing = [one.file_name for one in split.dataset.images if not fileio.isfile(split.image_path(one))]
     if missing:
         raise DataError(
             f"The {name} split lists {len(missing)} image file(s) that are not there: {', '.join(missing[:5])}. "
             "Run data_prep again."
         )
     return split
+
+
+def _read_document(path: str) -> CocoDataset:
+    data = fileio.get_text(path)
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise DataError(f"{path} is not a JSON document: {error}. Run data_prep again.") from error
+    return parse_coco(document, where=path)
 
 
 def check_splits(train: Split, evaluate: Split) -> None:

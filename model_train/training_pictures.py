@@ -72,7 +72,7 @@ def _draw_scores(axes: Axes, result: TrainingResult) -> None:
 
 
 def _draw_image(split: Split, image: CocoImage) -> Pixels:
-    pixels = decode_image(split.image_path(image).read_bytes())
+    pixels = decode_image(split.read_image(image))
     annotations = [one for one in split.dataset.annotations_of(image.id) if not one.iscrowd]
     places = {category_id: place for place, category_id in enumerate(split.dataset.category_ids)}
     return draw_boxes(

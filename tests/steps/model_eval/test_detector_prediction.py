@@ -1,6 +1,7 @@
 """Every image goes through the service once, classes are matched by name, and a mismatch stops."""
 
 import json
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         return (self.path / name).read_bytes()
+
+    def iterate(self, names: list[str]) -> Generator[tuple[str, bytes], None, None]:
+        return ((name, self.read(name)) for name in names)
 
 
 class EchoService:

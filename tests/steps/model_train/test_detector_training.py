@@ -159,7 +159,7 @@ def test_an_image_without_objects_can_be_trained_on(train: Split, evaluate: Spli
 
     some = tuple(one for one in train.dataset.annotations if one.image_id in (1, 2))
     emptied = replace(train, dataset=replace(train.dataset, annotations=some))
-    save_coco(emptied.dataset, train.folder / "annotations.json")
+    save_coco(emptied.dataset, Path(train.place, "annotations.json"))
 
     trained = train_detector(
         TINY.model_copy(update={"epochs": 1}), train=emptied, evaluate=evaluate, weights=None, work=tmp_path / "work"

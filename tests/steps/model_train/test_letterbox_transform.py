@@ -55,7 +55,7 @@ def test_the_evaluation_pipeline_gives_the_letterboxed_pixels_unchanged(wide_ima
 
 
 def test_an_image_that_vanished_while_training_is_named(train: Split) -> None:
-    path = train.image_path(train.dataset.images[0])
+    path = Path(train.image_path(train.dataset.images[0]))
     path.unlink()
 
     with pytest.raises(DataError, match=path.name):

@@ -1,6 +1,7 @@
 """training_data: splits that cannot be trained on are refused before training."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from training_data import Split, check_splits, load_split, pick_example
@@ -14,10 +15,10 @@ def _with(split: Split, **changes: object) -> Split:
 
 
 def test_missing_images_are_counted_and_named(train: Split) -> None:
-    train.image_path(train.dataset.images[2]).unlink()
+    Path(train.image_path(train.dataset.images[2])).unlink()
 
     with pytest.raises(DataError, match=r"1 image file\(s\) that are not there: 3\.png"):
-        load_split(train.folder, "train")
+        load_split(train.place, "train")
 
 
 def test_a_class_without_an_annotation_is_named_and_a_crowd_does_not_count(train: Split, evaluate: Split) -> None:
@@ -40,10 +41,10 @@ def test_an_eval_split_without_objects_cannot_score(train: Split, evaluate: Spli
 
 
 def test_an_empty_split_is_refused(train: Split) -> None:
-    (train.folder / "annotations.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    Path(train.place, "annotations.json").write_text('{"images": [], "annotations": [], "categories": []}')
 
     with pytest.raises(DataError, match="train split has no images"):
-        load_split(train.folder, "train")
+        load_split(train.place, "train")
 
 
 def test_the_example_shows_the_most_classes(train: Split) -> None:
