@@ -75,11 +75,12 @@ def how_to_run(image: ServiceImage) -> list[str]:
     """Return what to tell whoever built the image: what it is, and how to start it."""
     run = "podman" if image.builder == "buildah" else image.builder
     options = "--read-only --cap-drop all --security-opt no-new-privileges --tmpfs /tmp"
-    gpu = " --gpus all" if any(one.startswith("onnxruntime-gpu ") for one in image.packages) else ""
+    if any(one.startswith("onnxruntime-gpu ") for one in image.packages):
+        options += " --gpus all" if run == "docker" else " --device nvidia.com/gpu=all"
     return [
         f"image     {image.tag}",
         f"built by  {image.builder}",
         f"size      {image.size} with its base",
         f"packages  {len(image.packages)}, listed in {SERVICE_FOLDER}/{SBOM_NAME} of the image",
-        f"run       {run} run --rm {options}{gpu} -p 127.0.0.1:3000:3000 {image.tag}",
+        f"run       {run} run --rm {options} -p 127.0.0.1:3000:3000 {image.tag}",
     ]
