@@ -33,12 +33,20 @@ class Readiness:
     """Whether predictions are answered; `reason` says why not, and is empty once they are."""
 
     reason: str = "the model is being warmed up"
+    lasting: bool = False
+    """Whether waiting is of no use."""
+
+    def fail(self, reason: str) -> None:
+        """Never become ready."""
+        self.reason, self.lasting = reason, True
 
     def require(self) -> None:
         """Raise RequestError (503) while predictions are not answered."""
+        if self.lasting:
+            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", self.reason)
         if self.reason:
             headers = {"Retry-After": "1"}
-            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", self.reason, headers=headers)
+            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, "warming_up", self.reason, headers=headers)
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,9 @@ class Routes:
 
     async def show_openapi(self, _request: Request) -> Response:
         """Answer the description of this service."""
-        version = self.prediction.detector.model.service_version
-        return JSONResponse(openapi_document(version=version, settings=self.settings))
+        model = self.prediction.detector.model
+        document = openapi_document(version=model.service_version, min_score=model.min_score, settings=self.settings)
+        return JSONResponse(document)
 
     async def show_metrics(self, _request: Request) -> Response:
         """Answer counts and times for Prometheus."""

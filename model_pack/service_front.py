@@ -65,14 +65,15 @@ class Front:
                 )
         except Exception:
             # Whatever it was, the service lives on to say that it is not ready.
-            self.readiness.reason = "the packed image could not be answered; the log says why"
+            self.readiness.fail("the packed image could not be answered; the log says why")
             logger.exception("Not ready: the packed image could not be answered")
             return
         wrong = disagreements(expected, found, min_score=self._prediction.detector.model.min_score)
-        self.readiness.reason = "the model does not answer the packed image as it was packed" if wrong else ""
         if wrong:
+            self.readiness.fail("the model does not answer the packed image as it was packed")
             logger.error("Not ready: %d disagreements with the packed result, first: %s", len(wrong), wrong[0])
         else:
+            self.readiness.reason = ""
             logger.info("Ready: the packed image was answered as it was packed")
 
     def close(self) -> None:

@@ -13,13 +13,13 @@ _TEXT: Document = {"type": "string"}
 _WHOLE: Document = {"type": "integer"}
 
 
-def openapi_document(*, version: str, settings: ServiceSettings) -> Document:
-    """Return the OpenAPI document of this version of the service."""
+def openapi_document(*, version: str, min_score: float, settings: ServiceSettings) -> Document:
+    """Return the OpenAPI document of this version of the service; `min_score` is the packed bar."""
     document: Document = {
         "openapi": "3.0.3",
         "info": {"title": "Object detector", "version": version, "description": "Detects objects in images."},
         "servers": [{"url": "."}],
-        "paths": _paths(settings),
+        "paths": _paths(settings, min_score=min_score),
         "components": {"schemas": _schemas(), "responses": _responses()},
     }
     if settings.token:
@@ -28,16 +28,20 @@ def openapi_document(*, version: str, settings: ServiceSettings) -> Document:
     return document
 
 
-def _paths(settings: ServiceSettings) -> Document:
+def _paths(settings: ServiceSettings, *, min_score: float) -> Document:
+    options = _parameters(min_score)
     batch = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": settings.batch}
     paths: Document = {
-        "/predict": {"post": _posted("Detect the objects of one image", _one_image(), _json("Answer"))},
+        "/predict": {"post": _posted("Detect the objects of one image", options, _one_image(), _json("Answer"))},
         "/predict_image": {
-            "post": _posted("The picture with its objects drawn", _one_image(), _file("image/jpeg", "image/png"))
+            "post": _posted(
+                "The picture with its objects drawn", options, _one_image(), _file("image/jpeg", "image/png")
+            )
         },
         "/predict_batch": {
             "post": _posted(
                 "Detect the objects of several images; answers come in order, an unreadable image has an error there",
+                options,
                 {"multipart/form-data": {"schema": _form("images", batch)}},
                 _json("Batch"),
             )
@@ -61,11 +65,11 @@ def _paths(settings: ServiceSettings) -> Document:
     return paths
 
 
-def _posted(summary: str, content: Document, answer: Document) -> Document:
+def _posted(summary: str, parameters: list[Document], content: Document, answer: Document) -> Document:
     errors = {status: _reference("responses", "Error") for status in ("400", "408", "413", "415", "503", "504")}
     return {
         "summary": summary,
-        "parameters": _parameters(),
+        "parameters": parameters,
         "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": summary, "content": answer},
@@ -87,10 +91,11 @@ def _read(operation: str, summary: str, content: Document) -> Document:
     }
 
 
-def _parameters() -> list[Document]:
+def _parameters(min_score: float) -> list[Document]:
+    score = {"type": "number", "minimum": 0, "maximum": 1}
     classes = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
     return [
-        _parameter("min_score", {"type": "number", "minimum": 0, "maximum": 1}, "Leave out what is scored below it"),
+        _parameter("min_score", {**score, "default": min_score}, "Leave out what is scored below it"),
         _parameter("max_detections", {"type": "integer", "minimum": 1, "maximum": 999999999}, "Keep the best"),
         {**_parameter("classes", classes, "Keep these: names or ids of /categories"), "explode": False},
         _parameter("file_name", {"type": "string"}, "Repeated in the answer"),

@@ -113,14 +113,15 @@ def stop_dev_bentoservice(handle: DevService) -> None:
     shutil.rmtree(handle.folder, ignore_errors=True)
 
 
-def serve_bentoservice(url: str, *, host: str = "127.0.0.1", port: int = 3000) -> int:
+def serve_bentoservice(url: str, *, host: str = "127.0.0.1", port: int = 3000, workers: int | None = None) -> int:
     """Serve the bento at `url` until Ctrl-C or SIGTERM, its log in the terminal.
 
-    Returns the exit code: 0 when it was told to end.
+    The cores are divided between the `workers` (default: SERVICE_WORKERS, else 1). Returns the exit code: 0 when it
+    was told to end.
     """
     with tempfile.TemporaryDirectory(prefix="bento-") as work, _terminate_as_interrupt():
         bento = fetch_bento(url, Path(work))
-        server = start_server(bento, Path(work), host=host, port=port, quiet=False)
+        server = start_server(bento, Path(work), host=host, port=port, quiet=False, workers=workers)
         try:
             wait_until_ready(server)
             logger.info("Serving %s at %s; Ctrl-C ends it.", url, server.url)

@@ -1,5 +1,6 @@
 """A bento as a running server: start it, wait until it answers, stop it."""
 
+import json
 import logging
 import os
 import signal
@@ -17,7 +18,9 @@ from sinara_lib.bento_build import bento_environment
 from sinara_lib.errors import SinaraError
 
 START_SECONDS = 90.0
-STOP_SECONDS = 10.0
+GRACE_SECONDS = 9
+"""How long requests in flight may take to end: longer than the service's own deadline, shorter than `docker stop`."""
+STOP_SECONDS = 12.0
 
 logger = logging.getLogger(__name__)
 
@@ -39,19 +42,23 @@ class BentoServer:
         return f"http://{host}:{self.port}"
 
 
-def start_server(bento: Path, work: Path, *, host: str, port: int, quiet: bool) -> BentoServer:
+def start_server(
+    bento: Path, work: Path, *, host: str, port: int, quiet: bool, workers: int | None = None
+) -> BentoServer:
     """Start the bento unzipped in `bento` as a child process; port 0 takes a free one. Does not wait.
 
-    `work` holds BentoML's own files and, when `quiet`, the server's log. Raises SinaraError when the port is taken.
+    `work` holds BentoML's own files and, when `quiet`, the server's log; `workers` are processes, None leaves their
+    number to the environment. Raises SinaraError when the port is taken.
     """
     port = _check_port(host, port)
     command = [sys.executable, "-m", "bentoml", "serve", str(bento.resolve()), "--host", host, "--port", str(port)]
-    command += ["--timeout-graceful-shutdown", "5"]
+    command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
+    environment = bento_environment(work) | ({} if workers is None else {"SERVICE_WORKERS": str(workers)})
     log = work / "server.log" if quiet else None
     with log.open("wb") if log else nullcontext() as output:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and we end the server in good order.
         process = subprocess.Popen(
-            command, env=bento_environment(work), stdout=output, stderr=output, start_new_session=True, cwd=work
+            command, env=environment, stdout=output, stderr=output, start_new_session=True, cwd=work
         )
     return BentoServer(process=process, host=host, port=port, log=log)
 
@@ -59,7 +66,8 @@ def start_server(bento: Path, work: Path, *, host: str, port: int, quiet: bool) 
 def wait_until_ready(server: BentoServer, *, seconds: float = START_SECONDS) -> None:
     """Return when the server is ready to answer.
 
-    Raises SinaraError with its last lines when it ends, or stays silent for `seconds`.
+    Raises SinaraError with its last lines when it ends, says that it will not become ready, or stays silent for
+    `seconds`.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -67,14 +75,17 @@ def wait_until_ready(server: BentoServer, *, seconds: float = START_SECONDS) -> 
             raise SinaraError(
                 f"The service ended at its start, exit code {server.process.returncode}.{_last_lines(server)}"
             )
-        if _answers(f"{server.url}/readyz"):
+        reason = _why_not_ready(f"{server.url}/readyz")
+        if reason is None:
             return
+        if reason:
+            raise SinaraError(f"The service at {server.url} is not ready: {reason}.{_last_lines(server)}")
         time.sleep(0.2)
     raise SinaraError(f"The service did not become ready at {server.url} in {seconds:.0f} s.{_last_lines(server)}")
 
 
 def stop_server(server: BentoServer) -> None:
-    """End the server: requests in flight are answered first, for at most ten seconds."""
+    """End the server: requests in flight are answered first, for at most nine seconds."""
     server.process.terminate()
     try:
         server.process.wait(STOP_SECONDS)
@@ -98,12 +109,23 @@ def _check_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(url: str) -> bool:
+def _why_not_ready(url: str) -> str | None:
+    """None: it is ready. Empty: not yet. Else: the reason why it will not be."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own server, always http
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+            return None if response.status == 200 else ""
+    except urllib.error.HTTPError as refusal:
+        return _lasting_reason(refusal.read())
+    except OSError:
+        return ""
+
+
+def _lasting_reason(body: bytes) -> str:
+    try:
+        error = json.loads(body)["error"]
+        return str(error["message"]) if error["code"] == "not_ready" else ""
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _last_lines(server: BentoServer) -> str:

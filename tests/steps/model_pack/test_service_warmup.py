@@ -75,7 +75,7 @@ def test_until_the_warm_up_has_passed_the_service_lives_but_is_not_ready(copied:
     client = TestClient(front)
     image = (copied / "artifacts" / "test_image.png").read_bytes()
     for answer in (client.get("/readyz"), client.post("/predict", content=image)):
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "warming_up")
         assert answer.headers["retry-after"] == "1"
     assert client.get("/livez").status_code == 200
     asyncio.run(front.warm_up())
@@ -91,7 +91,8 @@ def test_a_model_that_answers_otherwise_never_becomes_ready(copied: Path) -> Non
     front = open_front(copied)
     asyncio.run(front.warm_up())
     answer = TestClient(front).get("/readyz")
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_ready")
+    assert "retry-after" not in answer.headers
     assert answer.json()["error"]["message"] == "the model does not answer the packed image as it was packed"
 
 
