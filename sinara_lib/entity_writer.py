@@ -7,7 +7,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -101,7 +101,7 @@ class EntityWriter:
             seen = self._store.rename_folder(self._folder, self._path)
         else:
             self._store.write(f"{self._path}/{MANIFEST_FILE}", data)
-            seen = self._store.create(f"{self._path}/{SUCCESS_FILE}", mark)
+            seen = self._store.create_own(f"{self._path}/{SUCCESS_FILE}", mark)
         if not seen:
             raise ArtifactExistsError(f"{self._path} was committed meanwhile by another writer.")
         self.manifest = manifest
@@ -136,8 +136,15 @@ class EntityWriter:
 
     def _claim_entity(self) -> None:
         """Take the entity in hand. A claim given back stands after `_SUCCESS`, hence the look comes second."""
-        note = {"writer": uuid.uuid4().hex, "began": datetime.now(timezone.utc).isoformat()}
-        if not self._store.create(self._claim, json.dumps(note).encode()):
+        note = json.dumps({"writer": uuid.uuid4().hex, "began": datetime.now(timezone.utc).isoformat()}).encode()
+        try:
+            ours = self._store.create_own(self._claim, note)
+        except BaseException:
+            with suppress(StoreUnavailableError, FileNotFoundError):  # done, but the answer was lost
+                if self._store.read(self._claim) == note:
+                    self._store.remove_file(self._claim)
+            raise
+        if not ours:
             self._refuse_committed()
             raise ArtifactExistsError(
                 f"{self._path} is in the hands of another writer, or one died at it: {self._claim} stands. "

@@ -99,6 +99,18 @@ class StoreFiles:
                 raise
         return True
 
+    def create_own(self, path: str, data: bytes) -> bool:
+        """Do as `create` does with data that nobody else writes: a file that holds it is this call's.
+
+        A client that asks again after an answer was lost is told that the file exists, which it has just made.
+        """
+        if self.create(path, data):
+            return True
+        try:
+            return self.read(path) == data
+        except FileNotFoundError:
+            return False
+
     def claim_folder(self, folder: str, name: str, data: bytes) -> bool:
         """Make a folder that holds the file `name` unless it exists, and tell whether this call made it.
 
