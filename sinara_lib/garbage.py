@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sinara_lib.catalog import CatalogRun, read_runs
-from sinara_lib.layout import run_sort_key
+from sinara_lib.layout import StepAddress, run_sort_key
 from sinara_lib.liveness import is_alive
 from sinara_lib.manifest import RUN_FILE, SUCCESS_FILE, Producer, RunRecord, RunStatus
 from sinara_lib.progress import progress
@@ -70,13 +70,13 @@ def collect_garbage(
     With `dry_run` the plan is the same and nothing is touched.
     """
     rules = Rules(now=now, alive=alive, keep_last=keep_last, older_than=older_than, keep=frozenset(keep))
-    runs = read_runs("this environment", store)
+    listings = {step: list_step(store, step) for step in progress(store.steps(), label="look", unit="step")}
+    runs = [run for run in read_runs("this environment", store) if _is_there(run, listings)]
     elsewhere = [
         run for env, other in (others or {}).items() if other.url != store.url for run in read_runs(env, other)
     ]
     inputs = read_inputs([*runs, *elsewhere])
     choice = choose_runs(runs, inputs, rules)
-    listings = {step: list_step(store, step) for step in progress(store.steps(), label="look", unit="step")}
     remains = _remains(listings.values(), runs, choice, rules)
     if not dry_run:
         _restore_used(store, choice)
@@ -92,15 +92,17 @@ def collect_garbage(
     return Garbage(tuple(removed), tuple(_kept(choice)), dry_run)
 
 
+def _is_there(run: CatalogRun, listings: Mapping[StepAddress, Listing]) -> bool:
+    """Tell a run from the empty folder of one, which some object stores keep for good and list."""
+    there = listings.get(run.address.step)
+    return run.record is not None or bool(run.damage) or bool(there and there.folders.get(run.address.run_id))
+
+
 def _remains(
     listings: Iterable[Listing], runs: Sequence[CatalogRun], choice: Choice, rules: Rules
 ) -> tuple[Remains, ...]:
-    leaving = {run.url for run in choice.remove}
-    idle: dict[object, set[str]] = {}
-    for run in runs:
-        if run.url not in leaving and not run.damage and not rules.is_at_work(run):
-            idle.setdefault(run.address.step, set()).add(run.address.run_id)
-    found = [one for each in listings for one in remains_of_runs(each, idle.get(each.step, set()))]
+    busy = {run.address for run in (*choice.remove, *(r for r in runs if r.damage or rules.is_at_work(r)))}
+    found = [one for each in listings for one in remains_of_runs(each, {r.run_id for r in busy if r.step == each.step})]
     drafts = [one for each in listings for one in drafts_of_runs(each)]
     return (*found, *(one for one in drafts if _is_old_draft(one, rules)))
 

@@ -56,9 +56,9 @@ def list_step(store: ArtifactStore, step: StepAddress) -> Listing:
     return Listing(step, folders)
 
 
-def remains_of_runs(listing: Listing, idle: set[str]) -> Iterator[Remains]:
-    """Yield what lies in folders of runs that nobody writes any more (ids in `idle`)."""
-    for run_id in sorted(idle & listing.folders.keys()):
+def remains_of_runs(listing: Listing, busy: set[str]) -> Iterator[Remains]:
+    """Yield what dead writers left in folders of runs, but for those that are at work or go anyway (ids in `busy`)."""
+    for run_id in sorted(name for name in listing.folders.keys() - busy if is_run_id(name)):
         inside = listing.folders[run_id]
         base = f"{listing.step.path}/{run_id}"
         if not inside:

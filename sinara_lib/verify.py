@@ -128,7 +128,7 @@ def verify(store: ArtifactStore, targets: Iterable[EntityAddress | RunAddress]) 
 def _plan_run(store: ArtifactStore, run: RunAddress, plan: _Plan) -> None:
     files = _sizes(store, run)
     url = store.url_of(run)
-    if not files:
+    if not files and not store.fs.exists(f"{store.root}/{run.path}"):
         raise ArtifactNotFoundError(f"{url} does not exist; `sinara ls` lists the runs.")
     status = _check_record(store, run, files, plan)
     folders: dict[str, dict[str, int]] = {}
