@@ -1,12 +1,11 @@
 """Pins name every package a service needs, and the build of ONNX Runtime is exchanged for one that exists."""
 
-import zipfile
-from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from wheel_index import write_wheel
 
 from sinara_lib.errors import DataError
 from sinara_lib.package_pins import choose_onnxruntime, pin_installed
@@ -32,18 +31,6 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     return folder
-
-
-def write_wheel(
-    folder: Path, name: str, version: str, needs: Sequence[str] = (), *, extras: Sequence[str] = ()
-) -> None:
-    stem = f"{name.replace('-', '_')}-{version}"
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    lines += [f"Provides-Extra: {extra}" for extra in extras] + [f"Requires-Dist: {need}" for need in needs]
-    with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{stem}.dist-info/METADATA", "\n".join(lines) + "\n")
-        wheel.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{stem}.dist-info/RECORD", "")
 
 
 def test_the_pins_are_complete_and_as_installed() -> None:
