@@ -77,10 +77,9 @@ class RangeContent:
         """Return the bytes of rows; from an object store neighbours come with one request, and requests at once."""
         spans = list(self._spans(sorted(places, key=lambda place: (place.shard, place.offset))))
         answers = self._read([self._range(span.shard, span.start, span.length) for span in spans])
+        # Each answer goes as soon as it is cut up, so that the bytes are in memory once.
         return {
-            piece.place: bytes(piece.data)
-            for span, data in zip(spans, answers, strict=True)
-            for piece in self._pieces(span, data)
+            piece.place: bytes(piece.data) for span in reversed(spans) for piece in self._pieces(span, answers.pop())
         }
 
     def stream(self, places: list[Place]) -> Iterator[Piece]:

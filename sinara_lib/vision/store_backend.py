@@ -113,7 +113,8 @@ def _opened(url: str, _process: int) -> ArchiveReader:
 def _split(path: str) -> tuple[str, str]:
     """Split `<root>/<pipeline>/<zone>/<step>/<run id>/<entity>/<name>` into the entity's URL and the file's name."""
     segments = path.split("/")
-    run = next((place for place, segment in enumerate(segments) if place > 3 and is_run_id(segment)), len(segments))
+    found = (place for place, name in enumerate(segments) if place > 3 and name.startswith("run-") and is_run_id(name))
+    run = next(found, len(segments))
     if len(segments) < run + 2:
         raise LayoutError(
             f"{path} is no file of an archive: expected <root>/<pipeline>/<zone>/<step>/<run id>/<entity>/<file>, "
