@@ -1,5 +1,6 @@
 """What git knows about a step's folder: origin, commit, uncommitted files, a worktree of HEAD, tags."""
 
+import getpass
 import os
 import subprocess
 import tempfile
@@ -34,6 +35,11 @@ def uncommitted_files(folder: Path) -> list[str]:
     return [line[3:] for line in status.splitlines()]
 
 
+def current_user(folder: Path) -> str:
+    """Return who works in `folder`: the name git knows there, else that of the login."""
+    return _ask(folder, "config", "--get", "user.name") or _login()
+
+
 def current_branch(folder: Path) -> str | None:
     """Return the branch's name; None when HEAD is detached or there is no repository."""
     return _ask(folder, "symbolic-ref", "--short", "HEAD")
@@ -45,18 +51,31 @@ def head_worktree(folder: Path) -> Iterator[Path]:
 
     Raises StepFailedError when `folder` is in no repository, has no commit, or is not part of HEAD.
     """
+    with commit_worktree(folder, "HEAD") as tree:
+        yield tree
+
+
+@contextmanager
+def commit_worktree(folder: Path, commit: str) -> Iterator[Path]:
+    """Give `folder` as it stands in a commit, in a temporary worktree that is removed afterwards.
+
+    Raises StepFailedError when `folder` is in no repository, which lacks the commit, or is not part of it.
+    """
     top = _ask(folder, "rev-parse", "--show-toplevel")
     if top is None:
         raise StepFailedError(f"{folder} is not in a git repository: prod runs committed code. Run `git init`, commit.")
     if _ask(folder, "rev-parse", "--verify", "HEAD") is None:
         raise StepFailedError(f"{top} has no commit yet: prod runs committed code. Commit the step first.")
+    if _ask(folder, "rev-parse", "--verify", f"{commit}^{{commit}}") is None:
+        raise StepFailedError(f"{top} has no commit {commit}: `git fetch` the branch it is on, then try again.")
     prefix = run_git(folder, "rev-parse", "--show-prefix")
     with tempfile.TemporaryDirectory(prefix="sinara-head-") as temporary:
         tree = Path(temporary).resolve() / Path(top).name
-        run_git(folder, "worktree", "add", "--detach", "--quiet", str(tree), "HEAD")
+        run_git(folder, "worktree", "add", "--detach", "--quiet", str(tree), commit)
         try:
             if not (tree / prefix).is_dir():
-                raise StepFailedError(f"{folder} is not part of HEAD: commit the step before running it in prod.")
+                hint = "commit the step before running it in prod" if commit == "HEAD" else "it was elsewhere then"
+                raise StepFailedError(f"{folder} is not part of {commit}: {hint}.")
             yield tree / prefix
         finally:
             run_git(folder, "worktree", "remove", "--force", str(tree))
@@ -93,6 +112,13 @@ def run_git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> 
     except subprocess.CalledProcessError as error:
         raise StepFailedError(f"`git {' '.join(args)}` in {folder} failed: {error.stderr.strip()}") from error
     return done.stdout.rstrip("\n")
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have a number and no name
+        return f"uid {os.getuid()}"
 
 
 def _ask(folder: Path, *args: str) -> str | None:

@@ -35,6 +35,7 @@ class RunFacts:
     pipeline_params: Mapping[str, Any]
     step_params: Mapping[str, Any]
     substep_params: Mapping[str, Any]
+    user: str
     producer: Producer
     record: SubstepRecord
 
@@ -60,6 +61,7 @@ def run_info(facts: RunFacts) -> str:
         "inputs": facts.record.inputs,
         "outputs": facts.record.outputs,
         "tmp": facts.record.tmp,
+        "user": facts.user,
         "origin": facts.producer.origin,
         "commit": facts.producer.commit,
         "uncommitted": facts.producer.uncommitted,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sinara_lib.checkout import current_branch, head_worktree, read_producer, tag_head, uncommitted_files
+from sinara_lib.checkout import current_branch, current_user, head_worktree, read_producer, tag_head, uncommitted_files
 from sinara_lib.errors import SinaraError, StepFailedError, StopStep
 from sinara_lib.exit_code import exit_code_of
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
@@ -134,7 +134,15 @@ class Step:
             **self._kernel_path(),
             PROGRESS_VARIABLE: "1" if sys.stderr.isatty() else "0",
         }
-        report = StepReport(self._store, run, params=self.params, substep=substep, producer=self._producer, work=work)
+        report = StepReport(
+            self._store,
+            run,
+            params=self.params,
+            substep=substep,
+            producer=self._producer,
+            user=current_user(self.folder),
+            work=work,
+        )
         kernel = self.params.step_params.kernel_name
         try:
             end = run_notebook(source, report.notebook, parameters=parameters, environ=environ, kernel_name=kernel)

@@ -1,14 +1,19 @@
 """The report entity of one notebook: its executed copy, two pages, and what it was run with and measured."""
 
 import logging
+import shutil
 import tempfile
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 
+from sinara_lib.environment import ENVIRONMENT_FILE
 from sinara_lib.errors import SinaraError
-from sinara_lib.layout import RunAddress, split_entity_url
+from sinara_lib.layout import RunAddress, params_without_credentials, split_entity_url, without_credentials
 from sinara_lib.manifest import Producer, SubstepRecord
 from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.report import RunFacts, business_report_html, metrics_json, report_html, run_info
@@ -29,6 +34,7 @@ class StepReport:
         params: ParamsFile,
         substep: SubstepParams,
         producer: Producer,
+        user: str,
         work: Path,
     ) -> None:
         self.notebook = work / "report.ipynb"
@@ -41,6 +47,8 @@ class StepReport:
         self._substep = substep
         self._producer = producer
         self._record_file = work / "record.json"
+        self._environment_file = work / ENVIRONMENT_FILE
+        self._user = user
         self._started = datetime.now(timezone.utc)
 
     def save(self, end: NotebookEnd, source: Path) -> tuple[NotebookEnd, SubstepRecord]:
@@ -60,6 +68,8 @@ class StepReport:
             self._write_pages(Path(folder), self.notebook if self.notebook.is_file() else source, facts)
             (Path(folder) / "runinfo.json").write_text(run_info(facts), encoding="utf-8")
             (Path(folder) / "metrics.json").write_text(metrics_json(facts), encoding="utf-8")
+            if self._environment_file.is_file():
+                shutil.copy(self._environment_file, folder)
             publish_folder(folder, self.url)
         return end, record
 
@@ -74,6 +84,7 @@ class StepReport:
         except SinaraError:
             log.warning("no pages in the report: %s is absent or broken", executed.name)
             return
+        notebook = _without_credentials(notebook, self._substep.substep_params)
         nbformat.write(notebook, folder / "report.ipynb")
         (folder / "report.html").write_text(report_html(notebook, facts), encoding="utf-8")
         (folder / "business_report.html").write_text(business_report_html(notebook, facts), encoding="utf-8")
@@ -91,7 +102,25 @@ class StepReport:
             reason=end.reason,
             pipeline_params=self._params.pipeline_params.model_dump(),
             step_params=self._params.step_params.model_dump(),
-            substep_params=self._substep.substep_params,
+            substep_params=params_without_credentials(self._substep.substep_params),
+            user=self._user,
             producer=self._producer,
             record=record,
         )
+
+
+def _without_credentials(notebook: NotebookNode, params: Any) -> NotebookNode:
+    """Return the executed copy with each URL of the parameters as it may be shown, wherever it stands."""
+    text = nbformat.writes(notebook)
+    for url in _texts(params):
+        text = text.replace(url, without_credentials(url))
+    return nbformat.reads(text, as_version=4)
+
+
+def _texts(params: Any) -> Iterator[str]:
+    """Yield every text in parameters that is a URL."""
+    if isinstance(params, dict | list):
+        for value in params.values() if isinstance(params, dict) else params:
+            yield from _texts(value)
+    elif isinstance(params, str) and "://" in params:
+        yield params

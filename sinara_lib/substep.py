@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sinara_lib.environment import ENVIRONMENT_FILE, environment_json, this_environment
 from sinara_lib.errors import InterfaceError, StopStep
 from sinara_lib.interface import (
     ENTITY_NAME,
@@ -63,6 +64,9 @@ class NotebookSubstep:
         self._record = SubstepRecord()
         self._inputs: dict[StepKey, dict[str, str]] = {}
         self._places: dict[str, dict[str, str]] = {}
+        if RECORD_VARIABLE in os.environ:
+            packages = Path(os.environ[RECORD_VARIABLE]).with_name(ENVIRONMENT_FILE)
+            packages.write_text(environment_json(this_environment()), encoding="utf-8")
 
     @property
     def run_id(self) -> str:

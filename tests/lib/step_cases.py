@@ -13,7 +13,14 @@ from sinara_lib.store import ArtifactStore
 MakeStep = Callable[..., Path]
 STEP = StepAddress("rest", "test", "count")
 RUN_ID = "run-26-01-02-030405-006"
-REPORT_FILES = ["business_report.html", "metrics.json", "report.html", "report.ipynb", "runinfo.json"]
+REPORT_FILES = [
+    "business_report.html",
+    "environment.json",
+    "metrics.json",
+    "report.html",
+    "report.ipynb",
+    "runinfo.json",
+]
 INTERFACE = """from sinara_lib.substep import ENTITY_NAME, NotebookSubstep
 from sinara_lib.store import publish_folder
 from pathlib import Path

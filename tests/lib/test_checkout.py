@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from sinara_lib.checkout import current_branch, head_worktree, read_producer, tag_head, uncommitted_files
+from sinara_lib.checkout import (
+    commit_worktree,
+    current_branch,
+    current_user,
+    head_worktree,
+    read_producer,
+    tag_head,
+    uncommitted_files,
+)
 from sinara_lib.errors import StepFailedError
 
 
@@ -116,3 +124,28 @@ def test_without_git_the_remedy_is_named(repository: Path, monkeypatch: pytest.M
     with pytest.raises(StepFailedError, match=r"git was not found on the PATH"):
         uncommitted_files(repository)
     assert read_producer(repository).commit is None
+
+
+def test_an_older_commit_is_given_as_it_was_and_its_worktree_goes_away(repository: Path) -> None:
+    first = _git(repository, "rev-parse", "HEAD")
+    (repository / "step" / "a.py").write_text("A = 2\n")
+    _git(repository, "-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "-qam", "second")
+    with commit_worktree(repository / "step", first) as tree:
+        assert (tree / "a.py").read_text() == "A = 1\n"
+    assert not tree.exists()
+    assert (repository / "step" / "a.py").read_text() == "A = 2\n"
+
+
+def test_a_commit_that_the_repository_lacks_is_named(repository: Path) -> None:
+    with (
+        pytest.raises(StepFailedError, match=r"project has no commit 0123456789: `git fetch`"),
+        commit_worktree(repository / "step", "0123456789"),
+    ):
+        pass
+
+
+def test_who_works_here_is_the_name_git_knows_else_the_login(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert current_user(repository) == "ada"
+    _git(repository, "config", "user.name", "Ada Example")
+    assert current_user(repository) == "Ada Example"

@@ -30,6 +30,7 @@ FACTS = RunFacts(
     pipeline_params={"env_name": "user", "pipeline_name": "rest", "zone_name": "test"},
     step_params={},
     substep_params={"size": 256, "classes": ["a", "b"]},
+    user="Ada Example",
     producer=Producer(library="sinara_lib 0", commit="abc", origin="https://host.example/org/step.git"),
     record=SubstepRecord(
         inputs={"custom:images": "https://data.example/a.zip?x=1&y=2"},
@@ -90,7 +91,14 @@ def test_the_page_says_what_ran_when_with_which_result_inputs_outputs_and_metric
     html = unescape(report_html(_notebook(), FACTS))
     for part in ("Load the data", "SUCCESS", "data_load", FACTS.run_id, "2026-11-21 01:37 UTC", "90 s", "0.1235"):
         assert part in html
-    for part in ("https://data.example/a.zip?x=1&y=2", "file:///store/run/images", "256", '["a", "b"]', "abc"):
+    for part in (
+        "https://data.example/a.zip?x=1&y=2",
+        "file:///store/run/images",
+        "Ada Example",
+        "256",
+        '["a", "b"]',
+        "abc",
+    ):
         assert part in html
 
 

@@ -26,6 +26,7 @@ def report(store: ArtifactStore, run: RunAddress, tmp_path: Path) -> StepReport:
         params=parse_params(ParamsFile, document),
         substep=SubstepParams(substep_name="a.ipynb", substep_params={"size": 1}),
         producer=Producer(library="test"),
+        user="Ada Example",
         work=tmp_path,
     )
 
@@ -72,3 +73,34 @@ def test_an_absent_or_broken_notebook_is_reported_without_pages(
         (tmp_path / "a.ipynb").write_text(text)
     report.save(NotebookEnd(Outcome.FAILED, "broken"), tmp_path / "a.ipynb")
     assert _files(report) == ["metrics.json", "runinfo.json"]
+
+
+def test_the_kernels_packages_are_published_with_the_report(
+    report: StepReport, tmp_path: Path, write_notebook: Callable[..., Path]
+) -> None:
+    (tmp_path / "environment.json").write_text("{}")
+    report.save(NotebookEnd(Outcome.DONE), write_notebook(tmp_path / "a.ipynb"))
+    assert open_entity(report.url).read("environment.json") == b"{}"
+
+
+def test_no_page_of_a_report_holds_a_password_or_a_signature(
+    store: ArtifactStore, run: RunAddress, tmp_path: Path, write_notebook: Callable[..., Path]
+) -> None:
+    url = "https://ada:secret1@data.example/a.zip?signature=secret2"
+    document = {"pipeline_params": {"pipeline_name": "rest"}, "substeps_params": [{"substep_name": "a.ipynb"}]}
+    report = StepReport(
+        store,
+        run,
+        params=parse_params(ParamsFile, document),
+        substep=SubstepParams(substep_name="a.ipynb", substep_params={"sources": [{"url": url}]}),
+        producer=Producer(library="test"),
+        user="Ada Example",
+        work=tmp_path,
+    )
+    write_notebook(report.notebook, ("injected-parameters", f"substep_params = {{'sources': [{{'url': '{url}'}}]}}"))
+    report.save(NotebookEnd(Outcome.DONE), report.notebook)
+    entity = open_entity(report.url)
+    for file in entity.manifest.files:
+        text = entity.read(file.path).decode()
+        assert "secret" not in text
+        assert file.path == "metrics.json" or "https://data.example/a.zip" in text or "business" in file.path
