@@ -40,10 +40,6 @@ class CatalogRun:
             raise ArtifactCorruptError(f"{self.url}: what it read is not known: {self.damage}")
         return tuple(dict.fromkeys(url for manifest in manifests if manifest for url in manifest.inputs))
 
-    def read_again(self) -> "CatalogRun":
-        """Return the run as it is now."""
-        return _read(self.env, self.store, self.address)
-
 
 @dataclass(frozen=True)
 class Catalog:
@@ -54,27 +50,30 @@ class Catalog:
     unreachable: Mapping[str, str]
 
 
-def read_catalog(settings: Settings) -> Catalog:
-    """Read every run of every environment; one listing per step, one small read per run."""
+def read_catalog(settings: Settings, *, runs: bool = True, leave_out: str | None = None) -> Catalog:
+    """Reach every environment but `leave_out` and, with `runs`, read all runs there.
+
+    Costs one listing per step, one small read per run.
+    """
     stores: dict[str, ArtifactStore] = {}
     unreachable: dict[str, str] = {}
-    runs: list[CatalogRun] = []
-    for env in settings.roots:
+    found: list[CatalogRun] = []
+    for env in (each for each in settings.roots if each != leave_out):
         try:
             store = settings.store(env)
-            if store.url not in {known.url for known in stores.values()}:
-                runs += read_runs(env, store)
+            if runs and store.url not in {known.url for known in stores.values()}:
+                found += read_runs(env, store)
         except SinaraError as error:
             unreachable[env] = str(error)
         else:
             stores[env] = store
-    return Catalog(stores, tuple(runs), unreachable)
+    return Catalog(stores, tuple(found), unreachable)
 
 
 def read_runs(env: str, store: ArtifactStore) -> list[CatalogRun]:
     """Return every run of one store."""
     addresses = [run for step in store.steps() for run in store.runs(step)]
-    found = in_threads(lambda run, _: _read(env, store, run), addresses, threads=MOST_THREADS)
+    found = in_threads(lambda run, _: read_run(env, store, run), addresses, threads=MOST_THREADS)
     return list(progress(found, label=f"read runs of {env}", total=len(addresses), unit="run"))
 
 
@@ -96,7 +95,8 @@ def read_entity_manifest(store: ArtifactStore, entity: EntityAddress) -> Manifes
         raise ArtifactCorruptError(f"{store.url_of(entity)} has lost its {MANIFEST_FILE}.") from error
 
 
-def _read(env: str, store: ArtifactStore, run: RunAddress) -> CatalogRun:
+def read_run(env: str, store: ArtifactStore, run: RunAddress) -> CatalogRun:
+    """Return one run as it is now."""
     try:
         return CatalogRun(env, store, run, store.run_record(run))
     except ArtifactCorruptError as error:

@@ -1,7 +1,9 @@
-"""The command line: `sinara run | ls | show | serve | containerize`."""
+"""The command line: `sinara run | ls | show | verify | lineage | gc | serve | containerize`."""
 
 import argparse
+import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sinara_lib import __version__
 from sinara_lib.exit_code import exit_code_of
@@ -35,6 +37,36 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("target", metavar="RUN_OR_URL")
     show.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     show.set_defaults(command=_show)
+
+    verify = commands.add_parser("verify", help="read everything again and name what was changed or lost")
+    verify.add_argument("targets", nargs="*", metavar="RUN_OR_URL", help="runs and entities")
+    verify.add_argument("--all", action="store_true", help="every run of the environment")
+    verify.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    verify.set_defaults(command=_verify)
+
+    lineage = commands.add_parser("lineage", help="show what something was made from, and what was made from it")
+    lineage.add_argument("target", metavar="RUN_OR_URL")
+    lineage.add_argument("--json", action="store_true", help="print the graph as JSON")
+    way = lineage.add_mutually_exclusive_group()
+    way.add_argument("--back", action="store_true", help="only what it was made from")
+    way.add_argument("--forward", action="store_true", help="only what was made from it")
+    lineage.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    lineage.set_defaults(command=_lineage)
+
+    gc = commands.add_parser(
+        "gc",
+        help="remove what dead runs left, and old runs that no kept run was made from",
+        description="Removes what dead runs left. With --keep-last or --older-than finished runs as well; with both, "
+        "those that both select. Each step's newest success stays, and what kept runs anywhere were made from.",
+    )
+    gc.add_argument(
+        "--keep-last", type=_count, metavar="N", help="finished runs that are not among their step's last N"
+    )
+    gc.add_argument("--older-than", type=_age, metavar="AGE", help="runs that started longer ago: 12h, 30d or 8w")
+    gc.add_argument("--keep", action="append", default=[], metavar="RUN", help="leave this run; may be repeated")
+    gc.add_argument("--dry-run", action="store_true", help="print what would be removed, and touch nothing")
+    gc.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    gc.set_defaults(command=_gc)
 
     serve = commands.add_parser("serve", help="serve a packed model over REST")
     serve.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
@@ -82,17 +114,13 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _ls(args: argparse.Namespace) -> None:
+    from sinara_lib.catalog import read_runs
     from sinara_lib.settings import load_settings
+    from sinara_lib.show import run_rows
 
     store = load_settings().store(args.env)
-    rows = []
-    for step in store.steps():
-        for run in store.runs(step):
-            record = store.run_record(run)
-            entities = ", ".join(e.name for e in store.entities(run) if not e.name.startswith("reports_"))
-            rows.append([step.step, run.run_id, record.status.value if record else "(SinaraML)", entities or "-"])
     print(store.url)
-    _table(["step", "run", "status", "published"], sorted(rows, key=lambda row: row[1]))
+    _table(["step", "run", "status", "published"], run_rows(read_runs(args.env, store)))
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -101,6 +129,71 @@ def _show(args: argparse.Namespace) -> None:
 
     for line in describe(load_settings().store(args.env), args.target):
         print(line)
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from sinara_lib.errors import ArtifactCorruptError, ParamsError
+    from sinara_lib.settings import load_settings
+    from sinara_lib.target import find_targets
+    from sinara_lib.verify import all_runs, verify_targets
+
+    if args.all == bool(args.targets):
+        raise ParamsError("Name runs or URLs to verify, or --all for every run of the environment.")
+    settings = load_settings()
+    store = settings.store(args.env)
+    targets = all_runs(store) if args.all else [t for text in args.targets for t in find_targets(store, text)]
+    found = verify_targets(targets)
+    for url in found.unverifiable:
+        print(f"cannot be verified (SinaraML wrote no checksums)  {url}")
+    for finding in found.findings:
+        print(finding)
+    print(found.closing_line())
+    if found.findings:
+        raise ArtifactCorruptError("the store is not as it was committed, see above; run the producing steps again.")
+
+
+def _lineage(args: argparse.Namespace) -> None:
+    import json
+
+    from sinara_lib.catalog import read_catalog
+    from sinara_lib.lineage_reading import read_lineage
+    from sinara_lib.settings import load_settings
+    from sinara_lib.target import find_targets
+
+    settings = load_settings()
+    targets = find_targets(settings.store(args.env), args.target)
+    catalog = read_catalog(settings, runs=not args.back)
+    found = read_lineage(targets, catalog, back=not args.forward, forward=not args.back)
+    if args.json:
+        print(json.dumps(found.page(), indent=1))
+    else:
+        print(*found.lines(back=not args.forward, forward=not args.back), sep="\n")
+
+
+def _gc(args: argparse.Namespace) -> None:
+    from datetime import datetime, timezone
+
+    from sinara_lib.catalog import read_catalog
+    from sinara_lib.errors import StoreUnavailableError
+    from sinara_lib.garbage import collect_garbage
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    done = collect_garbage(
+        settings.store(args.env),
+        keep_last=args.keep_last,
+        older_than=args.older_than,
+        now=datetime.now(timezone.utc),
+        dry_run=args.dry_run,
+        others=read_catalog(settings, leave_out=args.env),
+        keep=args.keep,
+    )
+    print(*done.lines(), sep="\n")
+    if done.unknown and (args.keep_last or args.older_than):
+        raise StoreUnavailableError(
+            "no finished run was removed: what other runs read is not known, see above. Make it readable, or take an "
+            "environment that is no more out of the settings."
+        )
 
 
 def _serve(args: argparse.Namespace) -> None:
@@ -131,3 +224,17 @@ def _table(headers: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(row[i]) for row in [headers, *rows]) for i in range(len(headers))]
     for row in [headers, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _age(text: str) -> timedelta:
+    match = re.fullmatch(r"([0-9]+)([hdw])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age: give hours, days or weeks, such as 12h, 30d or 8w")
+    unit = {"h": "hours", "d": "days", "w": "weeks"}[match[2]]
+    return timedelta(**{unit: int(match[1])})

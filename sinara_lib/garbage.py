@@ -5,12 +5,11 @@ more: a notebook records what it reads and looks afterwards whether that still s
 Then every `_SUCCESS` goes, then the data, then the record. Whatever is left by a kill is finished by the next time.
 """
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sinara_lib.catalog import CatalogRun, read_runs
+from sinara_lib.catalog import Catalog, CatalogRun, read_run, read_runs
 from sinara_lib.layout import StepAddress, run_sort_key
 from sinara_lib.liveness import is_alive
 from sinara_lib.manifest import RUN_FILE, SUCCESS_FILE, Producer, RunRecord, RunStatus
@@ -20,7 +19,7 @@ from sinara_lib.retention import Choice, Inputs, Liveness, Rules, choose_runs, r
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store_files import StoreFiles
 
-log = logging.getLogger(__name__)
+NOTHING = Catalog({}, (), {})
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,12 @@ class Removal:
 
 @dataclass(frozen=True)
 class Garbage:
-    """What was removed, or with `dry_run` would be; and what stays although the rules select it, with the reason."""
+    """What was removed, or with `dry_run` would be; URLs of runs that the rules select and that stay, being in use."""
 
     removed: tuple[Removal, ...]
-    kept: tuple[tuple[str, str], ...]
+    kept: tuple[str, ...]
+    unknown: tuple[tuple[str, str], ...]
+    """What cannot be read, and why. Nobody knows what was read there, so with any of it no finished run goes."""
     dry_run: bool
 
     @property
@@ -49,7 +50,9 @@ class Garbage:
         """Return what a person wants to read."""
         word = "would remove" if self.dry_run else "removed"
         lines = [f"{word}  {one.url}  {one.bytes / 1e6:.1f} MB  {one.why}" for one in self.removed]
-        lines += [f"kept  {url}  {why}" for url, why in self.kept]
+        why = "what others read is not known" if self.unknown else "a run that is kept was made from it"
+        lines += [f"unknown  {place}  what was read there: {reason}" for place, reason in self.unknown]
+        lines += [f"kept  {url}  {why}" for url in self.kept]
         return [*lines, f"{word} {len(self.removed)} runs and remains, {self.bytes / 1e6:.1f} MB"]
 
 
@@ -60,36 +63,35 @@ def collect_garbage(
     older_than: timedelta | None,
     now: datetime,
     dry_run: bool,
-    others: Mapping[str, ArtifactStore] | None = None,
+    others: Catalog = NOTHING,
     keep: Iterable[str] = (),
     alive: Liveness = is_alive,
 ) -> Garbage:
     """Remove from `store` what is dead, and finished runs that every given rule selects.
 
-    `others` are the stores of the other environments: what their runs read stays. `keep` are ids of runs that stay.
-    With `dry_run` the plan is the same and nothing is touched.
+    `others` are the other environments: what their runs read stays; with one that cannot be reached no finished run
+    goes. `keep` are ids of runs that stay. With `dry_run` the plan is the same and nothing is touched.
     """
     rules = Rules(now=now, alive=alive, keep_last=keep_last, older_than=older_than, keep=frozenset(keep))
     listings = {step: list_step(store, step) for step in progress(store.steps(), label="look", unit="step")}
     runs = [run for run in read_runs("this environment", store) if _is_there(run, listings)]
-    elsewhere = [
-        run for env, other in (others or {}).items() if other.url != store.url for run in read_runs(env, other)
-    ]
+    elsewhere = [run for run in others.runs if run.store.url != store.url]
     inputs = read_inputs([*runs, *elsewhere])
-    choice = choose_runs(runs, inputs, rules)
+    choice = choose_runs(runs, inputs, rules, blind=bool(others.unreachable))
     remains = _remains(listings.values(), runs, choice, rules)
     if not dry_run:
         _restore_used(store, choice)
         for run in choice.remove:
             _mark(store, run)
-        late = _used_meanwhile(store, others or {}, [*runs, *elsewhere], inputs, rules)
+        late = _used_meanwhile([store, *others.stores.values()], [*runs, *elsewhere], inputs, rules)
         choice = _without(store, choice, late)
         _remove(store, choice, remains)
-    removed = [
-        Removal(run.url, listings[run.address.step].size(run.address.run_id), _why(run, rules)) for run in choice.remove
-    ]
+    sizes = {run.url: listings[run.address.step].size(run.address.run_id) for run in choice.remove}
+    removed = [Removal(run.url, sizes[run.url], _why(run, rules)) for run in choice.remove]
     removed += [Removal(f"{store.url}/{one.path}", one.bytes, one.why) for one in remains]
-    return Garbage(tuple(removed), tuple(_kept(choice)), dry_run)
+    unknown = [(run.url, str(run.damage)) for run in choice.unreadable]
+    unknown += [(f"environment {env}", reason) for env, reason in others.unreachable.items()]
+    return Garbage(tuple(removed), tuple(run.url for run in choice.used), tuple(unknown), dry_run)
 
 
 def _is_there(run: CatalogRun, listings: Mapping[StepAddress, Listing]) -> bool:
@@ -140,23 +142,19 @@ def _unmark(store: ArtifactStore, run: CatalogRun) -> None:
 def _restore_used(store: ArtifactStore, choice: Choice) -> None:
     """Give runs back that an earlier gc had marked before it was killed, and that are in use."""
     for run in choice.used:
-        if run.record is not None and run.record.status is RunStatus.REMOVING and not choice.unreadable:
+        if run.record is not None and run.record.status is RunStatus.REMOVING and run.address.path in choice.in_use:
             _unmark(store, run)
 
 
 def _used_meanwhile(
-    store: ArtifactStore,
-    others: Mapping[str, ArtifactStore],
-    known: Sequence[CatalogRun],
-    inputs: Inputs,
-    rules: Rules,
+    stores: Iterable[ArtifactStore], known: Sequence[CatalogRun], inputs: Inputs, rules: Rules
 ) -> set[str]:
     """Return the places that runs at work, and runs that came since, have recorded by now."""
     resting = {run.url for run in known if not rules.is_at_work(run)}
     fresh = []
-    for env, each in {"": store, **others}.items():
-        addresses = [run for step in each.steps() for run in each.runs(step) if each.url_of(run) not in resting]
-        fresh += [CatalogRun(env, each, address, None).read_again() for address in addresses]
+    for store in stores:
+        addresses = [run for step in store.steps() for run in store.runs(step) if store.url_of(run) not in resting]
+        fresh += [read_run("", store, address) for address in addresses]
     now = read_inputs(fresh)
     direct = {place for places in now.read.values() for place in places}
     return direct | inputs.behind(url for place in direct for url in inputs.urls.get(place, []))
@@ -168,7 +166,8 @@ def _without(store: ArtifactStore, choice: Choice, late: set[str]) -> Choice:
     for run in used:
         _unmark(store, run)
     stay = {run.url for run in used}
-    return Choice(tuple(run for run in choice.remove if run.url not in stay), (*choice.used, *used), choice.unreadable)
+    leave = tuple(run for run in choice.remove if run.url not in stay)
+    return replace(choice, remove=leave, used=(*choice.used, *used))
 
 
 def _remove(store: ArtifactStore, choice: Choice, remains: Sequence[Remains]) -> None:
@@ -202,9 +201,3 @@ def _why(run: CatalogRun, rules: Rules) -> str:
     reasons = [f"not among the last {rules.keep_last}"] if rules.keep_last is not None else []
     reasons += [f"older than {rules.older_than}"] if rules.older_than is not None else []
     return ", ".join(reasons)
-
-
-def _kept(choice: Choice) -> list[tuple[str, str]]:
-    unknown = [(run.url, f"what it read is not known: {run.damage}") for run in choice.unreadable]
-    reason = "what others read is not known, see above" if choice.unreadable else "a run that is kept was made from it"
-    return unknown + [(run.url, reason) for run in choice.used]

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from sinara_lib.catalog import CatalogRun, read_entity_manifest
+from sinara_lib.catalog import Catalog, CatalogRun, read_entity_manifest
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError, SinaraError
 from sinara_lib.layout import EntityAddress, split_entity_url
 from sinara_lib.lineage import Lineage, Node, trace
@@ -14,24 +14,20 @@ from sinara_lib.target import Target
 log = logging.getLogger(__name__)
 
 
-def read_lineage(
-    targets: Sequence[Target],
-    stores: Mapping[str, ArtifactStore],
-    runs: Sequence[CatalogRun] | None,
-    *,
-    back: bool = True,
-) -> Lineage:
-    """Trace the targets, of a run all its entities, back to raw data and, where `runs` are given, forward among them.
+def read_lineage(targets: Sequence[Target], catalog: Catalog, *, back: bool = True, forward: bool = True) -> Lineage:
+    """Trace the targets, of a run all its entities, back to raw data and forward among the runs of the catalog.
 
     Raises ArtifactNotFoundError for a target that is not there or has published nothing.
     """
     urls = list(dict.fromkeys(url for target in targets for url in _entity_urls(target)))
-    by_url = {store.url: store for store in (*stores.values(), *(target.store for target in targets))}
+    by_url = {store.url: store for store in (*catalog.stores.values(), *(target.store for target in targets))}
+    for env, reason in catalog.unreachable.items() if forward else ():
+        log.warning("environment %s is left out, it cannot be reached: %s", env, reason)
 
     def manifest_of(url: str) -> Manifest | Node:
         return _manifest_or_node(url, by_url)
 
-    return trace(urls, manifest_of, _Users(runs) if runs is not None else None, back=back)
+    return trace(urls, manifest_of, _Users(catalog.runs) if forward else None, back=back)
 
 
 def _entity_urls(target: Target) -> list[str]:

@@ -53,7 +53,9 @@ class Choice:
 
     remove: tuple[CatalogRun, ...]
     used: tuple[CatalogRun, ...]
-    """Runs that stay, although they were selected: a run that is kept has them as input."""
+    """Runs that stay, although they were selected: a kept run was made from them, or nobody can tell."""
+    in_use: frozenset[str]
+    """Places of everything that kept runs were made from."""
     unreadable: tuple[CatalogRun, ...]
     """Kept runs of which nobody can tell what they read; with one of them nothing finished goes."""
 
@@ -93,15 +95,19 @@ def read_inputs(runs: Iterable[CatalogRun]) -> Inputs:
     return Inputs(read, urls, tuple(unreadable))
 
 
-def choose_runs(runs: Sequence[CatalogRun], inputs: Inputs, rules: Rules) -> Choice:
-    """Choose among `runs`, all of one store; `inputs` are those of all environments, whose runs may use them."""
+def choose_runs(runs: Sequence[CatalogRun], inputs: Inputs, rules: Rules, *, blind: bool = False) -> Choice:
+    """Choose among `runs`, all of one store; `inputs` are those of all environments, whose runs may use them.
+
+    `blind`: there is an environment of which nothing is known; then only runs go that nobody can have read.
+    """
     selected = _selected(runs, rules)
     chosen = {run.url for run in selected}
     used = inputs.behind(inputs.read.keys() - chosen)
     unreadable = tuple(run for run in inputs.unreadable if run.url not in chosen)
-    stay = {run.url: run for run in selected if run.address.path in used or (unreadable and not _is_dead(run))}
+    blind = blind or bool(unreadable)
+    stay = {run.url: run for run in selected if run.address.path in used or (blind and not _never_read(run))}
     remove = [run for run in selected if run.url not in stay]
-    return Choice(tuple(_made_first(remove, inputs)), tuple(stay.values()), unreadable)
+    return Choice(tuple(_made_first(remove, inputs)), tuple(stay.values()), frozenset(used), unreadable)
 
 
 def _selected(runs: Sequence[CatalogRun], rules: Rules) -> list[CatalogRun]:
@@ -143,6 +149,11 @@ def _selects(rules: Rules, run: CatalogRun, rank: int) -> bool:
 def _is_dead(run: CatalogRun) -> bool:
     """Tell whether a run that is not at work was left by a process that died, or by a killed gc."""
     return run.record is not None and run.record.status in {RunStatus.RUNNING, RunStatus.REMOVING}
+
+
+def _never_read(run: CatalogRun) -> bool:
+    """Tell whether a run never was one that others read."""
+    return run.record is not None and run.record.status is RunStatus.RUNNING
 
 
 def _places(urls: Iterable[str]) -> set[str]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from sinara_lib.catalog import CatalogRun
 from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError
-from sinara_lib.layout import EntityAddress, RunAddress
+from sinara_lib.layout import EntityAddress, RunAddress, run_sort_key
 from sinara_lib.manifest import Manifest, Source
 from sinara_lib.store import ArtifactStore
 from sinara_lib.target import find_targets
@@ -21,6 +22,24 @@ def describe(store: ArtifactStore, target: str) -> list[str]:
         else:
             lines += _entity_lines(found.store, found.address)
     return lines
+
+
+def run_rows(runs: Iterable[CatalogRun]) -> list[list[str]]:
+    """Return step, run, status and published entities of each run, the oldest first; a damaged record is told."""
+    rows = []
+    for run in sorted(runs, key=lambda r: (run_sort_key(r.address.run_id), r.address.step.path)):
+        names = [e.name for e in run.store.entities(run.address)]
+        if run.record is not None:
+            status = run.record.status.value
+        elif run.damage:
+            status = "(damaged record)"
+        elif names:
+            status = "(SinaraML)"
+        else:
+            continue  # an empty folder, which some object stores keep
+        published = ", ".join(name for name in names if not name.startswith("reports_"))
+        rows.append([run.address.step.step, run.address.run_id, status, published or "-"])
+    return rows
 
 
 def _run_lines(store: ArtifactStore, run: RunAddress) -> list[str]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from fsspec import AbstractFileSystem
+
 from sinara_lib.archive_format import INDEX_FILE
 from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError
 from sinara_lib.layout import EntityAddress, RunAddress, entity_name
@@ -23,6 +25,7 @@ from sinara_lib.manifest import (
 from sinara_lib.parallel import MOST_THREADS, Check, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.store import ArtifactStore
+from sinara_lib.target import Target
 from sinara_lib.verify_archive import IndexedRow, RowDigests, read_index, shard_problems
 
 CHUNK = 1 << 20
@@ -69,8 +72,9 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _File:
-    """A file to be read: its path on the filesystem, its URL, what its manifest says, and an indexed shard's rows."""
+    """A file to be read: its place and URL, what its manifest says of it, and the rows of a shard that has an index."""
 
+    fs: AbstractFileSystem
     path: str
     url: str
     entry: FileEntry
@@ -79,40 +83,40 @@ class _File:
 
 def verify_entity(store: ArtifactStore, address: EntityAddress) -> list[Finding]:
     """Read every file of an entity and return all differences from what was committed."""
-    return list(verify(store, [address]).findings)
+    return list(verify_targets([Target(store, address)]).findings)
 
 
 def verify_run(store: ArtifactStore, run: RunAddress) -> list[Finding]:
     """Check a run's record and all its entities."""
-    return list(verify(store, [run]).findings)
+    return list(verify_targets([Target(store, run)]).findings)
 
 
 def verify_store(store: ArtifactStore) -> list[Finding]:
     """Check every run of the store."""
-    return list(verify(store, all_runs(store)).findings)
+    return list(verify_targets(all_runs(store)).findings)
 
 
-def all_runs(store: ArtifactStore) -> list[RunAddress]:
+def all_runs(store: ArtifactStore) -> list[Target]:
     """Return every run of the store, step by step."""
-    return [run for step in store.steps() for run in store.runs(step)]
+    return [Target(store, run) for step in store.steps() for run in store.runs(step)]
 
 
-def verify(store: ArtifactStore, targets: Iterable[EntityAddress | RunAddress]) -> Verification:
+def verify_targets(targets: Iterable[Target]) -> Verification:
     """Check entities and runs, several files at once, with a progress bar in bytes.
 
     Raises ArtifactNotFoundError for a target that is not there.
     """
     plan = _Plan()
     for target in targets:
-        if isinstance(target, RunAddress):
-            _plan_run(store, target, plan)
+        if isinstance(target.address, RunAddress):
+            _plan_run(target.store, target.address, plan)
         else:
-            _plan_named_entity(store, target, plan)
+            _plan_named_entity(target.store, target.address, plan)
     lock = Lock()
     with progress(label="verify", total=sum(f.entry.size for f in plan.files), unit="B") as bar:
 
         def read(file: _File, check: Check) -> list[Finding]:
-            return list(_read(store, file, lambda count: _advance(bar, lock, count), check))
+            return list(_read(file, lambda count: _advance(bar, lock, count), check))
 
         for found in in_threads(read, plan.files, threads=MOST_THREADS):
             plan.findings += found
@@ -199,7 +203,7 @@ def _plan_entity(
     whole = [e for e in manifest.files if there.get(e.path) == e.size]
     rows, problems = read_index(store.fs, path, whole)
     plan.findings += [Finding(f"{url}/{INDEX_FILE}", problem) for problem in problems]
-    plan.files += [_File(f"{path}/{e.path}", f"{url}/{e.path}", e, rows.get(e.path)) for e in whole]
+    plan.files += [_File(store.fs, f"{path}/{e.path}", f"{url}/{e.path}", e, rows.get(e.path)) for e in whole]
 
 
 def _mark_findings(url: str, mark: str, found: str) -> Iterator[Finding]:
@@ -232,11 +236,11 @@ def _size_findings(url: str, manifest: Manifest, there: dict[str, int]) -> Itera
         yield Finding(f"{url}/{name}", "is extra: the manifest does not name it")
 
 
-def _read(store: ArtifactStore, file: _File, advance: Callable[[int], None], check: Check) -> Iterator[Finding]:
+def _read(file: _File, advance: Callable[[int], None], check: Check) -> Iterator[Finding]:
     """Read one file once and compare its sha256; of an archive's shard, its rows with the index as well."""
     digest, rows = hashlib.sha256(), RowDigests(file.rows or ())
     try:
-        with store.fs.open(file.path, "rb") as stream:
+        with file.fs.open(file.path, "rb") as stream:
             while chunk := stream.read(CHUNK):
                 check()
                 digest.update(chunk)

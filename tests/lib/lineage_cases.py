@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from store_cases import publish_files
 
-from sinara_lib.catalog import CatalogRun, read_runs
+from sinara_lib.catalog import Catalog, read_runs
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.manifest import Process, Producer, RunRecord, RunStatus, Source
 from sinara_lib.store import ArtifactStore
@@ -49,6 +49,7 @@ class History:
         """URL of an entity."""
         return (store or self.store).url_of(run.entity(entity))
 
-    def runs(self, **stores: ArtifactStore) -> list[CatalogRun]:
+    def catalog(self, **stores: ArtifactStore) -> Catalog:
         """Return all runs of this store, as environment `user`, and of others."""
-        return [run for env, store in {"user": self.store, **stores}.items() for run in read_runs(env, store)]
+        known = {"user": self.store, **stores}
+        return Catalog(known, tuple(run for env, store in known.items() for run in read_runs(env, store)), {})

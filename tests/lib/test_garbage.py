@@ -14,7 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 from lineage_cases import History
 from store_cases import files_below, lay_file, publish_files
 
-from sinara_lib.catalog import read_runs
+from sinara_lib.catalog import Catalog, read_runs
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError
 from sinara_lib.garbage import Garbage, collect_garbage
 from sinara_lib.layout import RunAddress, StepAddress, is_run_id
@@ -154,14 +154,26 @@ def test_what_other_environments_use_stays(history: History) -> None:
     old, _ = history.run("data_load", "images"), history.run("data_load", "images")
     history.run("data_prep", "train", inputs=[history.url(old, "images")], store=prod)
     try:
-        done = _gc(history, keep_last=1, others={"prod": prod})
-        assert (done.removed, done.kept) == (
-            (),
-            ((history.store.url_of(old), "a run that is kept was made from it"),),
-        )
+        done = _gc(history, keep_last=1, others=Catalog({"prod": prod}, tuple(read_runs("prod", prod)), {}))
+        assert (done.removed, done.kept) == ((), (history.store.url_of(old),))
+        assert "a run that is kept was made from it" in done.lines()[0]
         assert len(_gc(history, keep_last=1).removed) == 1
     finally:
         prod.fs.rm(prod.root, recursive=True)
+
+
+def test_with_an_environment_that_cannot_be_reached_only_what_nobody_can_have_read_goes(
+    history: History, dead: Process
+) -> None:
+    old, _ = history.run("data_load", "images"), history.run("data_load", "images")
+    killed = history.run("data_load", status=RunStatus.RUNNING, process=dead)
+    done = _gc(history, keep_last=1, others=Catalog({}, (), {"prod": "no network."}))
+    assert [one.url for one in done.removed] == [history.store.url_of(killed)]
+    assert done.kept == (history.store.url_of(old),)
+    assert done.lines()[1:3] == [
+        "unknown  environment prod  what was read there: no network.",
+        f"kept  {history.store.url_of(old)}  what others read is not known",
+    ]
 
 
 def test_a_run_that_comes_into_use_while_gc_works_is_given_back(
@@ -184,7 +196,7 @@ def test_a_run_that_comes_into_use_while_gc_works_is_given_back(
     monkeypatch.setattr(ArtifactStore, "replace_record", mark_just_after_a_notebook_has_recorded_what_it_reads)
     done = _gc(history, keep_last=1)
     assert done.removed == ()
-    assert done.kept == ((history.store.url_of(old), "a run that is kept was made from it"),)
+    assert done.kept == (history.store.url_of(old),)
     assert history.store.run_record(old) == before
     assert history.store.resolve(old.step, ["images"], run_id=old.run_id) == old
 

@@ -45,7 +45,7 @@ def prepared(history: History, loaded: RunAddress) -> RunAddress:
 
 def _of(history: History, run: RunAddress, entity: str | None = None, **stores: ArtifactStore) -> Lineage:
     target = Target(history.store, run.entity(entity) if entity else run)
-    return read_lineage([target], {"user": history.store, **stores}, history.runs(**stores))
+    return read_lineage([target], history.catalog(**stores))
 
 
 def _edges(lineage: Lineage) -> set[tuple[str, str]]:
@@ -133,9 +133,9 @@ def test_the_tree_shows_both_ways_and_a_shared_branch_once(
 def test_one_way_can_be_asked(history: History, loaded: RunAddress, prepared: RunAddress) -> None:
     target = [Target(history.store, prepared.entity("train"))]
     history.run("model_train", "model", inputs=[history.url(prepared, "train")])
-    back = read_lineage(target, {}, None)
+    back = read_lineage(target, history.catalog(), forward=False)
     assert _edges(back) == {("val.zip", "images"), ("val.zip", "labels"), ("images", "train"), ("labels", "train")}
-    forward = read_lineage(target, {}, history.runs(), back=False)
+    forward = read_lineage(target, history.catalog(), back=False)
     assert _edges(forward) == {("train", "model")}
     assert [line.strip() for line in forward.lines(back=False)][1] == "used by"
 
@@ -163,7 +163,7 @@ def test_other_environments_are_searched_as_well(history: History, loaded: RunAd
     made = history.run("data_prep", "train", inputs=[history.url(loaded, "images")], store=prod)
     try:
         assert _edges(_of(history, loaded, "images", prod=prod)) == {("val.zip", "images"), ("images", "train")}
-        back = read_lineage([Target(prod, made)], {"user": history.store}, None)
+        back = read_lineage([Target(prod, made)], history.catalog(), forward=False)
         assert _edges(back) == {("val.zip", "images"), ("images", "train")}
     finally:
         prod.fs.rm(prod.root, recursive=True)

@@ -17,7 +17,8 @@ from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import EntityAddress, RunAddress
 from sinara_lib.manifest import MANIFEST_FILE, RUN_FILE, SUCCESS_FILE, FileEntry, content_hash
 from sinara_lib.store import ArtifactStore
-from sinara_lib.verify import all_runs, verify, verify_entity, verify_run, verify_store
+from sinara_lib.target import Target
+from sinara_lib.verify import all_runs, verify_entity, verify_run, verify_store, verify_targets
 
 Bytes = Callable[[bytes], bytes]
 
@@ -68,7 +69,7 @@ def _flip(data: bytes) -> bytes:
 def test_a_whole_entity_has_no_findings_and_every_byte_of_it_is_read(
     store: ArtifactStore, entity: EntityAddress
 ) -> None:
-    found = verify(store, [entity])
+    found = verify_targets([Target(store, entity)])
     assert (found.findings, found.entities, found.files, found.bytes) == ((), 1, 3, 1256)
     assert found.closing_line() == "1 entities, 3 files, 0.0 MB read, 0 findings"
     assert verify_entity(store, entity) == verify_run(store, entity.run) == verify_store(store) == []
@@ -193,7 +194,7 @@ def test_a_damaged_run_record_is_named_and_its_entities_are_checked_all_the_same
 
 
 def test_all_runs_of_a_store_are_checked(store: ArtifactStore, entity: EntityAddress, archive: EntityAddress) -> None:
-    found = verify(store, all_runs(store))
+    found = verify_targets(all_runs(store))
     assert (found.entities, found.findings) == (2, ())
 
 
@@ -201,7 +202,7 @@ def test_entities_of_sinaraml_are_counted_as_not_verifiable(store: ArtifactStore
     legacy = RunAddress(run.step, "run-21-06-01-120000")
     lay_file(store, f"{legacy.path}/images/{SUCCESS_FILE}", b"")
     lay_file(store, f"{legacy.path}/images/part-0.parquet", b"PAR1")
-    found = verify(store, [legacy])
+    found = verify_targets([Target(store, legacy)])
     assert (found.findings, found.files) == ((), 0)
     assert found.unverifiable == (store.url_of(legacy.entity("images")),)
     assert ", 1 without checksums (SinaraML), 0 findings" in found.closing_line()
@@ -236,7 +237,7 @@ def test_what_is_not_there_is_told(store: ArtifactStore, run: RunAddress) -> Non
 
 
 def test_a_whole_archive_fits_its_index(store: ArtifactStore, archive: EntityAddress) -> None:
-    found = verify(store, [archive])
+    found = verify_targets([Target(store, archive)])
     assert (found.findings, found.files) == ((), 2)
 
 
