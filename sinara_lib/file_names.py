@@ -40,7 +40,7 @@ class FileNames:
             taken = taken or self._files.get(_folded(folder))
             known = self._folders.get(_folded(folder), folder)
             taken = taken or (known if known != folder else None)
-        if taken == name:
+        if self._files.get(_folded(name)) == name:
             raise LayoutError(f"a file cannot be named {name!r} here: that name is taken; rename it.")
         if taken is not None:
             raise LayoutError(
