@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -22,21 +23,43 @@ def unpack_files(
     `places` are the rows of `files` in shard order. Raises ArchiveError when a file is there already, when names
     are one to the file system, or when the disk is too small.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _check_target(folder, files)
-    _check_space(folder, sum(place.length for place in places))
-    staging = Path(tempfile.mkdtemp(prefix=".unpack-", dir=folder))
-    try:
-        _make_folders(staging, files)
+    with _staging(folder, files, needed=sum(place.length for place in places)) as staging:
         split = {name for name, rows in files.items() if len(rows) > 1}
-        for name in split:
-            os.close(_new_file(staging, name))
+        with _plain_errors(folder):
+            _make_folders(staging, files)
+            for name in split:
+                os.close(_new_file(staging, name))
         _write_files(content, staging, places=places, split=split, threads=threads or thread_count())
-        for name in split:
-            os.utime(staging / name, ns=(files[name][0].mtime_us * 1000,) * 2)
-        _move_into(staging, folder)
+        with _plain_errors(folder):
+            for name in split:
+                os.utime(staging / name, ns=(files[name][0].mtime_us * 1000,) * 2)
+            _move_into(staging, folder)
+
+
+@contextmanager
+def _staging(folder: Path, files: Iterable[str], *, needed: int) -> Iterator[Path]:
+    """Give a hidden folder below `folder`, on the same disk, that is removed at the end."""
+    with _plain_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_target(folder, files)
+        _check_space(folder, needed)
+        staging = Path(tempfile.mkdtemp(prefix=".unpack-", dir=folder))
+    try:
+        yield staging
     finally:
         shutil.rmtree(staging)
+
+
+@contextmanager
+def _plain_errors(folder: Path) -> Iterator[None]:
+    """Turn what the disk says inside the block into ArchiveError that says where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(
+            f"Cannot unpack into {folder}: {error.strerror or error}. Make room or give rights there, or unpack into "
+            "another folder. Nothing was left behind."
+        ) from error
 
 
 def _check_target(folder: Path, files: Iterable[str]) -> None:
@@ -99,7 +122,8 @@ def _write_files(content: Content, staging: Path, *, places: list[Place], split:
             for piece in content.stream(batch):
                 check()
                 if not piece.place.name.endswith("/"):
-                    _write_piece(staging, piece, is_split=piece.place.name in split)
+                    with _plain_errors(staging.parent):
+                        _write_piece(staging, piece, is_split=piece.place.name in split)
                 with lock:
                     bar.update(len(piece.data))
 
