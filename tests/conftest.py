@@ -1,10 +1,14 @@
 """What all tests share: a store of their own, and the real data where it is there."""
 
+import importlib.util
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
+
+from tests import containers
 
 # Both read this when they are imported: no usage data from tests, and no folder in the user's home.
 os.environ.update(ORT_DISABLE_TELEMETRY="1", BENTOML_DO_NOT_TRACK="True")
@@ -13,16 +17,25 @@ os.environ["BENTOML_HOME"] = _BENTOML_HOME.name
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 """Real COCO images and weights beside the checkout; a user's clone has none."""
+NO_CONTAINERS = containers.why_not()
+
+
+CHROMIUM = shutil.which("chromium") if importlib.util.find_spec("playwright") else None
+"""The browser, from the system's packages, and what drives it; a machine may have neither."""
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out tests on real data where that is absent."""
-    return True if collection_path.name.endswith("_real.py") and not REAL_DATA.is_dir() else None
+    """Leave out tests on real data, and in a browser, where those are absent."""
+    absent = {"_real.py": not REAL_DATA.is_dir(), "_browser.py": CHROMIUM is None}
+    return True if any(collection_path.name.endswith(end) for end, gone in absent.items() if gone) else None
 
 
-def pytest_report_header() -> str:
-    """Say in one line whether tests on real data run."""
-    return f"real data: {REAL_DATA}" if REAL_DATA.is_dir() else f"real data: none at {REAL_DATA}, *_real.py left out"
+def pytest_report_header() -> list[str]:
+    """Say in a line each whether tests on real data and in a browser run."""
+    return [
+        f"real data: {REAL_DATA}" if REAL_DATA.is_dir() else f"real data: none at {REAL_DATA}, *_real.py left out",
+        f"browser: {CHROMIUM or 'no chromium with playwright, *_browser.py left out'}",
+    ]
 
 
 @pytest.fixture(scope="session")
