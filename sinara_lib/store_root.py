@@ -21,7 +21,6 @@ DRIVERS = {
     "abfs": "adlfs",
     "abfss": "adlfs",
     "az": "adlfs",
-    "hdfs": "pyarrow",
 }
 """The package that brings each scheme's driver."""
 
@@ -48,8 +47,9 @@ def connect(root: str, storage: Mapping[str, Any] | None = None) -> tuple[Abstra
         package = DRIVERS.get(scheme)
         hint = f"pip install {package}" if package else str(error)
         raise LayoutError(f"The store's root {root} cannot be used: no driver for {scheme}:// ({hint}).") from error
-    except (ValueError, TypeError) as error:
-        raise LayoutError(f"The store's root {root} cannot be used: {error}.") from error
+    except Exception as error:  # a driver that cannot start raises what its library raises
+        first_line = str(error).partition("\n")[0].rstrip(".")
+        raise LayoutError(f"The store's root {root} cannot be used: {first_line}.") from error
     url = f"file://{path}" if isinstance(fs, LocalFileSystem) else root
     if "://" not in url.rstrip("/"):
         raise LayoutError(f"The store's root {root} cannot be used: name a folder or bucket, not the whole of a place.")
