@@ -26,7 +26,7 @@ from sinara_lib.parallel import MOST_THREADS, Check, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.target import Target
-from sinara_lib.verify_archive import IndexedRow, RowDigests, read_index, shard_problems
+from sinara_lib.verify_archive import ArchiveIndex, RowDigests, shard_problems
 
 CHUNK = 1 << 20
 _MARKS = {MANIFEST_FILE, SUCCESS_FILE}
@@ -72,13 +72,13 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _File:
-    """A file to be read: its place and URL, what its manifest says of it, and the rows of a shard that has an index."""
+    """A file to be read: its place and URL, what its manifest says of it, and the index of its archive."""
 
     fs: AbstractFileSystem
     path: str
     url: str
     entry: FileEntry
-    rows: tuple[IndexedRow, ...] | None = None
+    index: ArchiveIndex | None = None
 
 
 def verify_entity(store: ArtifactStore, address: EntityAddress) -> list[Finding]:
@@ -201,9 +201,8 @@ def _plan_entity(
     there = {name: size for name, size in files.items() if name not in _MARKS}
     plan.findings += _size_findings(url, manifest, there)
     whole = [e for e in manifest.files if there.get(e.path) == e.size]
-    rows, problems = read_index(store.fs, path, whole)
-    plan.findings += [Finding(f"{url}/{INDEX_FILE}", problem) for problem in problems]
-    plan.files += [_File(store.fs, f"{path}/{e.path}", f"{url}/{e.path}", e, rows.get(e.path)) for e in whole]
+    index = ArchiveIndex(store.fs, path, whole) if INDEX_FILE in {entry.path for entry in whole} else None
+    plan.files += [_File(store.fs, f"{path}/{e.path}", f"{url}/{e.path}", e, index) for e in whole]
 
 
 def _mark_findings(url: str, mark: str, found: str) -> Iterator[Finding]:
@@ -238,21 +237,25 @@ def _size_findings(url: str, manifest: Manifest, there: dict[str, int]) -> Itera
 
 def _read(file: _File, advance: Callable[[int], None], check: Check) -> Iterator[Finding]:
     """Read one file once and compare its sha256; of an archive's shard, its rows with the index as well."""
-    digest, rows = hashlib.sha256(), RowDigests(file.rows or ())
+    is_shard = file.index is not None and file.entry.path.endswith(".parquet")
+    rows = file.index.rows(file.entry.path) if file.index and is_shard else None
+    digest, digests = hashlib.sha256(), RowDigests(rows or ())
     try:
         with file.fs.open(file.path, "rb") as stream:
             while chunk := stream.read(CHUNK):
                 check()
                 digest.update(chunk)
-                rows.update(chunk)
+                digests.update(chunk)
                 advance(len(chunk))
             if digest.hexdigest() != file.entry.sha256:
                 problem = f"was changed: expected sha256 {file.entry.sha256}, found {digest.hexdigest()}"
                 yield Finding(file.url, problem)
-            if file.rows is not None:
-                yield from (Finding(file.url, problem) for problem in shard_problems(stream, file.rows, rows))
+            if rows is not None:
+                yield from (Finding(file.url, problem) for problem in shard_problems(stream, rows, digests))
     except OSError as error:
         yield Finding(file.url, f"cannot be read: {error}")
+    if file.index and file.entry.path == INDEX_FILE:
+        yield from (Finding(file.url, problem) for problem in file.index.problems())
 
 
 def _advance(bar: Any, lock: Lock, count: int) -> None:

@@ -1,10 +1,14 @@
 """Whether the index of an archive fits its shards: every row in its place, with its name and its bytes."""
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterable
+from threading import Lock
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
@@ -68,38 +72,68 @@ class RowDigests:
         self._next += 1
 
 
-def read_index(
-    fs: AbstractFileSystem, path: str, files: Iterable[FileEntry]
-) -> tuple[dict[str, tuple[IndexedRow, ...]], list[str]]:
-    """Return the rows that the index at `path`/_INDEX places in each shard, and what is wrong with the index itself.
+class ArchiveIndex:
+    """The index of one archive, in memory from its first use to its last: once for itself, once for each shard.
 
-    `files` are those that stand there at their full size. Without an index there are no rows.
+    `files` are those that stand in the entity's folder at their full size. Threads may ask at once.
     """
-    names = {entry.path for entry in files}
-    if INDEX_FILE not in names:
-        return {}, []
-    try:
-        with pa.ipc.open_file(pa.BufferReader(fs.cat_file(f"{path}/{INDEX_FILE}"))) as reader:
-            table = reader.read_all()
-    except (pa.ArrowInvalid, OSError) as error:
-        return {}, [f"cannot be read as an Arrow file: {error}"]
-    if table.schema != INDEX_SCHEMA:
-        return {}, [f"has columns {', '.join(table.column_names)}; expected {', '.join(INDEX_SCHEMA.names)}"]
-    rows: dict[str, list[IndexedRow]] = {name: [] for name in names if name.endswith(".parquet")}
-    lost: dict[str, int] = {}
-    facts = zip(*(table[name].to_pylist() for name in _COLUMNS), strict=True)
-    places = zip(*(table[name].to_pylist() for name in ("shard", "offset", "sha256")), strict=True)
-    for fact, (shard, offset, sha256) in zip(facts, places, strict=True):
-        name = shard_name(shard)
-        if name in rows:
-            rows[name].append(IndexedRow(fact, offset, sha256))
+
+    def __init__(self, fs: AbstractFileSystem, path: str, files: Iterable[FileEntry]) -> None:
+        self._fs = fs
+        self._path = path
+        self._shards = {entry.path for entry in files if entry.path.endswith(".parquet")}
+        self._uses = len(self._shards) + 1
+        self._lock = Lock()
+        self._table: pa.Table | None = None
+        self._problem: str | None = None
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the index itself."""
+        table, problem = self._use()
+        if table is None:
+            return [problem] if problem else []
+        counts = Counter(shard_name(number) for number in table["shard"].to_pylist())
+        lost = sorted(counts.keys() - self._shards)
+        return [f"places {counts[name]} rows in {name}, which is not there whole" for name in lost]
+
+    def rows(self, shard: str) -> list[IndexedRow] | None:
+        """Return the rows in a shard; None when the index cannot be read."""
+        table, _ = self._use()
+        if table is None:
+            return None
+        number = int(re.sub(r"\D", "", shard) or -1)
+        inside = table.filter(pc.equal(table["shard"], number))
+        facts = zip(*(inside[name].to_pylist() for name in _COLUMNS), strict=True)
+        return [
+            IndexedRow(*row)
+            for row in zip(facts, inside["offset"].to_pylist(), inside["sha256"].to_pylist(), strict=True)
+        ]
+
+    def _use(self) -> tuple[pa.Table | None, str | None]:
+        with self._lock:
+            if self._table is None and self._problem is None:
+                self._load()
+            table = self._table
+            self._uses -= 1
+            if not self._uses:
+                self._table = None
+            return table, self._problem
+
+    def _load(self) -> None:
+        try:
+            with pa.ipc.open_file(pa.BufferReader(self._fs.cat_file(f"{self._path}/{INDEX_FILE}"))) as reader:
+                table = reader.read_all()
+        except (pa.ArrowInvalid, OSError) as error:
+            self._problem = f"cannot be read as an Arrow file: {error}"
+            return
+        if table.schema == INDEX_SCHEMA:
+            self._table = table
         else:
-            lost[name] = lost.get(name, 0) + 1
-    problems = [f"places {count} rows in {name}, which is not there whole" for name, count in sorted(lost.items())]
-    return {name: tuple(found) for name, found in rows.items()}, problems
+            expected = ", ".join(INDEX_SCHEMA.names)
+            self._problem = f"has columns {', '.join(table.column_names)}; expected {expected}"
 
 
-def shard_problems(stream: Any, rows: tuple[IndexedRow, ...], digests: RowDigests) -> list[str]:
+def shard_problems(stream: Any, rows: list[IndexedRow], digests: RowDigests) -> list[str]:
     """Return what of a shard's rows does not fit the index; `digests` have seen the whole shard."""
     problems = []
     if unfit := digests.unfit():
