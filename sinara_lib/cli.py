@@ -1,4 +1,4 @@
-"""The command line: `sinara run | ls | show | verify | lineage | gc | serve | containerize`."""
+"""The command line: `sinara run | ls | show | verify | lineage | gc | serve | containerize`, and reports."""
 
 import argparse
 import re
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sinara_lib import __version__
+from sinara_lib.cli_reports import add_report_commands
 from sinara_lib.exit_code import exit_code_of
 
 ENVIRONMENT_HELP = "environment: user (default), test, prod, or one of sinara.toml"
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--workers", type=int, metavar="N", help="processes that share the cores (default: 1)")
     serve.set_defaults(command=_serve)
     _add_containerize(commands.add_parser("containerize", help="build an image of a packed model"))
+    add_report_commands(commands, show=_print_lines)
     return parser
 
 
@@ -218,6 +220,11 @@ def _containerize(args: argparse.Namespace) -> None:
         sbom=args.sbom,
     )
     print(*how_to_run(image), sep="\n")
+
+
+def _print_lines(args: argparse.Namespace) -> None:
+    for line in args.lines(args):
+        print(line)
 
 
 def _table(headers: list[str], rows: list[list[str]]) -> None:

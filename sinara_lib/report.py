@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from nbconvert import HTMLExporter
@@ -14,9 +13,9 @@ from pygments.formatters import HtmlFormatter
 
 from sinara_lib import __version__
 from sinara_lib.manifest import Producer, SubstepRecord
+from sinara_lib.pages import TEMPLATES, style
 
 BUSINESS_TAG = "business_report"
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,12 @@ def _render(notebook: NotebookNode, facts: RunFacts, cells: list[NotebookNode], 
     title = _title(notebook, facts)
     cells = [cell for cell in cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
     shown.cells = [_tidy(cell, title) for cell in cells]
-    exporter = HTMLExporter(template_name="sinara", extra_template_basedirs=[str(_TEMPLATES)])
+    exporter = HTMLExporter(template_name="sinara", extra_template_basedirs=[str(TEMPLATES)])
     light, dark = HtmlFormatter(style="friendly"), HtmlFormatter(style="github-dark")
     page = {
         "facts": facts,
         "title": title,
+        "style": style(),
         "with_code": with_code,
         "failed_cell": next((c for c in cells if _has_error(c)), None),
         "params": {k: json.dumps(v) if not isinstance(v, str) else v for k, v in facts.substep_params.items()},

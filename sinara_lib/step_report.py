@@ -114,7 +114,8 @@ def _without_credentials(notebook: NotebookNode, params: Any) -> NotebookNode:
     text = nbformat.writes(notebook)
     for url in _texts(params):
         text = text.replace(url, without_credentials(url))
-    return nbformat.reads(text, as_version=4)
+    shown: NotebookNode = nbformat.reads(text, as_version=4)
+    return shown
 
 
 def _texts(params: Any) -> Iterator[str]:

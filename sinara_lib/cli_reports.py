@@ -1,0 +1,44 @@
+"""Commands for people who read: `sinara report | diff | reproduce | compare`; `cli.py` prints their lines."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RUN_HELP = "a run's id or URL"
+WHERE_HELP = "environment to look for ids in (default: all)"
+
+
+def add_report_commands(commands: Any, *, show: Any) -> None:
+    """Add the commands to an argparse subparsers action; `show` prints what the function `args.lines` yields."""
+    diff = commands.add_parser("diff", help="show what differs between two runs")
+    diff.add_argument("run_a", metavar="RUN_A", help=RUN_HELP)
+    diff.add_argument("run_b", metavar="RUN_B", help=RUN_HELP)
+    diff.add_argument("--html", type=Path, metavar="FILE", help="write it as a page")
+    diff.add_argument("--json", action="store_true", help="print it as JSON")
+    diff.add_argument("--save", action="store_true", help="keep it in the store beside RUN_B, as diff.<run>.<run>")
+    diff.add_argument("--env", help=WHERE_HELP)
+    diff.set_defaults(command=show, lines=_diff)
+
+
+def _diff(args: argparse.Namespace) -> Iterator[str]:
+    import json
+
+    from sinara_lib.run_diff_page import diff_html
+    from sinara_lib.run_diff_reading import read_diff, save_diff
+    from sinara_lib.run_finding import find_run
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    a, b = (find_run(settings, text, env=args.env) for text in (args.run_a, args.run_b))
+    found = read_diff(a, b, settings)
+    if args.json:
+        yield json.dumps(found.page(), indent=1)
+    else:
+        yield from found.lines()
+    if args.html:
+        args.html.write_text(diff_html(found), encoding="utf-8")
+    if args.save:
+        url = save_diff(found)
+        if not args.json:
+            yield f"kept  {url}"
