@@ -16,8 +16,10 @@ from sinara_lib.layout import (
     entity_name,
     is_run_id,
     new_run_id,
+    next_run_time,
     params_without_credentials,
     run_sort_key,
+    sort_run_ids,
     split_entity_url,
     split_run_url,
     step_name,
@@ -70,6 +72,35 @@ def test_an_id_of_sinaraml_without_milliseconds_sorts_among_ours() -> None:
     legacy = "run-26-11-21-013711"
     assert is_run_id(legacy)
     assert run_sort_key("run-26-11-21-013710-999") < run_sort_key(legacy) < run_sort_key("run-26-11-21-013711-000")
+
+
+run_ids = st.one_of(
+    times.map(new_run_id),
+    times.map(lambda time: new_run_id(time)[:19]),
+    st.builds(
+        lambda time, rest: f"{new_run_id(time)[:19]}-{rest}", times, st.from_regex(r"[A-Za-z0-9_]{1,5}", fullmatch=True)
+    ),
+)
+
+
+@given(st.lists(run_ids))
+def test_the_cheap_order_of_run_ids_is_that_of_their_times(ids: list[str]) -> None:
+    assert sort_run_ids([*ids, "notes", "run-x"]) == sorted(ids, key=run_sort_key, reverse=True)
+
+
+@given(run_ids, utc_times)
+def test_the_next_run_sorts_after_the_newest_and_bears_the_time_where_the_clock_is_right(
+    newest: str, now: datetime
+) -> None:
+    time = next_run_time(newest, now)
+    assert run_sort_key(new_run_id(time)) > run_sort_key(newest)
+    assert time == now or time > now
+    if now - run_sort_key(newest)[0] >= timedelta(seconds=1):
+        assert time == now
+
+
+def test_the_first_run_of_a_step_bears_the_time() -> None:
+    assert next_run_time(None, WHEN) == WHEN
 
 
 @pytest.mark.parametrize(
