@@ -98,8 +98,9 @@ class NotebookRun:
         Raises ArtifactNotFoundError when it was marked in between.
         """
         env, pipeline, zone, step = key
-        run_id = split_entity_url(next(iter(urls.values())))[1].run.run_id
-        if run_id != self.run_id:
+        one = next(iter(urls.values()))
+        if not one.startswith(f"{self.url}/"):
+            run_id = split_entity_url(one)[1].run.run_id
             self._settings.store(env).resolve(StepAddress(pipeline, zone, step), list(urls), run_id=run_id)
 
     def _own(self, names: Sequence[str]) -> RunAddress:

@@ -8,6 +8,7 @@ from step_cases import GOOD, INTERFACE, PUBLISH, REPORT_FILES, RUN_ID, STEP, Mak
 
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
+from sinara_lib.liveness import this_process
 from sinara_lib.manifest import RunStatus
 from sinara_lib.step import RUN_ID_VARIABLE, main, run_step
 from sinara_lib.store import ArtifactStore
@@ -24,6 +25,7 @@ def test_a_good_step_is_recorded_published_and_reported(
     assert record.finished is not None
     assert record.finished >= record.started
     assert record.params["substeps_params"][0]["substep_params"] == {"size": 2}
+    assert record.process == this_process()
     assert store.open(run.entity("numbers")).read("n.txt") == b"{'size': 2}"
     files, info = read_report(store, run)
     assert files == REPORT_FILES

@@ -1,7 +1,8 @@
 """The run a notebook belongs to, by hand and under a step, and what notebooks of one run share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from substep_cases import IMAGES, LABELS, make_substep, run_id_of
 
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, StopStep
 from sinara_lib.layout import RunAddress, StepAddress, split_run_url
-from sinara_lib.manifest import RunStatus, SubstepRecord
+from sinara_lib.liveness import this_process
+from sinara_lib.manifest import RunStatus, Source, SubstepRecord
+from sinara_lib.notebook_run import NotebookRun
 from sinara_lib.store import ArtifactStore, publish_folder
 from sinara_lib.substep import (
     ENTITY_NAME,
@@ -31,6 +34,7 @@ def test_a_notebook_opened_by_hand_is_an_interactive_run_of_the_step_its_folder_
     assert (run.step.path, run.run_id) == ("rest/test/data_prep", substep.run_id)
     assert record.status is RunStatus.INTERACTIVE
     assert record.params == {"substep_params": {"size": 256}}
+    assert record.process == this_process()
 
 
 def test_what_a_notebook_publishes_by_hand_resolves(stores: Callable[[str], ArtifactStore], tmp_path: Path) -> None:
@@ -134,3 +138,48 @@ def test_in_design_mode_the_interface_is_written_and_the_notebook_stops(
         "inputs": {},
         "outputs": {"user.rest.test.data_prep.train": substep.outputs().train},
     }
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_raw_sources_are_named_by_what_is_published_after_them(
+    by_hand: bool,
+    under_a_step: Callable[[str], NotebookSubstep],
+    stores: Callable[[str], ArtifactStore],
+    now: datetime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    substep = under_a_step("a.ipynb")
+    if by_hand:
+        monkeypatch.delenv("SINARA_RUN_URL")
+        substep = make_substep()
+    substep.interface(outputs=[{ENTITY_NAME: "before"}, {ENTITY_NAME: "after"}])
+    (tmp_path / "files").mkdir()
+    publish_folder(tmp_path / "files", substep.outputs().before)
+    substep.add_source("https://me:hidden@host/a.zip?sig=hidden", sha256="ab" * 32, size=7, fetched=now, etag='"v1"')
+    publish_folder(tmp_path / "files", substep.outputs().after)
+    run = split_run_url(substep.run_url)[1]
+    manifests = [stores("user").open(run.entity(name)).manifest for name in ("before", "after")]
+    source = Source(url="https://host/a.zip", sha256="ab" * 32, bytes=7, fetched=now, etag='"v1"')
+    assert [manifest.sources for manifest in manifests] == [(), (source,)]
+    assert [manifest.inputs for manifest in manifests] == [(), ("https://host/a.zip",)]
+
+
+def test_a_run_that_is_removed_while_a_notebook_resolves_it_is_told_before_anything_is_read(
+    publish: Callable[..., RunAddress],
+    under_a_step: Callable[[str], NotebookSubstep],
+    stores: Callable[[str], ArtifactStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chosen = publish("images")
+    remember = NotebookRun.remember
+
+    def remember_just_after_gc_has_marked_it(run: NotebookRun, urls: Iterable[str]) -> None:
+        record = stores("user").run_record(chosen)
+        assert record is not None
+        stores("user").replace_record(chosen, record.model_copy(update={"status": RunStatus.REMOVING}))
+        remember(run, urls)
+
+    monkeypatch.setattr(NotebookRun, "remember", remember_just_after_gc_has_marked_it)
+    with pytest.raises(ArtifactNotFoundError, match=f"{chosen.run_id}: REMOVING"):
+        under_a_step("a.ipynb").interface(inputs=[IMAGES])
