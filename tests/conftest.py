@@ -17,24 +17,28 @@ os.environ["BENTOML_HOME"] = _BENTOML_HOME.name
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 """Real COCO images and weights beside the checkout; a user's clone has none."""
-NO_CONTAINERS = containers.why_not()
-
-
 CHROMIUM = shutil.which("chromium") if importlib.util.find_spec("playwright") else None
 """The browser, from the system's packages, and what drives it; a machine may have neither."""
+NO_CONTAINERS = containers.why_not()
+"""What keeps this machine from building and running images; None when nothing does."""
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out tests on real data, and in a browser, where those are absent."""
-    absent = {"_real.py": not REAL_DATA.is_dir(), "_browser.py": CHROMIUM is None}
+    """Leave out tests on real data, in a browser and in containers, where those are absent."""
+    absent = {
+        "_real.py": not REAL_DATA.is_dir(),
+        "_browser.py": CHROMIUM is None,
+        "_container.py": NO_CONTAINERS is not None,
+    }
     return True if any(collection_path.name.endswith(end) for end, gone in absent.items() if gone) else None
 
 
 def pytest_report_header() -> list[str]:
-    """Say in a line each whether tests on real data and in a browser run."""
+    """Say in a line each whether tests on real data, in a browser and in containers run."""
     return [
         f"real data: {REAL_DATA}" if REAL_DATA.is_dir() else f"real data: none at {REAL_DATA}, *_real.py left out",
         f"browser: {CHROMIUM or 'no chromium with playwright, *_browser.py left out'}",
+        f"containers: {NO_CONTAINERS}, *_container.py left out" if NO_CONTAINERS else "containers: podman and buildah",
     ]
 
 
