@@ -1,42 +1,27 @@
 """Scores equal those of pycocotools run the usual way, and what cannot be measured is not made up."""
 
-import json
 import math
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+from coco_oracle import official
 from detector_scoring import score_detections
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from scenes import CLASSES, document, perfect_predictions, prediction, random_predictions, random_truth
 
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, save_coco
 
 NAMES = "AP AP50 AP75 APsmall APmedium APlarge AR1 AR10 AR100 ARsmall ARmedium ARlarge".split()
 
 
-def official(truth: CocoDataset, predictions: list[dict], folder: Path) -> COCOeval:
-    """pycocotools as its authors use it: files, loadRes, summarize."""
-    save_coco(truth, folder / "truth.json")
-    (folder / "predictions.json").write_text(json.dumps(predictions))
-    known = COCO(str(folder / "truth.json"))
-    evaluation = COCOeval(known, known.loadRes(str(folder / "predictions.json")), "bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
-    return evaluation
-
-
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_all_numbers_equal_pycocotools(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+def test_all_numbers_equal_pycocotools(seed: int) -> None:
     truth = random_truth(seed)
     predictions = random_predictions(truth, seed)
-    expected = official(truth, predictions, tmp_path_factory.mktemp("official"))
-    scores = score_detections(truth, predictions)
+    expected = official(truth, predictions)
+    scores = score_detections(truth, predictions, resamples=2)
     for name, value in zip(NAMES, expected.stats, strict=True):
         found = scores.coco[name]
         assert (found is None) == (value == -1), name
@@ -45,12 +30,11 @@ def test_all_numbers_equal_pycocotools(tmp_path_factory: pytest.TempPathFactory,
         curve = expected.eval["precision"][0, :, index, 0, 2]
         assert one.precision_at_recall == pytest.approx(tuple(curve), abs=1e-10)
         assert one.ap50 == pytest.approx(curve.mean(), abs=1e-10)
-
-
-def test_pycocotools_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    truth = random_truth(1)
-    score_detections(truth, random_predictions(truth, 1))
-    assert capfd.readouterr() == ("", "")
+        for place, size in enumerate(("ap", "apsmall", "apmedium", "aplarge")):
+            values = expected.eval["precision"][:, :, index, place, 2]
+            wanted = None if (values < 0).all() else pytest.approx(values.mean(), abs=1e-10)
+            assert getattr(one, size) == wanted
+        assert one.ar == pytest.approx(expected.eval["recall"][:, index, 0, 2].mean(), abs=1e-10)
 
 
 def test_a_perfect_detector_scores_one() -> None:
@@ -120,19 +104,51 @@ def test_outcomes_count_what_is_shown() -> None:
     assert (outcome.found, outcome.missed, outcome.false) == (1, 2, 1)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (prediction(99, 1, [0, 0, 1, 1], 0.5), "images that the test set lacks, first id 99"),
-        (prediction(1, 9, [0, 0, 1, 1], 0.5), r"category ids \[9\]"),
-        (prediction(1, 1, [0, 0, 1, 1], math.nan), "image 1 is not finite"),
-        (prediction(1, 1, [0, 0, math.inf, 1], 0.5), "image 1 is not finite"),
-    ],
-)
-def test_predictions_that_make_no_sense_are_refused(wrong: dict, message: str) -> None:
+NONSENSE = [
+    (prediction(99, 1, [0, 0, 1, 1], 0.5), "it is for images that the test set lacks"),
+    (prediction(1, 9, [0, 0, 1, 1], 0.5), "it is of classes that the test set lacks"),
+    (prediction(1, 1, [0, 0, 1, 1], math.nan), "it has a score that is no number from 0 to 1"),
+    (prediction(1, 1, [0, 0, 1, 1], 1.5), "it has a score that is no number from 0 to 1"),
+    (prediction(1, 1, [0, 0, math.inf, 1], 0.5), "it has a box that is not finite"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "reason"), NONSENSE)
+def test_predictions_that_make_no_sense_are_left_out_and_said_in_words(wrong: dict, reason: str) -> None:
     truth = random_truth(5)
-    with pytest.raises(DataError, match=message):
-        score_detections(truth, [*random_predictions(truth, 5), wrong])
+    predictions = random_predictions(truth, 5)
+    sound, scores = score_detections(truth, predictions), score_detections(truth, [wrong, *predictions, wrong])
+    assert sound.left_out == ()
+    (said,) = scores.left_out
+    assert said.startswith("2 predictions left out of every score: they ")
+    assert score_detections(truth, [*predictions, wrong]).left_out == (
+        f"1 prediction left out of every score: {reason}.",
+    )
+    assert replace(scores, left_out=()) == sound
+
+
+def test_annotations_that_make_no_sense_are_left_out_and_said_in_words() -> None:
+    sound = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 50, 50], "area": 2500, "iscrowd": 0}
+    scores = score_detections(document([sound, {**sound, "image_id": 7}, {**sound, "category_id": 8}], images=1), [])
+    assert scores.objects == 1
+    assert scores.left_out == (
+        "1 annotation left out of every score: it lies on images that the test set lacks.",
+        "1 annotation left out of every score: it belongs to no class of the test set.",
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"image_id": 1}, {**prediction(1, 1, [0, 0, 1, 1], 0.5), "bbox": [1, 2]}, {"image_id": "x"}]
+)
+def test_what_is_no_coco_result_is_refused(wrong: dict) -> None:
+    with pytest.raises(DataError, match="not a COCO result with image_id, category_id, bbox and score"):
+        score_detections(random_truth(5), [wrong])
+
+
+def test_a_test_set_without_images_has_no_score() -> None:
+    scores = score_detections(document([], images=0), [prediction(1, 1, [0, 0, 9, 9], 0.5)])
+    assert (scores.images, scores.objects, scores.detections, scores.coco["AP"]) == (0, 0, 0, None)
+    assert len(scores.left_out) == 1
 
 
 def test_class_names_follow_the_category_ids() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -110,9 +111,7 @@ def test_best_images_come_first_then_those_with_most_errors_none_twice() -> None
         ImageOutcome(image_id=5, found=0, missed=0, false=0),
         ImageOutcome(image_id=6, found=0, missed=0, false=4),
     ]
-    scores = DetectorScores(
-        images=6, objects=0, detections=0, iou=0.5, ap_at_iou=None, coco={}, classes=(), outcomes=tuple(outcomes)
-    )
+    scores = replace(score_detections(random_truth(1), []), outcomes=tuple(outcomes))
     assert [one.image_id for one in choose_examples(scores, count=4)] == [2, 1, 3, 6]
     assert [one.image_id for one in choose_examples(scores, count=1)] == [2]
     assert choose_examples(scores, count=0) == []
