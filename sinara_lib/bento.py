@@ -85,6 +85,19 @@ def load_bentoservice(url: str) -> Any:
     return service
 
 
+def extract_artifacts_from_bentoservice(url: str, folder: str | Path) -> Path:
+    """Copy what was packed beside the code of the bento at `url` (model, classes, test image) into a folder.
+
+    The folder is made when absent and returned. Raises ArchiveError when a file of that name is there already.
+    """
+    folder = Path(folder)
+    with tempfile.TemporaryDirectory(prefix="bento-") as work:
+        artifacts = fetch_bento(url, Path(work)) / "src" / "artifacts"
+        if taken := [path.name for path in sorted(artifacts.iterdir()) if (folder / path.name).exists()]:
+            raise ArchiveError(f"{folder / taken[0]} is there already; extract the artifacts into an empty folder.")
+        return Path(shutil.copytree(artifacts, folder, dirs_exist_ok=True))
+
+
 def start_dev_bentoservice(
     url: str, *, host: str = "127.0.0.1", port: int = 0, ready_seconds: float = START_SECONDS
 ) -> DevService:

@@ -17,6 +17,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel
 
 import sinara_lib.container_setup
+from sinara_lib.bento_server import GRACE_SECONDS
 from sinara_lib.container_builder import EPOCH
 from sinara_lib.container_setup import set_times
 from sinara_lib.errors import SinaraError
@@ -59,7 +60,7 @@ def write_context(folder: Path, bento: Path, *, facts: BentoFacts, base: str, pi
     install_packages(folder / "packages", pins=pins, python=facts.image.python_version)
     lines = "LABEL " + " \\\n    ".join(f"{_quote(key)}={_quote(value)}" for key, value in _labels(facts, base).items())
     text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        base=base, epoch=EPOCH, python=facts.image.python_version, labels=lines
+        base=base, epoch=EPOCH, grace=GRACE_SECONDS, python=facts.image.python_version, labels=lines
     )
     (folder / "Containerfile").write_text(text, encoding="utf-8")
     for path in folder.rglob("*"):

@@ -17,6 +17,7 @@ import pytest
 
 from sinara_lib.bento import (
     differences,
+    extract_artifacts_from_bentoservice,
     load_bentoservice,
     save_bentoservice,
     start_dev_bentoservice,
@@ -108,6 +109,17 @@ def test_a_module_of_the_same_name_stays_the_callers(saved: str, monkeypatch: py
     monkeypatch.setitem(sys.modules, "answer", mine)
     load_bentoservice(saved)
     assert sys.modules["answer"] is mine
+
+
+def test_artifacts_come_out_as_they_were_packed_and_overwrite_nothing(saved: str, tmp_path: Path) -> None:
+    folder = extract_artifacts_from_bentoservice(saved, tmp_path / "artifacts")
+    assert {path.name for path in folder.iterdir()} == {"test_image.png", "test_result.json"}
+    assert (folder / "test_image.png").read_bytes() == b"image"
+    (folder / "test_result.json").unlink()
+    (folder / "test_image.png").write_bytes(b"mine")
+    with pytest.raises(ArchiveError, match=r"test_image\.png is there already; extract the artifacts into an empty"):
+        extract_artifacts_from_bentoservice(saved, folder)
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"mine"]
 
 
 def test_a_service_that_answers_otherwise_is_not_published(tmp_path: Path, new_url: NewUrl) -> None:
