@@ -11,6 +11,14 @@ WHERE_HELP = "environment to look for ids in (default: all)"
 
 def add_report_commands(commands: Any, *, show: Any) -> None:
     """Add the commands to an argparse subparsers action; `show` prints what the function `args.lines` yields."""
+    report = commands.add_parser("report", help="print where the report of a run is, open it, or sum it up")
+    report.add_argument("run", metavar="RUN", help=RUN_HELP)
+    report.add_argument("--open", action="store_true", help="open it in the browser")
+    report.add_argument("--format", choices=("path", "md"), default="path", help="md: text for a pull request")
+    report.add_argument("--base", metavar="RUN", help="run to compare with (default: the step's success before it)")
+    report.add_argument("--env", help=WHERE_HELP)
+    report.set_defaults(command=show, lines=_report)
+
     diff = commands.add_parser("diff", help="show what differs between two runs")
     diff.add_argument("run_a", metavar="RUN_A", help=RUN_HELP)
     diff.add_argument("run_b", metavar="RUN_B", help=RUN_HELP)
@@ -19,6 +27,24 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     diff.add_argument("--save", action="store_true", help="keep it in the store beside RUN_B, as diff.<run>.<run>")
     diff.add_argument("--env", help=WHERE_HELP)
     diff.set_defaults(command=show, lines=_diff)
+
+
+def _report(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.run_finding import find_run
+    from sinara_lib.run_report import markdown, open_page, read_base, report_pages, show_place
+    from sinara_lib.run_summary import read_summary
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    run = read_summary(find_run(settings, args.run, env=args.env))
+    pages = report_pages(run)
+    if args.format == "md":
+        given = find_run(settings, args.base, env=args.env) if args.base else None
+        yield from markdown(run, read_base(run, given))
+    else:
+        yield from (f"{show_place(page.url)}  ({page.what})" for page in pages)
+    if args.open:
+        open_page(pages[0])
 
 
 def _diff(args: argparse.Namespace) -> Iterator[str]:
