@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from detector_scoring import RECALLS, DetectorScores, ImageOutcome
+from coco_numbers import RECALLS
+from detector_scoring import DetectorScores, ImageOutcome
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
