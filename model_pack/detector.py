@@ -168,6 +168,8 @@ def _open_session(path: Path, *, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # A thread that waits by spinning takes the core from the image beside it, and from whoever shares the machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = [name for name in PREFERRED_PROVIDERS if name in ort.get_available_providers()]
     if wanted[0] == "CUDAExecutionProvider":
         ort.preload_dlls(directory="")  # CUDA's libraries may be Python packages, where no loader looks
