@@ -1,6 +1,7 @@
 """Parameters of data_load.ipynb."""
 
 from pydantic import Field, model_validator
+from sample_scenes import parse_scenes_url
 from source_download import RetryPolicy
 from source_extract import Limits
 
@@ -61,4 +62,9 @@ class FetchParams(ParamsModel):
     def sources(self) -> list[dict[str, str]]:
         """The given URLs as custom inputs of the notebook's interface, without passwords."""
         urls = {"images": self.images_url, "annotations": self.annotations_url, "weights": self.weights_url}
-        return [{"entity_name": name, "entity_path": without_credentials(url)} for name, url in urls.items() if url]
+        shown = {name: self._shown(url) for name, url in urls.items() if url}
+        return [{"entity_name": name, "entity_path": url} for name, url in shown.items()]
+
+    def _shown(self, url: str) -> str:
+        """Return a URL as its origin is recorded: of the sample with every value spelled out, else as it was given."""
+        return parse_scenes_url(url).url if url.startswith(SAMPLE_SCHEME) else without_credentials(url)

@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from sinara_lib import __version__
 from sinara_lib.cli_reports import add_report_commands
@@ -39,6 +40,34 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     show.set_defaults(command=_show)
 
+    _add_store_commands(commands)
+
+    serve = commands.add_parser("serve", help="serve a packed model over REST")
+    serve.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
+    serve.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    serve.add_argument("--port", type=int, default=3000)
+    serve.add_argument("--workers", type=int, metavar="N", help="processes that share the cores (default: 1)")
+    serve.set_defaults(command=_serve)
+    _add_containerize(commands.add_parser("containerize", help="build an image of a packed model"))
+    add_report_commands(commands, show=_print_lines)
+    return parser
+
+
+def _add_containerize(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
+    parser.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    parser.add_argument("--tag", metavar="NAME:VERSION", help="default: the bento's name and version")
+    parser.add_argument("--push", action="store_true", help="push it to the registry in the tag")
+    parser.add_argument("--base", metavar="IMAGE", help="base image with the same Python (default: python:3.X-slim)")
+    parser.add_argument("--onnxruntime", choices=("cpu", "gpu"), help="default: what the bento was packed with")
+    parser.add_argument("--builder", choices=("docker", "podman", "buildah"), help="default: the first that works")
+    parser.add_argument("--sbom", metavar="FILE", help="write the list of packages there too (CycloneDX JSON)")
+    parser.set_defaults(command=_containerize)
+
+
+def _add_store_commands(commands: Any) -> None:
+    """Add what looks after the store: verify, lineage, gc."""
     verify = commands.add_parser("verify", help="read everything again and name what was changed or lost")
     verify.add_argument("targets", nargs="*", metavar="RUN_OR_URL", help="runs and entities")
     verify.add_argument("--all", action="store_true", help="every run of the environment")
@@ -68,29 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     gc.add_argument("--dry-run", action="store_true", help="print what would be removed, and touch nothing")
     gc.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     gc.set_defaults(command=_gc)
-
-    serve = commands.add_parser("serve", help="serve a packed model over REST")
-    serve.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
-    serve.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    serve.add_argument("--port", type=int, default=3000)
-    serve.add_argument("--workers", type=int, metavar="N", help="processes that share the cores (default: 1)")
-    serve.set_defaults(command=_serve)
-    _add_containerize(commands.add_parser("containerize", help="build an image of a packed model"))
-    add_report_commands(commands, show=_print_lines)
-    return parser
-
-
-def _add_containerize(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
-    parser.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    parser.add_argument("--tag", metavar="NAME:VERSION", help="default: the bento's name and version")
-    parser.add_argument("--push", action="store_true", help="push it to the registry in the tag")
-    parser.add_argument("--base", metavar="IMAGE", help="base image with the same Python (default: python:3.X-slim)")
-    parser.add_argument("--onnxruntime", choices=("cpu", "gpu"), help="default: what the bento was packed with")
-    parser.add_argument("--builder", choices=("docker", "podman", "buildah"), help="default: the first that works")
-    parser.add_argument("--sbom", metavar="FILE", help="write the list of packages there too (CycloneDX JSON)")
-    parser.set_defaults(command=_containerize)
 
 
 def _run(args: argparse.Namespace) -> None:

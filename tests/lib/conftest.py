@@ -3,6 +3,8 @@
 import itertools
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,10 +13,12 @@ from typing import Any
 import fsspec
 import nbformat
 import pytest
+from lineage_cases import History
 from substep_cases import make_substep
 
 from sinara_lib.layout import RunAddress, StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
+from sinara_lib.liveness import this_process
+from sinara_lib.manifest import Process, Producer, RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore, publish_folder, store_at
 from sinara_lib.substep import NotebookSubstep
 from tests.s3_server import S3Server, start_s3_server
@@ -219,3 +223,16 @@ def under_a_step(
         return make_substep()
 
     return notebook
+
+
+@pytest.fixture
+def history(store: ArtifactStore, now: datetime) -> History:
+    """An empty history."""
+    return History(store, now)
+
+
+@pytest.fixture
+def dead() -> Process:
+    """A process of this machine that has ended."""
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    return this_process().model_copy(update={"pid": int(child.stdout), "born": 1.0})

@@ -1,64 +1,26 @@
 """Removing: what goes, what stays, and that a kill at any point harms nobody."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
+from garbage_cases import collect, finish_run, leave_remains, run_ids_left
 from lineage_cases import History
 from store_cases import files_below, lay_file, publish_files
 
 from sinara_lib.catalog import Catalog, read_runs
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError
-from sinara_lib.garbage import Garbage, collect_garbage
-from sinara_lib.layout import RunAddress, StepAddress, is_run_id
+from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.liveness import this_process
 from sinara_lib.manifest import RUN_FILE, SUCCESS_FILE, Process, RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.verify import verify_store
 
-LATER = timedelta(days=10)
-
-
-@pytest.fixture
-def history(store: ArtifactStore, now: datetime) -> History:
-    """An empty history."""
-    return History(store, now)
-
-
-@pytest.fixture
-def dead() -> Process:
-    """A process of this machine that has ended."""
-    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    return this_process().model_copy(update={"pid": int(child.stdout), "born": 1.0})
-
-
-def _gc(history: History, *, dry_run: bool = False, keep_last: int | None = None, **more: Any) -> Garbage:
-    return collect_garbage(
-        history.store,
-        keep_last=keep_last,
-        older_than=more.pop("older_than", None),
-        now=history.now + LATER,
-        dry_run=dry_run,
-        **more,
-    )
-
-
-def _left(history: History) -> set[str]:
-    """Ids of the runs of which there is a file."""
-    return {part for path in files_below(history.store) for part in path.split("/") if is_run_id(part)}
-
 
 def test_old_runs_go_with_every_file_and_the_rest_stays_whole(history: History) -> None:
     old, newer = history.run("data_load", "images", "labels"), history.run("data_load", "images")
-    done = _gc(history, keep_last=1)
-    assert _left(history) == {newer.run_id}
+    done = collect(history, keep_last=1)
+    assert run_ids_left(history) == {newer.run_id}
     assert [one.url for one in done.removed] == [history.store.url_of(old)]
     assert not any(old.run_id in path for path in files_below(history.store))
     if isinstance(history.store.fs, LocalFileSystem):
@@ -71,9 +33,9 @@ def test_dry_run_prints_the_same_plan_and_touches_nothing(history: History, dead
         history.run("data_load", "images")
     history.run("data_prep", "train", status=RunStatus.RUNNING, process=dead)
     before = {path: history.store.fs.cat_file(path) for path in files_below(history.store)}
-    planned = _gc(history, keep_last=1, dry_run=True)
+    planned = collect(history, keep_last=1, dry_run=True)
     assert {path: history.store.fs.cat_file(path) for path in files_below(history.store)} == before
-    done = _gc(history, keep_last=1)
+    done = collect(history, keep_last=1)
     assert (planned.removed, planned.kept) == (done.removed, done.kept)
     assert len(done.removed) == 3
     sizes = {path: len(data) for path, data in before.items()}
@@ -87,42 +49,27 @@ def test_a_run_whose_process_was_killed_goes_and_one_that_lives_stays(history: H
     lives = history.run("data_load", "images", status=RunStatus.RUNNING, process=this_process())
     elsewhere = this_process().model_copy(update={"machine": "other"})
     foreign = history.run("data_load", status=RunStatus.RUNNING, process=elsewhere)
-    (removed,) = _gc(history).removed
+    (removed,) = collect(history).removed
     assert (removed.url, removed.why) == (history.store.url_of(killed), "its process is gone")
-    assert _left(history) == {lives.run_id, foreign.run_id}
-    _gc(history, older_than=timedelta(days=1))
-    assert _left(history) == {lives.run_id}
+    assert run_ids_left(history) == {lives.run_id, foreign.run_id}
+    collect(history, older_than=timedelta(days=1))
+    assert run_ids_left(history) == {lives.run_id}
 
 
 def test_remains_in_finished_runs_go_and_drafts_of_living_ones_stay(history: History) -> None:
     finished = history.run("data_load", "images", status=RunStatus.RUNNING, process=this_process())
-    _leave_remains(history.store, finished)
+    leave_remains(history.store, finished)
     lives = history.run("data_prep", "train", status=RunStatus.RUNNING, process=this_process())
-    _leave_remains(history.store, lives)
-    _finish(history.store, finished)
+    leave_remains(history.store, lives)
+    finish_run(history.store, finished)
     kept = [path for path in files_below(history.store) if lives.run_id in path]
-    done = _gc(history)
+    done = collect(history)
     assert done.removed
     assert all(finished.run_id in one.url for one in done.removed)
     assert [path for path in files_below(history.store) if lives.run_id in path] == kept
     names = {path.split(f"{finished.run_id}/")[1] for path in files_below(history.store) if finished.run_id in path}
     assert names == {RUN_FILE, "images/file.bin", "images/_MANIFEST.json", f"images/{SUCCESS_FILE}"}
-    assert _gc(history).removed == ()
-
-
-def _leave_remains(store: ArtifactStore, run: RunAddress) -> None:
-    """What a writer leaves that is killed in the middle of a file, and one between two entities."""
-    writer = store.begin(run.entity("half"))
-    with writer.open("a.bin") as sink:
-        sink.write(b"x" * 100)
-    store.begin(run.entity("nothing"))
-    lay_file(store, f"{run.path}/.{RUN_FILE}.0123abcd", b"{")
-
-
-def _finish(store: ArtifactStore, run: RunAddress) -> None:
-    record = store.run_record(run)
-    assert record is not None
-    store.replace_record(run, record.model_copy(update={"status": RunStatus.SUCCESS}))
+    assert collect(history).removed == ()
 
 
 def test_what_is_not_the_librarys_is_left_alone(history: History) -> None:
@@ -130,22 +77,22 @@ def test_what_is_not_the_librarys_is_left_alone(history: History) -> None:
     for path in (f"{run.path}/notes/a.txt", f"{run.path}/notes.txt", "rest/test/data_load/readme.txt", "lost+found/x"):
         lay_file(history.store, path, b"mine")
     before = files_below(history.store)
-    assert _gc(history, keep_last=1).removed == ()
+    assert collect(history, keep_last=1).removed == ()
     assert files_below(history.store) == before
 
 
 def test_an_entity_that_lost_its_mark_is_damage_for_verify_and_no_garbage(history: History) -> None:
     run = history.run("data_load", "images")
     history.store.fs.rm_file(f"{history.store.root}/{run.path}/images/{SUCCESS_FILE}")
-    assert _gc(history).removed == ()
+    assert collect(history).removed == ()
     assert [f.problem for f in verify_store(history.store)] == ["is missing beside its manifest"]
 
 
 def test_a_run_that_died_while_it_was_made_goes_once_it_is_old(history: History) -> None:
     history.run("data_load", "images")
     lay_file(history.store, f"rest/test/data_load/.run-26-11-01-000000-000.0123abcd/{RUN_FILE}", b"{}")
-    assert _gc(history, keep_last=1).removed == ()
-    (removed,) = _gc(history, older_than=timedelta(days=5)).removed
+    assert collect(history, keep_last=1).removed == ()
+    (removed,) = collect(history, older_than=timedelta(days=5)).removed
     assert removed.why == "a run that died while it was made"
 
 
@@ -154,10 +101,10 @@ def test_what_other_environments_use_stays(history: History) -> None:
     old, _ = history.run("data_load", "images"), history.run("data_load", "images")
     history.run("data_prep", "train", inputs=[history.url(old, "images")], store=prod)
     try:
-        done = _gc(history, keep_last=1, others=Catalog({"prod": prod}, tuple(read_runs("prod", prod)), {}))
+        done = collect(history, keep_last=1, others=Catalog({"prod": prod}, tuple(read_runs("prod", prod)), {}))
         assert (done.removed, done.kept) == ((), (history.store.url_of(old),))
         assert "a run that is kept was made from it" in done.lines()[0]
-        assert len(_gc(history, keep_last=1).removed) == 1
+        assert len(collect(history, keep_last=1).removed) == 1
     finally:
         prod.fs.rm(prod.root, recursive=True)
 
@@ -167,7 +114,7 @@ def test_with_an_environment_that_cannot_be_reached_only_what_nobody_can_have_re
 ) -> None:
     old, _ = history.run("data_load", "images"), history.run("data_load", "images")
     killed = history.run("data_load", status=RunStatus.RUNNING, process=dead)
-    done = _gc(history, keep_last=1, others=Catalog({}, (), {"prod": "no network."}))
+    done = collect(history, keep_last=1, others=Catalog({}, (), {"prod": "no network."}))
     assert [one.url for one in done.removed] == [history.store.url_of(killed)]
     assert done.kept == (history.store.url_of(old),)
     assert done.lines()[1:3] == [
@@ -194,7 +141,7 @@ def test_a_run_that_comes_into_use_while_gc_works_is_given_back(
         replace(store, run, record)
 
     monkeypatch.setattr(ArtifactStore, "replace_record", mark_just_after_a_notebook_has_recorded_what_it_reads)
-    done = _gc(history, keep_last=1)
+    done = collect(history, keep_last=1)
     assert done.removed == ()
     assert done.kept == (history.store.url_of(old),)
     assert history.store.run_record(old) == before
@@ -216,100 +163,15 @@ def test_runs_of_sinaraml_are_removed_whole_and_only_by_both_rules(history: Hist
     for run in legacy:
         lay_file(history.store, f"{run.path}/images/{SUCCESS_FILE}", b"")
         lay_file(history.store, f"{run.path}/images/part-0.parquet", b"PAR1")
-    assert _gc(history, keep_last=1).removed == ()
-    (removed,) = _gc(history, keep_last=1, older_than=timedelta(days=1)).removed
+    assert collect(history, keep_last=1).removed == ()
+    (removed,) = collect(history, keep_last=1, older_than=timedelta(days=1)).removed
     assert removed.url == history.store.url_of(legacy[0])
-    assert _left(history) == {legacy[1].run_id}
+    assert run_ids_left(history) == {legacy[1].run_id}
     assert history.store.run_record(legacy[1]) is None
-
-
-class Killed(BaseException):
-    """The end of the process."""
-
-
-@contextmanager
-def _killed_at(fs: AbstractFileSystem, number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Raise Killed instead of the `number`-th (from 0) removal of a file, folder or object, or record's rewriting."""
-    count = [0]
-
-    def or_die(function: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*args: Any, **kwargs: Any) -> Any:
-            count[0] += 1
-            if count[0] > number:
-                raise Killed
-            return function(*args, **kwargs)
-
-        return step
-
-    with monkeypatch.context() as patch:
-        if isinstance(fs, LocalFileSystem):
-            for name in ("unlink", "remove", "rmdir", "replace"):
-                patch.setattr(os, name, or_die(getattr(os, name)))
-        else:
-            for name in {"s3": ("rm", "rm_file", "pipe_file"), "memory": ("rm_file", "rmdir", "pipe_file")}[
-                fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
-            ]:
-                patch.setattr(fs, name, or_die(getattr(fs, name)))
-        yield count
-
-
-def _whole(store: ArtifactStore) -> None:
-    """Every entity that a reader can find is complete."""
-    for found in read_runs("user", store):
-        try:
-            store.resolve(found.address.step, ["images"], run_id=found.address.run_id)
-        except ArtifactNotFoundError:
-            continue
-        assert store.open(found.address.entity("images")).read("file.bin")
-    assert verify_store(store) == []
-
-
-def test_a_gc_that_is_killed_at_any_point_leaves_every_visible_entity_whole_and_the_next_one_finishes(
-    history: History, dead: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old, newest = history.run("data_load", "images", "labels"), history.run("data_load", "images")
-    _finish_with_remains(history, newest)
-    killed = history.run("data_prep", "images", status=RunStatus.RUNNING, process=dead)
-    for number in range(200):
-        with _killed_at(history.store.fs, number, monkeypatch) as count:
-            try:
-                _gc(history, keep_last=1)
-            except Killed:
-                pass
-        _whole(history.store)
-        assert history.store.resolve(newest.step, ["images"]) == newest
-        if count[0] <= number:
-            break
-    assert number > 5
-    assert _left(history) == {newest.run_id}
-    assert not any(run.run_id in path for path in files_below(history.store) for run in (old, killed))
-
-
-def _finish_with_remains(history: History, run: RunAddress) -> None:
-    record = history.store.run_record(run)
-    assert record is not None
-    history.store.replace_record(run, record.model_copy(update={"status": RunStatus.RUNNING}))
-    _leave_remains(history.store, run)
-    _finish(history.store, run)
-
-
-def test_a_run_marked_by_a_killed_gc_is_given_back_when_it_is_in_use(
-    history: History, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old, _ = history.run("data_load", "images"), history.run("data_load", "images")
-    before = history.store.run_record(old)
-    with pytest.raises(Killed), _killed_at(history.store.fs, 1, monkeypatch):
-        _gc(history, keep_last=1)
-    marked = history.store.run_record(old)
-    assert marked is not None
-    assert (marked.status, marked.status_before) == (RunStatus.REMOVING, RunStatus.SUCCESS)
-    history.run("data_prep", "train", inputs=[history.url(old, "images")])
-    assert _gc(history).removed == ()
-    assert history.store.run_record(old) == before
 
 
 def test_a_writer_that_comes_too_late_for_its_removed_run_is_told(history: History) -> None:
     old, _ = history.run("data_load", "images"), history.run("data_load", "images")
-    _gc(history, keep_last=1)
+    collect(history, keep_last=1)
     with pytest.raises(ArtifactError, match=r"has no _RUN\.json"):
         publish_files(history.store, old, "late")

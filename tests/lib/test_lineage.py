@@ -26,12 +26,6 @@ ZIP = Source(
 
 
 @pytest.fixture
-def history(store: ArtifactStore, now: datetime) -> History:
-    """An empty history."""
-    return History(store, now)
-
-
-@pytest.fixture
 def loaded(history: History) -> RunAddress:
     """A run of data_load that read raw data."""
     return history.run("data_load", "images", "labels", sources=[ZIP])

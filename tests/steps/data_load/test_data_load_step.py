@@ -55,7 +55,7 @@ def test_two_runs_on_the_sample_publish_the_same_three_archives(folder: Path, tm
     run = next((tmp_path / "obj_detect_rest" / "test" / "data_load").iterdir())
     manifest = json.loads((run / ENTITIES[0] / "_MANIFEST.json").read_text())
     url = "sample://scenes?images=8&size=128&seed=1&defects=1"
-    assert url in manifest["inputs"]
+    assert manifest["inputs"] == [url]
     assert [source["url"] for source in manifest["sources"]] == [url, url]
     assert len({source["sha256"] for source in manifest["sources"]}) == 2
     assert "Some of the images with their boxes" in page
