@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from fsspec import AbstractFileSystem
 
+from sinara_lib.errors import ArtifactCorruptError
+from sinara_lib.store_errors import plain_errors
+
 MOST_DESCRIPTORS = 64
 LOCAL_BYTES = 1 << 20
 """From disk at most this is read at once: it stays in the processor's cache while it is checked and written."""
@@ -35,6 +38,17 @@ class _Descriptor:
             os.close(number)
 
 
+def _opened(path: str) -> _Descriptor:
+    try:
+        return _Descriptor(path)
+    except FileNotFoundError as error:
+        raise _gone(path) from error
+
+
+def _gone(path: str) -> ArtifactCorruptError:
+    return ArtifactCorruptError(f"{path} is gone: it was removed after the archive was opened.")
+
+
 class LocalBytes:
     """Reads ranges of files on disk; the last few files stay open, shared by all threads of one process."""
 
@@ -44,7 +58,10 @@ class LocalBytes:
         self._forget()
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Return the bytes of each range, fewer at a file's end."""
+        """Return the bytes of each range, fewer at a file's end.
+
+        Raises ArtifactCorruptError for a file that is gone.
+        """
         return [os.pread(self._descriptor(path).number, length, start) for path, start, length in ranges]
 
     def close(self) -> None:
@@ -57,7 +74,7 @@ class LocalBytes:
             self._forget()
         with self._lock:
             if path not in self._open:
-                self._open[path] = _Descriptor(path)
+                self._open[path] = _opened(path)
                 if len(self._open) > MOST_DESCRIPTORS:
                     self._open.popitem(last=False)
             self._open.move_to_end(path)
@@ -83,14 +100,15 @@ class RemoteBytes:
         self._process = os.getpid()
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Return the bytes of each range, fewer at a file's end; several are asked for at the same time."""
-        paths, starts, ends = (
-            [one.path for one in ranges],
-            [one.start for one in ranges],
-            [sum(one[1:]) for one in ranges],
-        )
-        found: list[bytes] = self._filesystem().cat_ranges(paths, starts, ends, on_error="raise")
-        return found
+        """Return the bytes of each range, fewer at a file's end; several are asked for at the same time.
+
+        Raises ArtifactCorruptError for a file that is gone, StoreUnavailableError when the store does not answer.
+        """
+        fs = self._filesystem()
+        paths, starts = [one.path for one in ranges], [one.start for one in ranges]
+        ends = [one.start + one.length for one in ranges]
+        answers = fs.cat_ranges(paths, starts, ends, on_error="return")
+        return [_answer(fs, path, answer) for path, answer in zip(paths, answers, strict=True)]
 
     def close(self) -> None:
         """Nothing stays open between reads."""
@@ -101,3 +119,14 @@ class RemoteBytes:
             self._fs = type(self._fs)(*self._fs.storage_args, **self._fs.storage_options)
             self._process = os.getpid()
         return self._fs
+
+
+def _answer(fs: AbstractFileSystem, path: str, answer: bytes | Exception) -> bytes:
+    """Return the bytes that came, or raise what came in their place."""
+    if not isinstance(answer, Exception):
+        return answer
+    try:
+        with plain_errors(fs, path):
+            raise answer
+    except FileNotFoundError as error:
+        raise _gone(path) from error

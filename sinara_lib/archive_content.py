@@ -135,12 +135,7 @@ class RangeContent:
         return Range(self._paths[shard], start, length)
 
     def _read(self, ranges: list[Range]) -> list[bytes]:
-        try:
-            answers = iter(self._bytes.read([one for one in ranges if one.length]))
-        except FileNotFoundError as error:
-            raise ArtifactCorruptError(
-                f"{ranges[0].path} is gone: it was removed after the archive was opened."
-            ) from error
+        answers = iter(self._bytes.read([one for one in ranges if one.length]))
         found = [next(answers) if one.length else b"" for one in ranges]
         for (path, start, length), data in zip(ranges, found, strict=True):
             if len(data) != length:
@@ -210,6 +205,7 @@ class GroupContent:
 
     def _contents(self, key: tuple[int, int]) -> Any:
         if self._process != os.getpid():
+            self._entity.reconnect()
             self._forget()
         with self._lock:
             if self._group is None or self._group[0] != key:

@@ -36,6 +36,11 @@ class EntityReader:
         self.manifest = _load_manifest(self._store, path, address)
         self._check_sizes()
 
+    def reconnect(self) -> None:
+        """Connect anew, as a forked process must: its parent's threads and sockets are not its own."""
+        self.fs = type(self.fs)(*self.fs.storage_args, **self.fs.storage_options)
+        self._store = StoreFiles(self.fs)
+
     def read(self, name: str) -> bytes:
         """Return a file's bytes. Raises ArtifactCorruptError when they are not the promised ones."""
         entry = self._entry(name)
