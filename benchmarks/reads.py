@@ -37,8 +37,8 @@ from sinara_lib.vision.store_backend import store_path
 from tests.s3_server import S3Server, start_s3_server
 
 WINDOW = 32 << 20
-MEMORY_MB = 128
-"""What a stream may add to a process: 32 MiB read ahead, a window of 32 MiB, and what the connections take."""
+MEMORY_MB = 192
+"""What a stream may add to a process: a window of 32 MiB that is consumed, the next one, and both while they arrive."""
 
 PLAIN, PLAIN_LOADER = "plain files, read_bytes", "plain files, DataLoader with 2 workers"
 DISK, DISK_SHUFFLED = "archive on disk, iterate", "archive on disk, iterate, shuffled"
