@@ -41,7 +41,7 @@ except SystemExit as end:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert json.loads(lines[-1]) == [0, []]
-    assert all(any(line.split()[:1] == [word] for line in lines) for word in ("run", "ls", "show", "serve"))
+    assert all(any(line.split()[:1] == [word] for line in lines) for word in ("run", "ls", "show", "serve", "containerize"))
 
 
 @pytest.mark.parametrize("argv", [[], ["rnu"], ["run", "--env", "test"], ["show"]])
@@ -100,6 +100,7 @@ def test_a_run_that_fails_exits_with_1_and_still_lists_what_was_done(capsys: pyt
         (["show", "nonsense"], "failed: 'nonsense' is neither a run id"),
         (["ls", "--env", "prd"], "failed: Environment 'prd' is not known"),
         (["serve"], "offers bento_service: run the step that makes it"),
+        (["containerize"], "offers bento_service: run the step that makes it"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_exit_code_1(
