@@ -32,10 +32,10 @@ INDEX_SCHEMA = pa.schema(
 )
 """One line per row, in shard order: where its content starts in the shard's file, and its sha256."""
 
-ROW_BYTES = 32 << 20
+ROW_BYTES = 8 << 20
 """A larger file is split over rows."""
 GROUP_BYTES = 8 << 20
-"""Rows are written in groups of at most this size, or of one row; it bounds the memory of a thread."""
+"""Rows are written in groups of at most this size. Writing takes about five times as much memory per thread."""
 GROUP_ROWS = 8192
 SHARD_BYTES = 256 << 20
 SHARDS_WANTED = 16

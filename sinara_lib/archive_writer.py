@@ -1,6 +1,7 @@
 """Writing an archive: shards by several threads, each row's content in one piece, and the index of all rows."""
 
 import hashlib
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from sinara_lib.parallel import Check, in_threads, thread_count
 from sinara_lib.progress import progress
 
 _PAGE_BYTES = (1 << 31) - 1
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _PREFIX = struct.Struct("<I")
 _COLUMNS = {
     "compression": "none",
@@ -99,7 +101,7 @@ class _ShardSink:
 def write_archive(writer: EntityWriter, folder: Path, *, members: list[Member], threads: int | None = None) -> None:
     """Write members of `folder` as shards and index; the bytes do not depend on the number of threads.
 
-    Memory: per thread about three times the largest group. Raises ArchiveError when a file changes meanwhile.
+    Memory: per thread about five times GROUP_BYTES. Raises ArchiveError when a file changes meanwhile.
     """
     shards = plan_shards(members)
     writer.rows = sum(len(group) for shard in shards for group in shard.groups)
@@ -166,22 +168,23 @@ def _read_group(folder: Path, group: Group) -> _Content:
     for row in group:
         value = view[starts[-1] : starts[-1] + row.length]
         if not row.member.name.endswith("/"):
-            _read_row(folder, row, value)
+            _read_row(f"{folder}/{row.member.name}", row, value)
         digests.append(hashlib.sha256(value).digest())
         starts.append(starts[-1] + row.length)
     return _Content(data, starts, digests)
 
 
-def _read_row(folder: Path, row: Row, target: memoryview) -> None:
-    path = folder / row.member.name
+def _read_row(path: str, row: Row, target: memoryview) -> None:
     try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(row.start)
-            done = 0
-            while done < row.length and (count := file.readinto(target[done:])):
-                done += count
-            status = path.stat()
+        file = os.open(path, _READ)
     except FileNotFoundError as error:
         raise ArchiveError(f"{path} vanished while it was packed; let its writer finish and pack again.") from error
+    try:
+        done = 0
+        while done < row.length and (count := os.preadv(file, [target[done:]], row.start + done)):
+            done += count
+        status = os.fstat(file)
+    finally:
+        os.close(file)
     if done < row.length or (status.st_size, status.st_mtime_ns) != row.member[1:]:
         raise ArchiveError(f"{path} changed while it was packed; let its writer finish and pack again.")
