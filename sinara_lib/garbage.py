@@ -20,6 +20,7 @@ from sinara_lib.store import ArtifactStore
 from sinara_lib.store_files import StoreFiles
 
 NOTHING = Catalog({}, (), {})
+_DRAFT_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,9 @@ def _remains(
 
 
 def _is_old_draft(draft: Remains, rules: Rules) -> bool:
+    """Tell whether a draft of a run is old; however short the rule, one of today may be somebody's at this moment."""
     started = run_sort_key(draft.run_id)[0]
-    return rules.older_than is not None and rules.now - started > rules.older_than
+    return rules.older_than is not None and rules.now - started > max(rules.older_than, _DRAFT_AGE)
 
 
 def _mark(store: ArtifactStore, run: CatalogRun) -> None:
