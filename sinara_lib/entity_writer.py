@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -41,10 +41,13 @@ class EntityWriter:
     On a local disk the files lie in a hidden sibling folder that is renamed at the end: of several writers the first
     to commit wins. In an object store they go to their final place and become an entity by the `_SUCCESS` that is
     written last; there a writer claims the entity when it begins, and another one is refused.
+    `record` gives the run's record, and raises for a run that is closed.
     As a context manager it commits on a clean exit and discards on any exception, Ctrl-C included.
     """
 
-    def __init__(self, fs: AbstractFileSystem, path: str, *, address: EntityAddress, record: RunRecord) -> None:
+    def __init__(
+        self, fs: AbstractFileSystem, path: str, *, address: EntityAddress, record: Callable[[], RunRecord]
+    ) -> None:
         self.manifest: Manifest | None = None
         self.rows: int | None = None
         self._store = StoreFiles(fs)
@@ -88,11 +91,12 @@ class EntityWriter:
     def commit(self) -> Manifest:
         """Write manifest and `_SUCCESS`, and make the entity visible under its final path.
 
-        Raises ArtifactExistsError when another writer of the same entity was faster.
+        Inputs and producer are those that the run's record names by now. Raises ArtifactExistsError when another
+        writer of the same entity was faster, or the run was closed meanwhile.
         """
         if self._is_committed():
             raise ArtifactExistsError(f"{self._path} was committed meanwhile by another writer.")
-        manifest = self._make_manifest()
+        manifest = self._make_manifest(self._record())
         data = manifest.model_dump_json(indent=1).encode()
         mark = hashlib.sha256(data).hexdigest().encode()
         if self._store.local:
@@ -163,14 +167,14 @@ class EntityWriter:
     def _is_committed(self) -> bool:
         return self._store.exists(f"{self._path}/{SUCCESS_FILE}")
 
-    def _make_manifest(self) -> Manifest:
+    def _make_manifest(self, record: RunRecord) -> Manifest:
         return Manifest(
             entity=self._address.name,
             run_id=self._address.run.run_id,
             created=datetime.now(timezone.utc),
-            producer=self._record.producer,
-            inputs=self._record.inputs,
-            sources=self._record.sources,
+            producer=record.producer,
+            inputs=record.inputs,
+            sources=record.sources,
             files=tuple(sorted(self._files, key=lambda f: f.path)),
             rows=self.rows,
             bytes=sum(f.size for f in self._files),

@@ -99,12 +99,8 @@ class ArtifactStore:
 
     def begin(self, entity: EntityAddress) -> EntityWriter:
         """Start writing an entity of a running run. Raises ArtifactExistsError when it is committed already."""
-        record = self.run_record(entity.run)
-        if record is None:
-            raise ArtifactNotFoundError(f"{self.url_of(entity.run)} has no {RUN_FILE}: start the run first.")
-        if record.status not in {RunStatus.RUNNING, RunStatus.INTERACTIVE}:
-            raise ArtifactExistsError(f"{self.url_of(entity.run)} is {record.status.value}: a finished run is closed.")
-        return EntityWriter(self.fs, self._path(entity), address=entity, record=record)
+        self._open_record(entity.run)
+        return EntityWriter(self.fs, self._path(entity), address=entity, record=lambda: self._open_record(entity.run))
 
     def open(self, entity: EntityAddress) -> EntityReader:
         """Open a committed entity. Raises ArtifactNotFoundError or ArtifactCorruptError."""
@@ -138,6 +134,15 @@ class ArtifactStore:
                 if self._refusal(run, [entity]) is None:
                     return self.url_of(run.entity(entity))
         raise ArtifactNotFoundError(f"No finished run under {self.url} offers {entity}: run the step that makes it.")
+
+    def _open_record(self, run: RunAddress) -> RunRecord:
+        """Return the record of a run that goes on. Raises ArtifactNotFoundError or ArtifactExistsError."""
+        record = self.run_record(run)
+        if record is None:
+            raise ArtifactNotFoundError(f"{self.url_of(run)} has no {RUN_FILE}: start the run first.")
+        if record.status not in {RunStatus.RUNNING, RunStatus.INTERACTIVE}:
+            raise ArtifactExistsError(f"{self.url_of(run)} is {record.status.value}: a finished run is closed.")
+        return record
 
     def _refusal(self, run: RunAddress, entities: Sequence[str]) -> str | None:
         try:

@@ -183,6 +183,16 @@ def test_a_finished_run_is_closed_to_writers(
         store.begin(run.entity("images"))
 
 
+def test_a_writer_that_outlives_its_run_commits_nothing(store: ArtifactStore, run: RunAddress, finish: Finish) -> None:
+    late = store.begin(run.entity("images"))
+    _write(late, b"late")
+    finish(run, RunStatus.FAILED)
+    with pytest.raises(ArtifactExistsError, match=r"is FAILED: a finished run is closed"), late:
+        pass
+    assert store.entities(run) == []
+    assert [path.rsplit("/", 1)[-1] for path in files_below(store)] == ["_RUN.json"]
+
+
 def test_a_folder_of_plain_files_is_published_and_fetched_as_it_was(
     store: ArtifactStore, run: RunAddress, tmp_path: Path
 ) -> None:
