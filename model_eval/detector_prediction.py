@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+from pydantic import Field
+from service_access import Service, Way
 
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.errors import DataError, SinaraError
@@ -21,17 +27,12 @@ IMAGES_FOLDER = "images"
 
 
 class PredictParams(ParamsModel):
-    """Parameters of predict.ipynb: none so far."""
+    """Parameters of predict.ipynb."""
 
-
-class Service(Protocol):
-    """What is asked of the packed service."""
-
-    def predict(self, image: bytes, *, file_name: str, min_score: float) -> Mapping[str, Any]:
-        """Detect objects in the bytes of an image file; COCO-style answer."""
-
-    def categories(self) -> Sequence[Mapping[str, Any]]:
-        """The classes the service knows."""
+    through: Way = "process"
+    """process: the service is loaded into the notebook; rest: the real server is started and asked over HTTP."""
+    at_once: int = Field(default=4, ge=1, le=16)
+    """Images on their way at the same time."""
 
 
 def read_dataset(archive: ArchiveReader, *, where: str) -> CocoDataset:
@@ -44,8 +45,10 @@ def read_dataset(archive: ArchiveReader, *, where: str) -> CocoDataset:
     return parse_coco(document, where=f"{where}/{ANNOTATIONS_NAME}")
 
 
-def predict_dataset(service: Service, archive: ArchiveReader, *, dataset: CocoDataset) -> list[dict[str, Any]]:
-    """Send every image of `dataset` through the service and return COCO results.
+def predict_dataset(
+    service: Service, archive: ArchiveReader, *, dataset: CocoDataset, at_once: int = 1
+) -> list[dict[str, Any]]:
+    """Send every image of `dataset` through the service, `at_once` at a time, and return COCO results.
 
     Each result has `image_id`, `category_id` (of the dataset, matched by class name), `bbox` (x, y, width, height in
     pixels) and `score`; every detection the model gives counts, whatever the service's bar for answers.
@@ -55,8 +58,9 @@ def predict_dataset(service: Service, archive: ArchiveReader, *, dataset: CocoDa
     results: list[dict[str, Any]] = []
     images = _in_shard_order(dataset, archive)
     with contextlib.closing(archive.iterate([_member(image) for image in images])) as files:
-        for image, (_, data) in zip(progress(images, label="predict", unit="image"), files, strict=True):
-            for one in _predict_image(service, image, data)["annotations"]:
+        answers = _answers(service, zip(images, files, strict=True), at_once=at_once)
+        for image, answer in progress(answers, label="predict", total=len(images), unit="image"):
+            for one in answer["annotations"]:
                 category = ids[one["category_id"]]
                 results.append(
                     {"image_id": image.id, "category_id": category, "bbox": one["bbox"], "score": one["score"]}
@@ -92,6 +96,11 @@ def read_predictions(archive: ArchiveReader) -> list[dict[str, Any]]:
     return results
 
 
+def ground_truth_id(archive: ArchiveReader) -> str:
+    """Return a sha256 that is the same for the same ground truth, whatever the run."""
+    return hashlib.sha256(archive.read(ANNOTATIONS_NAME)).hexdigest()
+
+
 def read_service_version(archive: ArchiveReader) -> dict[str, str]:
     """Read which service predicted, as `write_inference_result` wrote it."""
     version: dict[str, str] = json.loads(archive.read(SERVICE_NAME))
@@ -109,6 +118,21 @@ def _in_shard_order(dataset: CocoDataset, archive: ArchiveReader) -> list[CocoIm
     return sorted(dataset.images, key=lambda image: places[image.id] or 0)
 
 
+def _answers(
+    service: Service, files: Iterable[tuple[CocoImage, tuple[str, bytes]]], *, at_once: int
+) -> Iterator[tuple[CocoImage, Mapping[str, Any]]]:
+    """Yield images and answers in order; no more images are read than are on their way."""
+    waiting: deque[tuple[CocoImage, Future[Mapping[str, Any]]]] = deque()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="predict") as pool:
+        for image, (_, data) in files:
+            waiting.append((image, pool.submit(_predict_image, service, image, data)))
+            if len(waiting) >= at_once:
+                image, answer = waiting.popleft()
+                yield image, answer.result()
+        for image, answer in waiting:
+            yield image, answer.result()
+
+
 def _member(image: CocoImage) -> str:
     return f"{IMAGES_FOLDER}/{image.file_name}"
 
@@ -116,10 +140,10 @@ def _member(image: CocoImage) -> str:
 def _predict_image(service: Service, image: CocoImage, data: bytes) -> Mapping[str, Any]:
     try:
         answer = service.predict(data, file_name=image.file_name, min_score=0.0)
-    except SinaraError:
-        raise
     except Exception as error:
-        # Whatever the service raises, the reader needs to know at which image.
+        if isinstance(error, SinaraError) and not isinstance(error, DataError):
+            raise  # the service is gone, which no image is to blame for
+        # Whatever else the service raises, the reader needs to know at which image.
         raise DataError(f"Image {image.file_name} of the test set: the service refused it: {error}") from error
     if (answer["width"], answer["height"]) != (image.width, image.height):
         raise DataError(

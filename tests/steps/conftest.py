@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The packed service has this file of the library beside it, under its plain name.
 sys.modules.setdefault("letterbox", letterbox)
+# Other steps' tests use the packed service too.
+sys.path.append(str(Path(__file__).parent / "model_pack"))
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Every image goes through the service once, classes are matched by name, and a mismatch stops."""
 
 import json
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from detector_prediction import (
+    ground_truth_id,
     match_categories,
     predict_dataset,
     read_dataset,
@@ -14,26 +14,10 @@ from detector_prediction import (
     read_service_version,
     write_inference_result,
 )
-from scenes import SIDE, document
+from scenes import SIDE, Folder, document
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, save_coco
-
-
-class Folder:
-    """Stands in for the archive reader: the files of a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def names(self) -> list[str]:
-        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
-
-    def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
-
-    def iterate(self, names: list[str]) -> Generator[tuple[str, bytes], None, None]:
-        return ((name, self.read(name)) for name in names)
 
 
 class EchoService:
@@ -106,3 +90,20 @@ def test_a_broken_document_names_the_archive(tmp_path: Path) -> None:
     (tmp_path / "annotations.json").write_text(json.dumps({"images": []})[:-2])
     with pytest.raises(DataError, match=r"file:///store/x: annotations\.json is not valid JSON"):
         read_dataset(Folder(tmp_path), where="file:///store/x")
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 16])
+def test_images_on_their_way_together_give_the_same_results_in_the_same_order(
+    dataset: CocoDataset, tmp_path: Path, at_once: int
+) -> None:
+    results = predict_dataset(EchoService(), Folder(tmp_path), dataset=dataset, at_once=at_once)
+    assert [one["score"] for one in results] == [0.1, 0.2, 0.3]
+
+
+def test_the_same_ground_truth_has_the_same_id(dataset: CocoDataset, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    write_inference_result(out, [], archive=Folder(tmp_path), version={})
+    assert ground_truth_id(Folder(out)) == ground_truth_id(Folder(tmp_path))
+    (out / "annotations.json").write_text("{}")
+    assert ground_truth_id(Folder(out)) != ground_truth_id(Folder(tmp_path))
