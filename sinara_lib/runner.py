@@ -143,7 +143,7 @@ def _cell_failure(source: Path, target: Path, error: PapermillExecutionError) ->
     kind = getattr(errors, error.ename, None)
     ours = isinstance(kind, type) and issubclass(kind, SinaraError)
     text = error.evalue if ours else f"{error.ename}: {error.evalue}"
-    if _NO_SPACE in text and not ours:
+    if _NO_SPACE in text and kind is not errors.StoreUnavailableError:
         text += " Free space on that disk, or put the store elsewhere (SINARA_<ENV>_ROOT) and the work files (TMPDIR)."
     return NotebookEnd(Outcome.FAILED, f"{where}: {text}")
 

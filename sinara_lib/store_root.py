@@ -24,6 +24,9 @@ DRIVERS = {
 }
 """The package that brings each scheme's driver."""
 
+PART = 16 << 20
+"""Bytes of a part of an upload to S3, held in memory per file that is being written; an object has 10,000 at most."""
+
 
 def connect(root: str, storage: Mapping[str, Any] | None = None) -> tuple[AbstractFileSystem, str, str]:
     """Return a root's filesystem, its path on it, and its URL. Nothing is asked of the place yet.
@@ -41,6 +44,7 @@ def connect(root: str, storage: Mapping[str, Any] | None = None) -> tuple[Abstra
     if scheme in {"s3", "s3a"}:
         # Runs of other processes must be seen at once; s3fs keeps listings as long as the process lives.
         options.setdefault("use_listings_cache", False)
+        options.setdefault("default_block_size", PART)
     try:
         fs, path = fsspec.core.url_to_fs(root, **options)
     except ImportError as error:

@@ -272,8 +272,9 @@ def test_a_damaged_file_does_not_stay_where_it_was_fetched(
 
 
 def test_files_beyond_five_gigabytes_fit_into_the_parts_of_an_upload(s3_options: dict[str, object]) -> None:
-    fs = store_at("s3://test/large", storage=s3_options).fs
-    assert fs.default_block_size * 10_000 > 100 * 2**30
+    store = store_at("s3://test/large", storage=s3_options)
+    with store.fs.open("test/large/file", "wb") as file:
+        assert file.blocksize * 10_000 > 100 * 2**30
 
 
 def test_the_status_of_a_run_is_seen_at_once_by_others(
