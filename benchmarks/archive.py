@@ -1,0 +1,172 @@
+"""Packing and unpacking 5,000 JPEG files beside SinaraML's archive on Spark, DVC, tar and cp.
+
+    python benchmarks/archive.py [--files 5000] [--rounds 5] [--sinara CHECKOUT] [--dvc COMMAND] [--check]
+
+All start from files in the page cache and end when `sync` says that everything is on the disk. What came out is
+compared with what went in. Ours hashes every byte twice on the way in (row, shard), once on the way out.
+Spark's start is not counted. The peers are not part of this project: --sinara names a checkout of SinaraML's library
+(pyspark must be installed), --dvc the command of DVC in an environment of its own.
+"""
+
+import argparse
+import filecmp
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.archive_peers import Dvc, Peer, spark_archive
+from benchmarks.jpegs import write_jpegs
+from benchmarks.table import Seconds, Target, conclude, ratio, render, say, take_turns
+from sinara_lib.archive import pack, unpack
+from sinara_lib.layout import StepAddress
+from sinara_lib.manifest import Producer, RunRecord, RunStatus
+from sinara_lib.store import store_at
+
+OURS, SPARK, DVC, TAR, CP = "sinara_lib", "SinaraArchive on Spark", "DVC, local remote", "tar", "cp -r"
+HOW = {SPARK: "--sinara CHECKOUT, and pip install pyspark", DVC: "pip install dvc in its own environment, --dvc"}
+SLOWEST = 1 / 1.5
+"""Of cp's speed."""
+
+
+def main() -> int:
+    """Run the benchmark; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sinara", type=Path, help="checkout of SinaraML's library")
+    parser.add_argument("--dvc", default=shutil.which("dvc"), help="DVC's command")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        work = Path(folder)
+        source = write_jpegs(work / "in", arguments.files)
+        peers = {OURS: ours(), TAR: tar(), CP: cp()}
+        if arguments.sinara:
+            peers[SPARK] = stack.enter_context(spark_archive(arguments.sinara, work / "spark"))
+        if arguments.dvc and shutil.which(arguments.dvc):
+            peers[DVC] = Dvc(arguments.dvc).peer()
+        size = sum(path.stat().st_size for path in (work / "in").iterdir())
+        say(f"{arguments.files} JPEG files, {size / 1e6:.0f} MB, from {source}")
+        packing, unpacking = measure(peers, work, rounds=arguments.rounds)
+    say(report(packing, unpacking))
+    return conclude(targets(packing, unpacking), check=arguments.check)
+
+
+def measure(peers: dict[str, Peer], work: Path, *, rounds: int) -> tuple[Seconds, Seconds]:
+    """Let the peers take turns, packing and then unpacking; return the seconds of both."""
+    places = {name: work / f"place{number}" for number, name in enumerate(peers)}
+    packing = take_turns({name: packed(peer, work, places[name]) for name, peer in peers.items()}, rounds=rounds)
+    unpacking = take_turns({name: unpacked(peer, work, places[name]) for name, peer in peers.items()}, rounds=rounds)
+    return packing, unpacking
+
+
+def packed(peer: Peer, work: Path, place: Path) -> Callable[[], float]:
+    """Return a call that packs anew and returns the seconds that took, `sync` included."""
+
+    def once() -> float:
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(exist_ok=True)
+        folder = peer.prepare(work / "in", place)
+        return synced(lambda: peer.pack(folder, place))
+
+    return once
+
+
+def unpacked(peer: Peer, work: Path, place: Path) -> Callable[[], float]:
+    """Return a call that unpacks anew, compares, and returns the seconds that unpacking took, `sync` included."""
+
+    def once() -> float:
+        shutil.rmtree(work / "out", ignore_errors=True)
+        seconds = synced(lambda: peer.unpack(place, work / "out"))
+        names = sorted(path.name for path in (work / "in").iterdir())
+        equal, other, failed = filecmp.cmpfiles(work / "in", work / "out", names, shallow=False)
+        if len(equal) != len(names) or len(os.listdir(work / "out")) != len(names):
+            raise RuntimeError(f"{len(other) + len(failed)} files came back changed or not at all")
+        return seconds
+
+    return once
+
+
+def synced(run: Callable[[], object]) -> float:
+    """Return the seconds from a quiet disk until everything is on it."""
+    os.sync()
+    began = time.perf_counter()
+    run()
+    os.sync()
+    return time.perf_counter() - began
+
+
+def ours() -> Peer:
+    """Return our pack and unpack, each time to a new run."""
+    step = StepAddress("benchmark", "archive", "pack")
+
+    def to_store(folder: Path, place: Path) -> None:
+        store, now = store_at(str(place)), datetime.now(timezone.utc)
+        record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="benchmark"))
+        pack(folder, store.url_of(store.start_run(step, record, now=now).entity("files")))
+
+    def from_store(place: Path, folder: Path) -> None:
+        store = store_at(str(place))
+        unpack(store.url_of(store.runs(step)[0].entity("files")), folder)
+
+    return Peer(to_store, from_store)
+
+
+def tar() -> Peer:
+    """Return tar without compression."""
+    return Peer(
+        lambda folder, place: _run("tar", "-cf", str(place.with_suffix(".tar")), "-C", str(folder), "."),
+        lambda place, folder: (folder.mkdir(), _run("tar", "-xf", str(place.with_suffix(".tar")), "-C", str(folder)))[
+            1
+        ],
+    )
+
+
+def cp() -> Peer:
+    """Return cp."""
+    return Peer(
+        lambda folder, place: _run("cp", "-r", str(folder), str(place)), lambda p, f: _run("cp", "-r", str(p), str(f))
+    )
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def report(packing: Seconds, unpacking: Seconds) -> str:
+    """Return the table: median seconds both ways, and how many times as fast ours is."""
+    rows = []
+    for name in (OURS, SPARK, DVC, TAR, CP):
+        if name not in packing:
+            rows.append([name, "not installed", HOW[name], "", ""])
+            continue
+        cells = [name]
+        for seconds in (packing, unpacking):
+            faster = ratio(seconds, OURS, name)
+            cells += [f"{statistics.median(seconds[name]):.2f}", "" if name == OURS else f"{faster:.2f}"]
+        rows.append(cells)
+    return render(["", "pack, s", "ours is times as fast", "unpack, s", "ours is times as fast"], rows)
+
+
+def targets(packing: Seconds, unpacking: Seconds) -> list[Target]:
+    """Return what was promised, as measured: ours as a multiple of each peer's speed."""
+    promised = [(SPARK, 5, 5), (DVC, 3, 5), (CP, SLOWEST, SLOWEST)]
+    return [
+        Target(f"{way} beside {name}", ratio(seconds, OURS, name), at_least=round(bars[column], 3))
+        for name, *bars in promised
+        for column, (way, seconds) in enumerate([("pack", packing), ("unpack", unpacking)])
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""What our archive is measured beside, when it is installed: SinaraML's SinaraArchive on local Spark, and DVC."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tests.java_home import make_java_home
+
+Work = Callable[[Path, Path], None]
+"""Takes a source and a target."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to pack a folder to a new place and to unpack it from there into a new folder.
+
+    `prepare` makes the input that pack takes, from a folder and beside a place; its time does not count.
+    """
+
+    pack: Work
+    unpack: Work
+    prepare: Callable[[Path, Path], Path] = lambda folder, place: folder
+
+
+@contextmanager
+def spark_archive(checkout: Path, work: Path) -> Iterator[Peer]:
+    """Give SinaraML's archive from a checkout (or a bare repository) of its library, on a Spark that has started.
+
+    Its module imports the platform's settings, so it is put into a package of its own with two stand-ins.
+    """
+    module = _load(checkout, work / "modules")
+    environ = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(work), "PYSPARK_PYTHON": sys.executable}
+    environ["PYTHONPATH"] = str(work / "modules")
+    environ["SINARA_SERVER_CORES"] = str(len(os.sched_getaffinity(0)))
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        environ["JAVA_HOME"] = str(make_java_home(work / "java"))
+    os.environ.update(environ)
+    session = _spark()
+    archive = module.SinaraArchive(session)
+    try:
+        yield Peer(
+            pack=lambda folder, place: archive.pack_files_from_tmp_to_store(str(folder), f"file://{place}"),
+            unpack=lambda place, folder: archive.unpack_files_from_store_to_tmp(f"file://{place}", str(folder)),
+        )
+    finally:
+        session.stop()
+
+
+def _load(checkout: Path, folder: Path) -> ModuleType:
+    package = folder / "sinara_peer"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "settings.py").write_text("class _SinaraSettings:\n    pass\n")
+    (package / "substep.py").write_text("def get_tmp_work_path():\n    raise NotImplementedError\n")
+    plain = checkout / "archive.py"
+    git = ["git", "-C", str(checkout), "show", "HEAD:archive.py"]
+    text = plain.read_bytes() if plain.is_file() else subprocess.run(git, check=True, capture_output=True).stdout
+    (package / "archive.py").write_bytes(text)
+    sys.path.insert(0, str(folder))
+    from importlib import import_module
+
+    return import_module("sinara_peer.archive")
+
+
+def _spark() -> Any:
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(f"local[{os.environ['SINARA_SERVER_CORES']}]")
+    settings = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": "4g",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+    }
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    session.range(1000).count()
+    return session
+
+
+class Dvc:
+    """DVC with a local remote, in a workspace without git; its cache and settings lie in the workspace too."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def peer(self) -> Peer:
+        """Return `dvc add` and `dvc push` as packing, `dvc pull` into a fresh workspace as unpacking."""
+        return Peer(pack=self._add_and_push, unpack=self._pull, prepare=self._prepare)
+
+    def _prepare(self, folder: Path, place: Path) -> Path:
+        space = place / "workspace"
+        space.mkdir(parents=True)
+        self._run(space, "init", "--no-scm", "--quiet")
+        self._run(space, "config", "core.analytics", "false")
+        self._run(space, "remote", "add", "--default", "near", str(place / "remote"))
+        shutil.copytree(folder, space / "data")
+        return space
+
+    def _add_and_push(self, space: Path, place: Path) -> None:
+        self._run(space, "add", "--quiet", "data")
+        self._run(space, "push", "--quiet")
+
+    def _pull(self, place: Path, folder: Path) -> None:
+        space = folder.with_name(folder.name + "-dvc")
+        (space / ".dvc").mkdir(parents=True)
+        shutil.copy(place / "workspace" / ".dvc" / "config", space / ".dvc")
+        shutil.copy(place / "workspace" / "data.dvc", space)
+        self._run(space, "pull", "--quiet")
+        os.rename(space / "data", folder)
+        shutil.rmtree(space)
+
+    def _run(self, space: Path, *arguments: str) -> None:
+        own = {f"DVC_{kind}_DIR": str(space / ".dvc" / "tmp" / kind) for kind in ("GLOBAL_CONFIG", "SITE_CACHE")}
+        subprocess.run([self._command, *arguments], cwd=space, check=True, env={**os.environ, **own})
