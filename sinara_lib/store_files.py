@@ -39,6 +39,7 @@ class StoreFiles:
         """Tell whether a file is there; a place that cannot be asked is an error, not a no."""
         with plain_errors(self.fs, path):
             try:
+                self.fs.invalidate_cache(path.rpartition("/")[0])  # some drivers answer from listings they keep
                 self.fs.info(path)
             except (FileNotFoundError, NotADirectoryError):
                 return False
