@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -48,7 +48,6 @@ def run_load(
     connections: int,
     seconds: float,
     pause: float = 0.0,
-    watch: Callable[[], None] | None = None,
 ) -> Load:
     """Send `requests` in turn over so many connections for a time; after a refusal a connection waits for `pause`."""
     load = Load()
@@ -59,20 +58,11 @@ def run_load(
         tasks = [
             _one_client(address, requests[n % len(requests) :], load, end=end, pause=pause) for n in range(connections)
         ]
-        watching = asyncio.create_task(_watching(watch)) if watch else None
         await asyncio.gather(*tasks)
-        if watching:
-            watching.cancel()
         load.seconds = time.perf_counter() - start
 
     asyncio.run(everybody())
     return load
-
-
-async def _watching(watch: Callable[[], None]) -> None:
-    while True:
-        await asyncio.to_thread(watch)
-        await asyncio.sleep(1)
 
 
 async def _one_client(address: str, requests: Sequence[bytes], load: Load, *, end: float, pause: float) -> None:
@@ -85,7 +75,7 @@ async def _one_client(address: str, requests: Sequence[bytes], load: Load, *, en
             if writer is None or reader is None:
                 reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
             writer.write(requests[number % len(requests)])
-            status, kept = await _answer(reader)
+            status, kept = await read_answer(reader)
         except (OSError, asyncio.IncompleteReadError):
             status, kept = NO_ANSWER, False
         load.statuses[status] += 1
@@ -101,7 +91,8 @@ async def _one_client(address: str, requests: Sequence[bytes], load: Load, *, en
         writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
+    """Read one answer; return its status and whether the connection stays open."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
     await reader.readexactly(length)

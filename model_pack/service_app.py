@@ -170,7 +170,7 @@ def build_app(routes: Routes) -> Starlette:
         "/service_version": routes.show_version,
         "/categories": routes.show_categories,
     }
-    return Starlette(
+    app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posted.items()),
             *(Route(path, endpoint, methods=["GET"]) for path, endpoint in read.items()),
@@ -183,6 +183,9 @@ def build_app(routes: Routes) -> Starlette:
             Exception: answer_failure,
         },
     )
+    # A path is served or it is not: a redirect would send a client to whatever host it names itself.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _answer_nobody(_request: Request, _error: Exception) -> Response:

@@ -253,6 +253,7 @@ def test_a_bad_request_gets_its_status_and_a_json_error(
     [
         ("GET", "/nowhere", 404, None),
         ("POST", "/nowhere/%2e%2e/x", 404, None),
+        ("POST", "/predict/", 404, None),
         ("GET", "/predict", 405, "POST"),
         ("PUT", "/predict", 405, "POST"),
         ("DELETE", "/categories", 405, "GET, HEAD, POST"),
