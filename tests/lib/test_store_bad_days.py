@@ -277,10 +277,11 @@ def test_files_beyond_five_gigabytes_fit_into_the_parts_of_an_upload(s3_options:
         assert file.blocksize * 10_000 > 100 * 2**30
 
 
-def test_the_status_of_a_run_is_seen_at_once_by_others(
-    s3_root: str, step: StepAddress, record: RunRecord, now: datetime
+@pytest.mark.parametrize("keeps_listings", [False, True])
+def test_what_one_process_does_is_seen_at_once_by_another(
+    s3_root: str, step: StepAddress, record: RunRecord, now: datetime, keeps_listings: bool
 ) -> None:
-    here, there = store_at(s3_root), store_at(s3_root, storage=_other_connection())
+    here, there = store_at(s3_root), store_at(s3_root, storage=_other_connection(keeps_listings=keeps_listings))
     assert here.fs is not there.fs
     assert there.runs(step) == []
     run = here.start_run(step, record, now=now)
@@ -291,5 +292,7 @@ def test_the_status_of_a_run_is_seen_at_once_by_others(
     assert there.resolve(step, ["images"]) == run
 
 
-def _other_connection() -> dict[str, object]:
-    return {**json.loads(os.environ["SINARA_LOOPBACK_STORAGE"]), "version_aware": False, "max_concurrency": 3}
+def _other_connection(*, keeps_listings: bool) -> dict[str, object]:
+    """Options of a driver that shares nothing with the one in use, and may keep listings."""
+    storage = json.loads(os.environ["SINARA_LOOPBACK_STORAGE"])
+    return {**storage, "use_listings_cache": keeps_listings, "max_concurrency": 3}
