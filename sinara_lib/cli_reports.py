@@ -28,6 +28,12 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     diff.add_argument("--env", help=WHERE_HELP)
     diff.set_defaults(command=show, lines=_diff)
 
+    again = commands.add_parser("reproduce", help="run a run again, apart from the store, and compare what comes out")
+    again.add_argument("run", metavar="RUN", help=RUN_HELP)
+    again.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what it publishes in this new folder")
+    again.add_argument("--env", help=WHERE_HELP)
+    again.set_defaults(command=show, lines=_reproduce)
+
 
 def _report(args: argparse.Namespace) -> Iterator[str]:
     from sinara_lib.run_finding import find_run
@@ -68,3 +74,19 @@ def _diff(args: argparse.Namespace) -> Iterator[str]:
         url = save_diff(found)
         if not args.json:
             yield f"kept  {url}"
+
+
+def _reproduce(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.errors import StepFailedError
+    from sinara_lib.reproduction import reproduce
+    from sinara_lib.run_finding import find_run
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    found = reproduce(find_run(settings, args.run, env=args.env), settings, keep=args.keep)
+    yield ""
+    yield from found.lines()
+    if args.keep:
+        yield f"kept  {found.place}"
+    if found.different:
+        raise StepFailedError(f"not reproduced: {', '.join(found.different)} came out different.")
