@@ -1,12 +1,17 @@
 """training_data: splits that cannot be trained on are refused before training."""
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from training_data import Split, check_splits, load_split, pick_example
 
+from sinara_lib.archive import pack
 from sinara_lib.errors import DataError
+from sinara_lib.layout import StepAddress
+from sinara_lib.manifest import Producer, RunRecord, RunStatus
+from sinara_lib.store import store_at
 from sinara_lib.vision.coco import CocoCategory
 
 
@@ -18,6 +23,25 @@ def test_missing_images_are_counted_and_named(train: Split) -> None:
     Path(train.image_path(train.dataset.images[2])).unlink()
 
     with pytest.raises(DataError, match=r"1 image file\(s\) that are not there: 3\.png"):
+        load_split(train.place, "train")
+
+
+def test_an_archive_that_lacks_an_image_is_refused_before_training(train: Split, tmp_path: Path) -> None:
+    Path(train.image_path(train.dataset.images[4])).unlink()
+    now = datetime(2026, 11, 21, tzinfo=timezone.utc)
+    record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="test"))
+    store = store_at(f"file://{tmp_path}/store")
+    run = store.start_run(StepAddress("rest", "test", "data_prep"), record, now=now)
+    pack(train.place, url := store.url_of(run.entity("coco_train_dataset")))
+
+    with pytest.raises(DataError, match=r"train split lists 1 image file\(s\) that are not there: 5\.png"):
+        load_split(url, "train")
+
+
+def test_a_document_that_is_no_json_is_named(train: Split) -> None:
+    Path(train.place, "annotations.json").write_text('{"images": [')
+
+    with pytest.raises(DataError, match=r"annotations\.json is not a JSON document: .* Run data_prep again"):
         load_split(train.place, "train")
 
 
