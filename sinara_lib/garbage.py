@@ -13,6 +13,7 @@ from sinara_lib.catalog import Catalog, CatalogRun, read_run, read_runs
 from sinara_lib.layout import StepAddress, run_sort_key
 from sinara_lib.liveness import is_alive
 from sinara_lib.manifest import RUN_FILE, SUCCESS_FILE, Producer, RunRecord, RunStatus
+from sinara_lib.parallel import MOST_THREADS, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.remains import Listing, Remains, drafts_of_runs, list_step, remains_of_runs
 from sinara_lib.retention import Choice, Inputs, Liveness, Rules, choose_runs, read_inputs
@@ -82,8 +83,7 @@ def collect_garbage(
     remains = _remains(listings.values(), runs, choice, rules)
     if not dry_run:
         _restore_used(store, choice)
-        for run in choice.remove:
-            _mark(store, run)
+        list(in_threads(lambda run, _: _mark(store, run), choice.remove, threads=MOST_THREADS))
         late = _used_meanwhile([store, *others.stores.values()], [*runs, *elsewhere], inputs, rules)
         choice = _without(store, choice, late)
         _remove(store, choice, remains)
