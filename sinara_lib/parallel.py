@@ -1,7 +1,7 @@
 """The same work on many things at once, in threads: results in order, and the first failure stops the rest."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
@@ -25,7 +25,7 @@ def thread_count() -> int:
     return min(MOST_THREADS, cores)
 
 
-def in_threads(work: Callable[[T, Check], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
+def in_threads(work: Callable[[T, Check], R], items: Iterable[T], *, threads: int) -> Generator[R, None, None]:
     """Yield `work(item, check)` of each item, in the order of the items.
 
     Long work calls `check()` now and then: it raises when another thread has failed or the caller stopped.

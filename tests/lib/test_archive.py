@@ -43,7 +43,7 @@ TELLING = [
 segments = st.sampled_from(TELLING) | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/\\\0"), min_size=1, max_size=20
 ).filter(lambda text: text not in {".", ".."} and text[1:2] != ":" and text.split(".")[0].lower() not in DEVICES)
-leaves = st.tuples(st.binary(max_size=200), st.integers(0, 4_000_000_000_000_000))
+leaves = st.tuples(st.binary(max_size=200), st.integers(-100_000_000_000_000, 4_000_000_000_000_000))
 trees = st.dictionaries(
     segments, st.recursive(leaves, lambda inner: st.dictionaries(segments, inner, max_size=3), max_leaves=6), max_size=4
 )
