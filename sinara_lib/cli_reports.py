@@ -34,6 +34,18 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     again.add_argument("--env", help=WHERE_HELP)
     again.set_defaults(command=show, lines=_reproduce)
 
+    compare = commands.add_parser("compare", help="put runs of a step, with all they were made from, into a table")
+    compare.add_argument("--step", metavar="STEP", help="rows are its runs (default: the pipeline's last with runs)")
+    compare.add_argument("--metric", action="append", default=[], metavar="NAME", help="show it; may be repeated")
+    compare.add_argument("--param", action="append", default=[], metavar="NAME", help="default: those that differ")
+    compare.add_argument("--sort", metavar="NAME", help="column to sort by, largest first (default: newest first)")
+    compare.add_argument("--ascending", action="store_true", help="with --sort: smallest first")
+    compare.add_argument("--limit", type=int, default=50, metavar="N", help="the newest N runs (default: 50)")
+    compare.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with a plot")
+    compare.add_argument("--env", default="user", help="environment: user (default), test, prod, or one of sinara.toml")
+    compare.set_defaults(command=show, lines=_compare)
+
 
 def _report(args: argparse.Namespace) -> Iterator[str]:
     from sinara_lib.run_finding import find_run
@@ -90,3 +102,23 @@ def _reproduce(args: argparse.Namespace) -> Iterator[str]:
         yield f"kept  {found.place}"
     if found.different:
         raise StepFailedError(f"not reproduced: {', '.join(found.different)} came out different.")
+
+
+def _compare(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.run_finding import choose_step
+    from sinara_lib.run_table import read_chains, tabulate
+    from sinara_lib.run_table_page import table_html
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    store = settings.store(args.env)
+    step = choose_step(settings, store, args.step)
+    chains = read_chains(settings, store, step, limit=args.limit)
+    table = tabulate(chains, params=args.param, metrics=args.metric, sort=args.sort, ascending=args.ascending)
+    yield f"runs of {store.url}/{step.path}"
+    yield from table.lines()
+    yield from (f"{chain.last.run_id}: removed: {', '.join(chain.missing)}" for chain in chains if chain.missing)
+    if args.csv:
+        args.csv.write_text(table.csv(), encoding="utf-8")
+    if args.html:
+        args.html.write_text(table_html(table, title=f"Runs of {step.step}"), encoding="utf-8")

@@ -1,11 +1,12 @@
-"""The one run that a person names on the command line, in whatever environment it is."""
+"""The run or step that a person names on the command line, in whatever environment it is."""
 
 import logging
 from collections.abc import Iterator
 
 from sinara_lib.errors import ArtifactNotFoundError, LayoutError, SinaraError
-from sinara_lib.layout import RunAddress, is_run_id
+from sinara_lib.layout import RunAddress, StepAddress, is_run_id, run_id_order, step_name
 from sinara_lib.settings import Settings
+from sinara_lib.store import ArtifactStore
 from sinara_lib.target import Target, find_targets
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,20 @@ def find_run(settings: Settings, text: str, *, env: str | None = None) -> Target
     if len(runs) > 1:
         raise LayoutError(f"{text} is the id of several runs; name one by its URL: {', '.join(runs)}.")
     return next(iter(runs.values()))
+
+
+def choose_step(settings: Settings, store: ArtifactStore, name: str | None) -> StepAddress:
+    """Return the step of a store by its name, or the last of the pipeline that has runs; the newest of several zones.
+
+    Raises ArtifactNotFoundError when there is none.
+    """
+    names = [name] if name else [step_name(source.rstrip("/").rsplit("/", 1)[-1]) for source in settings.steps]
+    known = [(step, runs[0].run_id) for step in store.steps() if (runs := store.runs(step))]
+    for wanted in reversed(names):
+        if found := [each for each in known if each[0].step == wanted]:
+            return max(found, key=lambda each: run_id_order(each[1]))[0]
+    there = ", ".join(sorted({step.step for step, _ in known})) or "no step with runs"
+    raise ArtifactNotFoundError(f"{store.url} has no runs of {name or 'a step of this pipeline'}; it has {there}.")
 
 
 def _run_of(target: Target) -> Target:
