@@ -105,7 +105,8 @@ class Line:
     async def ask(self, request: bytes) -> int:
         """Send a request and return the status of its answer; NO_ANSWER when the connection ended instead."""
         try:
-            if self._streams is None:
+            if self._streams is None or self._streams[0].at_eof():  # the server ends a connection that lies idle
+                self.close()
                 self._streams = await asyncio.open_connection(*self._where)
             reader, writer = self._streams
             writer.write(request)

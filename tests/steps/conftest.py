@@ -14,6 +14,7 @@ from sinara_lib.vision import letterbox
 if TYPE_CHECKING:
     from detector_export import ModelCard
     from faulty_server import FaultyServer
+    from starlette.testclient import TestClient
     from torch import nn
     from training_data import Split
 
@@ -112,3 +113,13 @@ def bento_url(service_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     from small_network import publish_service
 
     return publish_service(service_folder, str(tmp_path_factory.mktemp("bentos")))
+
+
+@pytest.fixture(scope="module")
+def client(service_folder: Path) -> Iterator[TestClient]:
+    """A client of the packed service in this process, warmed up."""
+    from service_cases import open_service
+
+    opened = open_service(service_folder)
+    yield opened
+    opened.app.close()

@@ -1,8 +1,6 @@
 """The description at /docs.json is true, and nothing that follows it, or almost does, makes the service fail."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import schemathesis
@@ -15,7 +13,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
-from service_cases import open_service
 from starlette.testclient import TestClient
 
 from benchmarks.mutated_requests import mutated_requests
@@ -27,13 +24,6 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-
-
-@pytest.fixture(scope="module")
-def client(service_folder: Path) -> Iterator[TestClient]:
-    client = open_service(service_folder)
-    yield client
-    client.app.close()
 
 
 @pytest.fixture(scope="module")
