@@ -17,10 +17,10 @@ from service_errors import RequestError
 Answer = TypeVar("Answer")
 STUCK_SECONDS = 60.0
 """A thread that is busy with one image for so long will not come back."""
-_WEIGHT = 0.1
+_WEIGHT = 0.2
 """Share of the newest image in the running mean of seconds per image."""
-_PATIENCE = 0.8
-"""Part of the deadline that an image may be expected to wait."""
+_PATIENCE = 0.5
+"""Part of the deadline that an image may be expected to take: the machine may become half as fast meanwhile."""
 
 logger = logging.getLogger("bentoml.detector")
 
