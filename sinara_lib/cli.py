@@ -101,6 +101,7 @@ def _add_store_commands(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from sinara_lib.pipeline import choose_steps, closing_lines, pipeline_steps, run_pipeline
+    from sinara_lib.pipeline_index import write_index
     from sinara_lib.settings import load_settings
     from sinara_lib.step import StepResult
 
@@ -118,7 +119,7 @@ def _run(args: argparse.Namespace) -> None:
                 *[["", "", "", u] for u in urls[1:]],
             ]
         _table(["step", "run", "seconds", "published"], rows)
-    print("", *closing_lines(done), sep="\n")
+    print("", *closing_lines(done, index=write_index(done, load_settings())), sep="\n")
 
 
 def _ls(args: argparse.Namespace) -> None:

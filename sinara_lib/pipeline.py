@@ -79,8 +79,11 @@ def run_pipeline(steps: Sequence[PipelineStep], *, env: str, params: str | None,
         done.append(run_step(step.folder(), mode=MODE_OF_ENV[env], params_file=file, settings=step.settings))
 
 
-def closing_lines(results: Sequence[StepResult]) -> list[str]:
-    """Return what a person wants next after a run: the score, the report, and how to serve and ask the model."""
+def closing_lines(results: Sequence[StepResult], *, index: str | None = None) -> list[str]:
+    """Return what a person wants next after a run: the score, the reports, and how to serve and ask the model.
+
+    `index` is the URL of the page in front of all reports.
+    """
     metrics = {name: value for result in results for name, value in result.metrics.items()}
     urls = {url.rsplit("/", 1)[-1]: url for result in results for url in result.outputs.values()}
     lines = []
@@ -88,6 +91,8 @@ def closing_lines(results: Sequence[StepResult]) -> list[str]:
         lines.append(f"score    AP50 {metrics['AP50']:.2f}")
     if "model_quality_report" in urls:
         lines.append(f"report   {urls['model_quality_report'].removeprefix('file://')}/report.html")
+    if index:
+        lines.append(f"all      {index.removeprefix('file://')}")
     if "bento_service" in urls:
         lines.append("serve    make serve")
         lines.append(

@@ -98,6 +98,7 @@ def _render(notebook: NotebookNode, facts: RunFacts, cells: list[NotebookNode], 
     cells = [cell for cell in cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
     shown.cells = [_tidy(cell, title) for cell in cells]
     exporter = HTMLExporter(template_name="sinara", extra_template_basedirs=[str(TEMPLATES)])
+    exporter.register_filter("picture_size", _picture_size)
     light, dark = HtmlFormatter(style="friendly"), HtmlFormatter(style="github-dark")
     page = {
         "facts": facts,
@@ -111,6 +112,12 @@ def _render(notebook: NotebookNode, facts: RunFacts, cells: list[NotebookNode], 
     }
     html, _ = exporter.from_notebook_node(shown, resources={"page": page})
     return str(html)
+
+
+def _picture_size(output: NotebookNode, kind: str) -> str:
+    """Return the width and height that the notebook asked for, as attributes."""
+    asked = output.get("metadata", {}).get(kind, {})
+    return "".join(f' {side}="{asked[side]}"' for side in ("width", "height") if isinstance(asked.get(side), int))
 
 
 def _title(notebook: NotebookNode, facts: RunFacts) -> str:

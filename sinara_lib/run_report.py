@@ -106,7 +106,7 @@ def markdown(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
     yield f"### {run.address.step.step}: {run.status} ({run.run_id})"
     yield from ("", f"> {_plain(run.reason)}") if run.reason else ()
     yield from ("", *(f"> cannot be read: {_plain(words)}" for words in run.damage)) if run.damage else ()
-    yield from ("", _gate_line(run))
+    yield from ("", _plain(gate_words(run)))
     yield from ("", *_scores(run, base))
     if pictures := list(_pictures(run)):
         yield from ("", *pictures)
@@ -132,21 +132,22 @@ def read_gate(run: RunSummary) -> tuple[GateBar, ...] | None:
         raise ArtifactCorruptError(f"{entity.path}/metrics.json has no readable gate ({error!r}).") from error
 
 
+def gate_words(run: RunSummary) -> str:
+    """Return in one line whether the run's model passed its gate, bar by bar."""
+    try:
+        bars = read_gate(run)
+    except ArtifactError as error:
+        return f"Gate: not known: {error}"
+    if not bars:
+        return "Gate: none in this run."
+    verdict = "passed" if all(bar.passed for bar in bars) else "NOT PASSED"
+    return f"Gate: {verdict} ({'; '.join(_bar_words(bar) for bar in bars)})."
+
+
 def read_base(run: RunSummary, given: Target | None) -> RunSummary | None:
     """Return the run to compare with: the given one, else the step's last success before `run`, else None."""
     target = given or previous_run(run)
     return read_summary(target) if target else None
-
-
-def _gate_line(run: RunSummary) -> str:
-    try:
-        bars = read_gate(run)
-    except ArtifactError as error:
-        return f"Gate: not known: {_plain(str(error))}"
-    if not bars:
-        return "Gate: none in this run."
-    verdict = "passed" if all(bar.passed for bar in bars) else "**not passed**"
-    return f"Gate: {verdict} ({'; '.join(_bar_words(bar) for bar in bars)})."
 
 
 def _bar(bar: dict[str, Any]) -> GateBar:
@@ -160,7 +161,7 @@ def _number(value: Any) -> float | None:
 def _bar_words(bar: GateBar) -> str:
     found = "not measured" if bar.found is None else f"{bar.found:.3f}"
     mark = "" if bar.passed else ", missed"
-    return f"{_plain(bar.name)} {found}" + (f", bar {bar.required:.3f}" if bar.required is not None else "") + mark
+    return f"{bar.name} {found}" + (f", bar {bar.required:.3f}" if bar.required is not None else "") + mark
 
 
 def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:

@@ -77,8 +77,16 @@ def read_chains(settings: Settings, store: ArtifactStore, step: StepAddress, *, 
     runs = store.runs(step)[:limit]
     if not runs:
         raise ArtifactNotFoundError(f"Step {step.step} has no runs under {store.url}/{step.path}: run it first.")
-    reader = _Chains({one.url: one for one in (*(settings.store(env) for env in settings.roots), store)})
+    reader = _Chains(settings, store)
     return [chain for run in runs if (chain := reader.read(store, run))]
+
+
+def read_chain(settings: Settings, store: ArtifactStore, run: RunAddress) -> Chain:
+    """Read a run with what it was made from. Raises ArtifactNotFoundError when it is not there."""
+    chain = _Chains(settings, store).read(store, run)
+    if chain is None:
+        raise ArtifactNotFoundError(f"{store.url_of(run)} does not exist, or cannot be read.")
+    return chain
 
 
 def tabulate(
@@ -116,8 +124,8 @@ def tabulate(
 class _Chains:
     """Follows inputs back from run to run, reading each run once."""
 
-    def __init__(self, stores: Mapping[str, ArtifactStore]) -> None:
-        self._stores = stores
+    def __init__(self, settings: Settings, store: ArtifactStore) -> None:
+        self._stores = {one.url: one for one in (*map(settings.store, settings.roots), store)}
         self._known: dict[str, RunSummary | None] = {}
 
     def read(self, store: ArtifactStore, run: RunAddress) -> Chain | None:

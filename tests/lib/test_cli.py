@@ -41,7 +41,9 @@ except SystemExit as end:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert json.loads(lines[-1]) == [0, []]
-    assert all(any(line.split()[:1] == [word] for line in lines) for word in ("run", "ls", "show", "serve", "containerize"))
+    assert all(
+        any(line.split()[:1] == [word] for line in lines) for word in ("run", "ls", "show", "serve", "containerize")
+    )
 
 
 @pytest.mark.parametrize("argv", [[], ["rnu"], ["run", "--env", "test"], ["show"]])
@@ -70,7 +72,9 @@ def test_a_run_ends_with_a_table_and_the_score_and_can_be_listed_and_shown(
     assert [row[3:] for row in rows if len(row) == 4 and row[1] == run.run_id and row[2].isdigit()] == [
         [store.url_of(run.entity("numbers"))]
     ]
-    assert told.endswith("score    AP50 0.62\n")
+    index = tmp_path / "store" / "user" / "rest" / "test" / "index.html"
+    assert told.endswith(f"score    AP50 0.62\nall      {index}\n")
+    assert f'href="one/{run.run_id}/reports_count_ipynb/report.html"' in index.read_text()
     assert main(["ls"]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert listed[0] == store.url

@@ -167,6 +167,13 @@ def test_the_business_page_has_the_tagged_cells_outputs_and_no_code() -> None:
         assert shown in whole
 
 
+def test_a_picture_has_the_width_that_the_notebook_gave_it() -> None:
+    picture = _picture()
+    picture.metadata = nbformat.NotebookNode({"image/png": {"width": 640, "height": "evil"}})
+    html = report_html(_notebook(_code("show()", picture, _picture())), FACTS)
+    assert re.findall(r'base64,[^"]+"([^>/]*)/?>', html) == [' width="640"', ""]
+
+
 def test_a_failed_run_shows_reason_and_failing_cell_on_top_and_no_code_to_the_manager() -> None:
     error = nbformat.v4.new_output("error", ename="ValueError", evalue="bad", traceback=["ValueError: bad"])
     later = nbformat.v4.new_markdown_cell("## Never reached", metadata={"tags": ["business_report"]})

@@ -74,7 +74,7 @@ def test_markdown_has_the_gate_the_scores_with_their_change_three_pictures_and_l
 def test_a_missed_bar_and_the_reason_of_a_failure_stand_on_top(reported: Reported) -> None:
     bars = [GATE[0] | {"passed": False, "found": 0.25}, {"name": "AP_bus", "passed": False, "found": None}]
     run = _scored(reported, {"gate": bars})
-    assert "Gate: **not passed** (mean AP at IoU 0.50 0.250, bar 0.500, missed; AP_bus not measured, missed)." in list(
+    assert "Gate: NOT PASSED (mean AP at IoU 0.50 0.250, bar 0.500, missed; AP_bus not measured, missed)." in list(
         markdown(run, None)
     )
     failed = _summary(reported, reported.run("eval", status=RunStatus.FAILED, reason="too\nlow"))
