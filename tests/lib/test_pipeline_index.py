@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from report_cases import Reported
+from reported_runs import Reported
 from store_cases import lay_file
 
 from sinara_lib.layout import RunAddress

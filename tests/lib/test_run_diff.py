@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from report_cases import PRODUCER, Reported
+from reported_runs import PRODUCER, Reported
 from store_cases import files_below, lay_file
 
 from sinara_lib.cli import main

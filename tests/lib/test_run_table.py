@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from report_cases import Reported
+from reported_runs import Reported
 
 from sinara_lib.cli import main
 from sinara_lib.errors import ParamsError

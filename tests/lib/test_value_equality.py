@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from report_cases import Reported
+from reported_runs import Reported
 
 from sinara_lib.archive import pack
 from sinara_lib.layout import RunAddress
