@@ -1,115 +1,119 @@
-"""Writes the quality report: one HTML page that opens anywhere, the numbers as JSON, the pictures as PNG."""
+"""Writes the quality report: one HTML page that opens anywhere, a summary, numbers, curves and pictures beside it."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chart_style import THEMES
 from detector_scoring import DetectorScores
+from example_images import CutOut, ExampleImage
+from gate_baseline import Baseline
+from interactive_charts import build_figures, plotly_bundle
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from quality_charts import CHARTS
 from quality_gate import GateBar
-from quality_pictures import THEMES, ExampleImage, draw_bars, draw_curves
+from report_documents import ReportFacts, between, change, curves_table, metrics_document, number, summary
 
 from sinara_lib.vision.coco_drawing import class_colour
 
 TEMPLATE = "quality_report.html.j2"
-NO_GROUND_TRUTH = "no ground truth"
-_MEANINGS = {
+MEANINGS = {
     "AP": "mean over IoU 0.50 to 0.95",
     "AP50": "at IoU 0.50",
     "AP75": "at IoU 0.75",
-    "APsmall": "objects below 32 x 32 pixels",
+    "APsmall": "objects up to 32 x 32 pixels",
     "APmedium": "32 x 32 to 96 x 96 pixels",
-    "APlarge": "objects above 96 x 96 pixels",
-    "AR1": "recall with one detection an image",
+    "APlarge": "objects from 96 x 96 pixels",
+    "AR1": "recall with one detection of a class an image",
     "AR10": "recall with ten",
     "AR100": "recall with a hundred",
     "ARsmall": "recall of small objects",
     "ARmedium": "recall of medium objects",
     "ARlarge": "recall of large objects",
 }
+KINDS = {
+    "class": "right place, wrong class",
+    "box": "right class, box off",
+    "both": "wrong class and box off",
+    "duplicate": "found twice",
+    "background": "nothing there",
+    "missed": "not found at all",
+}
 
 
 @dataclass(frozen=True)
-class ReportFacts:
-    """Where the scores come from. `origin` is shown as a table: model run, data run, service and so on."""
+class ReportContent:
+    """All that a report shows."""
 
-    model: str
-    run_id: str
-    created: datetime
-    origin: Mapping[str, str]
-    shown_score: float
+    scores: DetectorScores
+    bars: Sequence[GateBar]
+    baseline: Baseline
+    examples: Sequence[ExampleImage]
+    mistakes: Sequence[CutOut]
+    facts: ReportFacts
 
 
-def write_report(
-    folder: str | Path,
-    *,
-    scores: DetectorScores,
-    bars: Sequence[GateBar],
-    examples: Sequence[ExampleImage],
-    facts: ReportFacts,
-) -> Path:
-    """Write report.html, metrics.json and the PNG pictures into `folder`; returns the path of the page."""
-    folder = Path(folder)
-    pictures = {
-        "curves": {theme: draw_curves(scores, theme) for theme in THEMES},
-        "bars": {theme: draw_bars(scores, theme) for theme in THEMES},
-    }
-    for name, themes in pictures.items():
+def write_report(folder: str | Path, content: ReportContent) -> Path:
+    """Write report.html, report.md, metrics.json, curves.csv and the charts as PNG; returns the path of the page."""
+    folder, scores = Path(folder), content.scores
+    charts = {name: {theme: draw(scores, theme) for theme in THEMES} for name, draw in CHARTS.items()}
+    for name, themes in charts.items():
         (folder / f"{name}.png").write_bytes(themes["light"])
-    numbers = metrics_document(scores, bars, facts=facts)
-    (folder / "metrics.json").write_text(json.dumps(numbers, indent=1, ensure_ascii=False), encoding="utf-8")
+    parts = {"facts": content.facts, "baseline": content.baseline}
+    numbers = metrics_document(scores, content.bars, **parts)
+    text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "metrics.json").write_text(text, encoding="utf-8")
+    (folder / "curves.csv").write_text(curves_table(scores), encoding="utf-8")
+    (folder / "report.md").write_text(summary(scores, content.bars, **parts), encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(_render(scores, bars, examples, facts=facts, pictures=pictures), encoding="utf-8")
+    page.write_text(_render(content, charts), encoding="utf-8")
     return page
 
 
-def metrics_document(scores: DetectorScores, bars: Sequence[GateBar], *, facts: ReportFacts) -> dict[str, Any]:
-    """Return every number of the report; null where there is no ground truth to measure on."""
-    return {
-        "model": facts.model,
-        "run_id": facts.run_id,
-        "created": facts.created.isoformat(timespec="seconds"),
-        "origin": dict(facts.origin),
-        "images": scores.images,
-        "objects": scores.objects,
-        "detections": scores.detections,
-        "iou": scores.iou,
-        "ap_at_iou": scores.ap_at_iou,
-        "coco": scores.coco,
-        "classes": [asdict(one) for one in scores.classes],
-        "gate": [{**asdict(bar), "passed": bar.passed} for bar in bars],
+def _render(content: ReportContent, charts: Mapping[str, Mapping[str, bytes]]) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "number": number,
+        "between": between,
+        "png": lambda data: _data_url("image/png", data),
+        "jpeg": lambda data: _data_url("image/jpeg", data),
+        "json": _as_json,
     }
-
-
-def _render(
-    scores: DetectorScores,
-    bars: Sequence[GateBar],
-    examples: Sequence[ExampleImage],
-    *,
-    facts: ReportFacts,
-    pictures: Mapping[str, Mapping[str, bytes]],
-) -> str:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["number"] = lambda value: NO_GROUND_TRUTH if value is None else f"{value:.3f}"
-    environment.filters["png"] = lambda data: _data_url("image/png", data)
-    environment.filters["jpeg"] = lambda data: _data_url("image/jpeg", data)
+    environment.filters.update(filters)
+    scores = content.scores
     return environment.get_template(TEMPLATE).render(
         scores=scores,
-        bars=bars,
-        passed=all(bar.passed for bar in bars),
-        examples=examples,
-        facts=facts,
-        pictures=pictures,
-        meanings=_MEANINGS,
+        bars=content.bars,
+        passed=all(bar.passed for bar in content.bars),
+        baseline=content.baseline,
+        examples=content.examples,
+        mistakes=content.mistakes,
+        facts=content.facts,
+        charts=charts,
+        figures=build_figures(scores),
+        plotly=plotly_bundle(),
+        change=change,
+        meanings=MEANINGS,
+        kinds=KINDS,
         colours=["rgb({}, {}, {})".format(*class_colour(index)) for index in range(len(scores.classes))],
     )
+
+
+def _as_json(value: Any) -> Markup:
+    # In a script element only `<` could end the element; inside a JSON string its escape means the same.
+    return Markup(json.dumps(value, allow_nan=False).replace("<", "\\u003c"))  # noqa: S704 - nothing left to escape
 
 
 def _data_url(kind: str, data: bytes) -> str:

@@ -15,7 +15,8 @@ from scenes import SIDE, random_truth
 
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.bento import save_bentoservice
-from sinara_lib.layout import StepAddress
+from sinara_lib.errors import ArtifactNotFoundError
+from sinara_lib.layout import StepAddress, split_entity_url
 from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore, fetch_folder, store_at
 from sinara_lib.vision.coco import CocoDataset, save_coco
@@ -110,9 +111,31 @@ def test_a_detector_without_fault_scores_one_and_passes(store: ArtifactStore, tm
 
 
 def test_a_closed_gate_fails_the_step_after_the_report_is_published(store: ArtifactStore, tmp_path: Path) -> None:
+    step = StepAddress("obj_detect_rest", "test", "model_eval")
+    passed = store.resolve(step, ["model_quality_report"])
     publish_test_set(store, tmp_path / "others", seed=6)
-    done, run = run_step(store, tmp_path, "shown_images=0")
+    done, run = run_step(store, tmp_path, "shown_images=0", 'at_least={"AP75": 0.7}')
     assert done.returncode == 1
-    assert "The quality gate is closed" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "The quality gate is closed: mean AP at IoU 0.50 is" in said
+    assert "AP75 is" in said
+    assert "below the bar of 0.700. Predictions and report are published" in said
     report = fetch_folder(f"{run}/model_quality_report", tmp_path / "report")
     assert "Fails the gate" in (report / "report.html").read_text(encoding="utf-8")
+    assert open_archive(f"{run}/coco_inference_result_dataset").names() == [
+        "annotations.json",
+        "predictions.json",
+        "service_version.json",
+    ]
+    # Nobody downstream is given what failed: the newest run to read is still the one that passed.
+    for entity in ("model_quality_report", "coco_inference_result_dataset"):
+        assert store.resolve(step, [entity]) == passed
+    with pytest.raises(ArtifactNotFoundError, match=r"FAILED .*quality gate is closed"):
+        store.resolve(step, ["model_quality_report"], run_id=run.rsplit("/", 1)[-1])
+
+
+def test_a_misspelt_bar_is_refused_before_anything_is_scored(store: ArtifactStore, tmp_path: Path) -> None:
+    done, run = run_step(store, tmp_path, 'at_least={"AP50_lorry": 0.7}')
+    assert done.returncode == 1
+    assert "at_least: unknown metric AP50_lorry" in done.stdout + done.stderr
+    assert not store.is_committed(split_entity_url(f"{run}/model_quality_report")[1])
