@@ -15,7 +15,7 @@ from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFo
 from sinara_lib.layout import split_run_url
 from sinara_lib.pages import page_of
 from sinara_lib.run_diff import shown
-from sinara_lib.run_report import PICTURES, gate_words, report_pages
+from sinara_lib.run_report import gate_words, picture_names, report_pages
 from sinara_lib.run_summary import QUALITY_REPORT, RunSummary, open_quality_report, read_summary
 from sinara_lib.run_table import read_chain
 from sinara_lib.settings import Settings
@@ -99,9 +99,10 @@ def _pictures(run: RunSummary) -> Iterator[tuple[str, str]]:
         entity = open_quality_report(run)
         if entity is None:
             return
-        files = [f for f in entity.manifest.files if f.path.endswith(".png") and f.size < _LARGEST_PICTURE]
-        for file in files[:PICTURES]:
-            data = base64.b64encode(entity.read(file.path)).decode("ascii")
-            yield Path(file.path).stem.replace("_", " "), f"data:image/png;base64,{data}"
+        sizes = {file.path: file.size for file in entity.manifest.files}
+        for name in picture_names(entity):
+            if sizes[name] < _LARGEST_PICTURE:
+                data = base64.b64encode(entity.read(name)).decode("ascii")
+                yield Path(name).stem.replace("_", " "), f"data:image/png;base64,{data}"
     except ArtifactError:
         return  # the line of the gate has told why

@@ -9,6 +9,7 @@ from typing import Any
 
 import platformdirs
 
+from sinara_lib.entity import EntityReader
 from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, StoreUnavailableError
 from sinara_lib.layout import split_entity_url
 from sinara_lib.manifest import RunStatus
@@ -19,6 +20,7 @@ from sinara_lib.target import Target
 
 PAGE, BUSINESS_PAGE = "report.html", "business_report.html"
 PICTURES = 3
+FIRST = ("curves.png", "bars.png", "confusion.png")
 _LOCAL = "file://"
 
 
@@ -38,12 +40,11 @@ class ReportPage:
 
 @dataclass(frozen=True)
 class GateBar:
-    """One bar of the quality gate, what was found (None: not measured), and whether it was reached."""
+    """One bar of the quality gate, whether it was reached, and the outcome in words."""
 
     name: str
-    required: float | None
-    found: float | None
     passed: bool
+    verdict: str
 
 
 def report_pages(run: RunSummary) -> list[ReportPage]:
@@ -141,7 +142,13 @@ def gate_words(run: RunSummary) -> str:
     if not bars:
         return "Gate: none in this run."
     verdict = "passed" if all(bar.passed for bar in bars) else "NOT PASSED"
-    return f"Gate: {verdict} ({'; '.join(_bar_words(bar) for bar in bars)})."
+    return f"Gate: {verdict} ({'; '.join(bar.verdict for bar in bars)})."
+
+
+def picture_names(entity: EntityReader) -> list[str]:
+    """Return the names of the three pictures of a quality report to show first."""
+    names = [entry.path for entry in entity.manifest.files if entry.path.endswith(".png")]
+    return sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))[:PICTURES]
 
 
 def read_base(run: RunSummary, given: Target | None) -> RunSummary | None:
@@ -151,17 +158,15 @@ def read_base(run: RunSummary, given: Target | None) -> RunSummary | None:
 
 
 def _bar(bar: dict[str, Any]) -> GateBar:
-    return GateBar(str(bar["name"]), _number(bar.get("required")), _number(bar.get("found")), bool(bar["passed"]))
+    name, passed = str(bar["name"]), bool(bar["passed"])
+    return GateBar(name, passed, str(bar["verdict"]) if "verdict" in bar else _verdict(name, bar))
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _bar_words(bar: GateBar) -> str:
-    found = "not measured" if bar.found is None else f"{bar.found:.3f}"
-    mark = "" if bar.passed else ", missed"
-    return f"{bar.name} {found}" + (f", bar {bar.required:.3f}" if bar.required is not None else "") + mark
+def _verdict(name: str, bar: dict[str, Any]) -> str:
+    """Say the outcome of a bar whose report does not, from its numbers."""
+    required, found = bar.get("required"), bar.get("found")
+    told = f"{name} not measured" if found is None else f"{name} {float(found):.3f}"
+    return told if required is None else f"{told}, bar {float(required):.3f}"
 
 
 def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
@@ -182,9 +187,9 @@ def _pictures(run: RunSummary) -> Iterator[str]:
         entity = open_quality_report(run)
     except ArtifactError:
         return  # the line of the gate has told why
-    names = [entry.path for entry in entity.manifest.files if entry.path.endswith(".png")] if entity else []
+    names = picture_names(entity) if entity else []
     place = show_place(run.store.url_of(run.address.entity(QUALITY_REPORT)))
-    yield from (f"![{Path(name).stem.replace('_', ' ')}]({place}/{name})" for name in names[:PICTURES])
+    yield from (f"![{Path(name).stem.replace('_', ' ')}]({place}/{name})" for name in names)
 
 
 def _plain(text: str | None) -> str:

@@ -55,7 +55,7 @@ def test_the_quality_report_comes_first_then_each_notebooks_pages(reported: Repo
 
 def test_markdown_has_the_gate_the_scores_with_their_change_three_pictures_and_links(reported: Reported) -> None:
     base = _summary(reported, reported.run("eval", metrics={"AP50": 0.5, "word": "a|b"}))
-    run = _scored(reported, {"gate": GATE}, "a_curve.png", "b.png", "c.png", "d.png")
+    run = _scored(reported, {"gate": GATE}, "a_curve.png", "b.png", "c.png", "curves.png")
     lines = list(markdown(run, base))
     assert lines[0] == f"### eval: SUCCESS ({run.run_id})"
     assert "Gate: passed (mean AP at IoU 0.50 0.625, bar 0.500)." in lines
@@ -63,18 +63,21 @@ def test_markdown_has_the_gate_the_scores_with_their_change_three_pictures_and_l
     assert "| AP50 | 0.625 | 0.5 | +0.125 |" in lines
     place = run.url.removeprefix("file://")
     assert [line for line in lines if line.startswith("!")] == [
+        f"![curves]({place}/model_quality_report/curves.png)",
         f"![a curve]({place}/model_quality_report/a_curve.png)",
         f"![b]({place}/model_quality_report/b.png)",
-        f"![c]({place}/model_quality_report/c.png)",
     ]
     links = next(line for line in lines if line.startswith("Reports: "))
     assert f"[quality of the model]({place}/model_quality_report/report.html)" in links
 
 
 def test_a_missed_bar_and_the_reason_of_a_failure_stand_on_top(reported: Reported) -> None:
-    bars = [GATE[0] | {"passed": False, "found": 0.25}, {"name": "AP_bus", "passed": False, "found": None}]
+    bars = [
+        GATE[0] | {"passed": False, "verdict": "AP is 0.250, 0.250 below the bar of 0.500"},
+        {"name": "AP_bus", "passed": False, "found": None},
+    ]
     run = _scored(reported, {"gate": bars})
-    assert "Gate: NOT PASSED (mean AP at IoU 0.50 0.250, bar 0.500, missed; AP_bus not measured, missed)." in list(
+    assert "Gate: NOT PASSED (AP is 0.250, 0.250 below the bar of 0.500; AP_bus not measured)." in list(
         markdown(run, None)
     )
     failed = _summary(reported, reported.run("eval", status=RunStatus.FAILED, reason="too\nlow"))
