@@ -52,13 +52,13 @@ class Builder:
     def _build_options(self, context: Path) -> list[str]:
         options = ["build", "--file", str(context / "Containerfile")]
         if self.name == "docker":
-            return [*options, "--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}"]
+            return [*options, "--network", "none", "--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}"]
         # The OCI format has no place for a health check.
         return [*options, "--layers", "--format", "docker", "--timestamp", str(EPOCH)]
 
     def _run(self, *arguments: str, doing: str) -> str:
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "DOCKER_BUILDKIT": "1"}
-        done = subprocess.run([self.name, *arguments], env=environment, capture_output=True, text=True, check=False)
+        command = [self.name, *arguments]
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
         if done.returncode:
             last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
             raise SinaraError(f"{self.name} could not {doing} (exit code {done.returncode}). Its last lines:\n{last}")
@@ -82,12 +82,26 @@ def find_builder(name: BuilderName | None = None) -> Builder:
 
 def _why_not(name: BuilderName) -> str | None:
     # `docker version` asks the daemon as well; a client alone builds nothing.
+    problem, _ = _ask(name, "version")
+    if problem is None and name == "docker":
+        problem, text = _ask(name, "build", "--help")
+        if problem is None and "--output" not in text:
+            problem = "its BuildKit is missing, install the buildx plugin"
+    return problem
+
+
+def _ask(*command: str) -> tuple[str | None, str]:
+    """Return what keeps a command from working, if anything does, and what it printed."""
     try:
-        done = subprocess.run([name, "version"], capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=30)
     except FileNotFoundError:
-        return "not installed"
+        return "not installed", ""
     except subprocess.TimeoutExpired:
-        return "does not answer"
+        return "does not answer", ""
     if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return None
+        return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1], ""
+    return None, done.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "DOCKER_BUILDKIT": "1"}

@@ -36,6 +36,14 @@ def test_a_docker_client_without_its_daemon_is_passed_over(tools: Path) -> None:
     assert find_builder() == Builder("buildah")
 
 
+def test_a_docker_without_buildkit_is_passed_over(tools: Path) -> None:
+    write_tool(tools, "docker", "echo 'Usage: docker build [OPTIONS]'")
+    with pytest.raises(SinaraError, match=r"docker: its BuildKit is missing, install the buildx plugin;"):
+        find_builder()
+    write_tool(tools, "docker", "echo '  -o, --output stringArray'")
+    assert find_builder() == Builder("docker")
+
+
 def test_a_tool_asked_for_by_name_is_not_exchanged_for_another(tools: Path) -> None:
     write_tool(tools, "podman", "exit 0")
     assert find_builder("podman") == Builder("podman")
