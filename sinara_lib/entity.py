@@ -14,6 +14,7 @@ from sinara_lib.hashing import HashingFile
 from sinara_lib.layout import EntityAddress
 from sinara_lib.manifest import (
     MANIFEST_FILE,
+    RUN_FILE,
     SUCCESS_FILE,
     FileEntry,
     Manifest,
@@ -122,6 +123,7 @@ def _load_manifest(store: StoreFiles, path: str, address: EntityAddress) -> Mani
     except FileNotFoundError as error:
         raise ArtifactNotFoundError(f"{path} is not a committed entity: it has no {SUCCESS_FILE}.") from error
     if not mark:
+        _refuse_emptied(store, path)
         return _foreign_manifest(store, path, address)
     try:
         data = store.read(f"{path}/{MANIFEST_FILE}")
@@ -136,6 +138,15 @@ def _load_manifest(store: StoreFiles, path: str, address: EntityAddress) -> Mani
         )
     _check_names((entry.path for entry in manifest.files), path)
     return manifest
+
+
+def _refuse_emptied(store: StoreFiles, path: str) -> None:
+    """Only SinaraML leaves `_SUCCESS` empty; beside records of ours it was emptied."""
+    for record in (f"{path}/{MANIFEST_FILE}", f"{path.rpartition('/')[0]}/{RUN_FILE}"):
+        if store.exists(record):
+            raise ArtifactCorruptError(
+                f"{path}/{SUCCESS_FILE} is empty, but {record} is not SinaraML's: run the producing step again."
+            )
 
 
 def _foreign_manifest(store: StoreFiles, path: str, address: EntityAddress) -> Manifest:

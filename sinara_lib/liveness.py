@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # publishes no types
+import psutil
 
 from sinara_lib.manifest import Process, RunRecord
 

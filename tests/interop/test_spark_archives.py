@@ -1,6 +1,5 @@
 """We read what SinaraML's recipe makes of a folder with a real Spark: binaryFile rows, parts of large files."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,15 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from sinara_lib.archive import open_archive, unpack
+from sinara_lib.layout import RunAddress, StepAddress
+
+
+@pytest.fixture
+def legacy(tmp_path: Path) -> tuple[str, Path]:
+    """URL and folder of an entity in a run without a record, as SinaraML's are."""
+    address = RunAddress(StepAddress("rest", "test", "data_load"), "run-21-06-01-120000").entity("files")
+    folder = tmp_path / "store" / address.path
+    return folder.as_uri(), folder
 
 
 def _pack_with_spark(spark: SparkSession, folder: Path, *, target: Path, row_size: int, partitions: int = 6) -> None:
@@ -30,7 +38,7 @@ def _pack_with_spark(spark: SparkSession, folder: Path, *, target: Path, row_siz
 
 @pytest.mark.parametrize("timestamps", ["INT96", "TIMESTAMP_MICROS", "TIMESTAMP_MILLIS"])
 def test_files_times_and_parts_come_back(
-    spark: SparkSession, new_entity: Callable[[], tuple[str, Path]], tmp_path: Path, timestamps: str
+    spark: SparkSession, legacy: tuple[str, Path], tmp_path: Path, timestamps: str
 ) -> None:
     spark.conf.set("spark.sql.parquet.outputTimestampType", timestamps)
     files = {"a b.jpg": b"a", "deep/er/b.txt": b"b" * 1000, "large.bin": bytes(range(250)) * 30}
@@ -38,7 +46,7 @@ def test_files_times_and_parts_come_back(
     for name, data in files.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes(data)
-    url, folder = new_entity()
+    url, folder = legacy
     _pack_with_spark(spark, source, target=folder, row_size=1000)
     assert (folder / "_SUCCESS").read_bytes() == b""
     reader = open_archive(url)
@@ -53,12 +61,12 @@ def test_files_times_and_parts_come_back(
 
 
 def test_more_than_10_000_parts_are_joined_by_number(
-    spark: SparkSession, new_entity: Callable[[], tuple[str, Path]], tmp_path: Path
+    spark: SparkSession, legacy: tuple[str, Path], tmp_path: Path
 ) -> None:
     (tmp_path / "in").mkdir()
     data = b"".join(number.to_bytes(2, "big") for number in range(10_050))
     (tmp_path / "in" / "large.bin").write_bytes(data)
-    url, folder = new_entity()
+    url, folder = legacy
     _pack_with_spark(spark, tmp_path / "in", target=folder, row_size=2)
     assert open_archive(url).read("large.bin") == data
     unpack(url, tmp_path / "out")

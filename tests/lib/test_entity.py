@@ -122,6 +122,17 @@ def test_a_missing_manifest_is_found(store: ArtifactStore, entity: str, reader: 
         reader()
 
 
+@pytest.mark.parametrize("manifest", ["kept", "removed"])
+def test_an_emptied_success_does_not_pass_for_one_of_sinaraml(
+    store: ArtifactStore, entity: str, reader: Callable[[], EntityReader], manifest: str
+) -> None:
+    store.fs.pipe_file(f"{entity}/_SUCCESS", b"")
+    if manifest == "removed":
+        store.fs.rm_file(f"{entity}/_MANIFEST.json")
+    with pytest.raises(ArtifactCorruptError, match="_SUCCESS is empty, but"):
+        reader()
+
+
 def test_fetching_a_damaged_entity_fails(store: ArtifactStore, run: RunAddress, entity: str, tmp_path: Path) -> None:
     _flip(store, f"{entity}/deep/b.bin")
     with pytest.raises(ArtifactCorruptError):
