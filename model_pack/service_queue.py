@@ -59,13 +59,16 @@ class InferenceQueue:
         waiting = [asyncio.wrap_future(future) for future in futures]
         _, late = await asyncio.wait(waiting, timeout=self._deadline)
         if not late:
+            self.inside -= len(jobs)
             return [one.result() for one in waiting]
+        loop = asyncio.get_running_loop()
         for one in waiting:
             # Its answer, or its error, is of no use to anybody any more.
             one.add_done_callback(lambda done: done.cancelled() or done.exception())
         for future in futures:
             if not future.done() and not future.cancel():
-                asyncio.get_running_loop().call_later(self._stuck, self._check, future)
+                loop.call_later(self._stuck, self._check, future)
+            future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
         message = f"no answer within {self._deadline:g} seconds"
         raise RequestError(HTTPStatus.GATEWAY_TIMEOUT, "deadline_passed", message)
 
@@ -81,11 +84,8 @@ class InferenceQueue:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, job: Callable[[], Answer]) -> Future[Answer]:
-        loop = asyncio.get_running_loop()
         self.inside += 1
-        future = self._executor.submit(self._measured, job)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
-        return future
+        return self._executor.submit(self._measured, job)
 
     def _measured(self, job: Callable[[], Answer]) -> Answer:
         start = time.perf_counter()

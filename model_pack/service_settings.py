@@ -20,8 +20,8 @@ class ServiceSettings:
     """SERVICE_WORKERS: processes; the cores are divided between them."""
     threads: int = 1
     """DETECTOR_THREADS: threads of one inference; default: the usable cores divided by the workers."""
-    parallel: int = 3
-    """DETECTOR_PARALLEL: images of one worker in work at a time, so that one is decoded while another is detected."""
+    parallel: int = 6
+    """DETECTOR_PARALLEL: images of one worker in work at a time; more keep the cores busier, and take more memory."""
     queue: int = 32
     """SERVICE_QUEUE: images of one worker that wait or are being answered at most; one more gets 429."""
     batch: int = 16
