@@ -119,13 +119,13 @@ def _summed_before(weights: Floats, places: Ints, ends: Ints) -> Floats:
 
 def _interpolated(found: Floats, seen: Floats, *, objects: Floats) -> Floats:
     """Mean over the 101 recall levels of the highest precision at or beyond each; rows are right detections."""
-    precision = found / (seen + np.spacing(1))
-    best = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+    best = np.maximum.accumulate((found / (seen + np.spacing(1)))[::-1], axis=0)[::-1]
     recall = found / objects
-    reached = (recall * 100 + 1e-9).astype(np.int64)
+    reached = np.floor(recall * 100 + 1e-9)
     # COCO's levels are rounded numbers: where recall is one of them exactly, the rounded one decides.
-    reached -= RECALLS[reached] > recall
-    levels = np.diff(reached, axis=0, prepend=-1)
+    exact = np.nonzero(np.abs(recall * 100 - reached) < 1e-9)
+    reached[exact] -= RECALLS[reached[exact].astype(np.int64)] > recall[exact]
+    levels = np.diff(reached, axis=0, prepend=-1.0)
     return np.einsum("nr,nr->r", best, levels) / len(RECALLS)
 
 
