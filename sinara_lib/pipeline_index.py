@@ -15,6 +15,7 @@ from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFo
 from sinara_lib.layout import split_run_url
 from sinara_lib.pages import page_of
 from sinara_lib.run_diff import shown
+from sinara_lib.run_finding import known_stores
 from sinara_lib.run_report import gate_words, picture_names, report_pages
 from sinara_lib.run_summary import QUALITY_REPORT, RunSummary, open_quality_report, read_summary
 from sinara_lib.run_table import read_chain
@@ -44,7 +45,7 @@ def write_index(results: list[StepResult], settings: Settings) -> str:
     """Write the page for the runs of `results` and all that they were made from, and return its URL."""
     last = results[-1]
     root, address = split_run_url(last.run_url)
-    stores = {store.url: store for store in map(settings.store, settings.roots)}
+    stores = {store.url: store for store in known_stores(settings).values()}
     store = stores[root]
     runs = read_chain(settings, store, address).runs
     own = [_read(stores, result) for result in results if result.run_url not in {run.url for run in runs}]

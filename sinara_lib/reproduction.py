@@ -21,6 +21,7 @@ from sinara_lib.manifest import RUN_FILE, RunRecord, RunStatus
 from sinara_lib.params import ParamsFile, parse_params
 from sinara_lib.pipeline import pipeline_steps
 from sinara_lib.run_diff import RunDiff, RunSide, diff_runs, shown, shown_change
+from sinara_lib.run_finding import known_stores
 from sinara_lib.run_summary import RunSummary, read_summary
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore
@@ -98,7 +99,7 @@ def reproduce(target: Target, settings: Settings, *, keep: Path | None = None) -
         with commit_worktree(folder, str(run.producer.commit)) as tree:
             _run_apart(tree, params, apart, run.address)
         again = read_summary(Target(apart.store(params.pipeline_params.env_name), run.address))
-        stores = {apart.store(env).url: settings.store(env).url for env in settings.roots}
+        stores = {apart.store(env).url: store.url for env, store in known_stores(settings).items()}
         return Reproduction(
             diff=diff_runs(RunSide(run, _raw(run), {}), RunSide(again, _raw(again), {})),
             outputs=tuple(_compare(run, again, name, stores) for name in dict.fromkeys((*run.outputs, *again.outputs))),
@@ -170,7 +171,7 @@ def _place(keep: Path | None) -> Iterator[Path]:
 
 def _lay_inputs(run: RunSummary, settings: Settings, apart: Settings) -> None:
     """Put what the run read into the new stores, by hard link where that goes, with the records of its runs."""
-    envs = {env: settings.store(env) for env in settings.roots}
+    envs = known_stores(settings)
     for url in run.inputs:
         try:
             root, address = split_entity_url(url)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sinara_lib.catalog import read_entity_manifest
-from sinara_lib.errors import ArtifactError, LayoutError, SinaraError
+from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError, SinaraError
 from sinara_lib.layout import RunAddress, split_entity_url
 from sinara_lib.run_diff import RunDiff, RunSide, diff_runs
 from sinara_lib.run_diff_page import diff_html
+from sinara_lib.run_finding import known_stores
 from sinara_lib.run_summary import NotebookReport, RunSummary, read_summary
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore, store_at
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def read_diff(a: Target, b: Target, settings: Settings) -> RunDiff:
     """Compare two runs. Raises ArtifactNotFoundError when one is not there, or was removed."""
-    stores = {store.url: store for store in (*_reachable(settings), a.store, b.store)}
+    stores = {store.url: store for store in (*known_stores(settings).values(), a.store, b.store)}
     return diff_runs(_side(read_summary(a), stores), _side(read_summary(b), stores))
 
 
@@ -83,8 +84,10 @@ def _input(summary: RunSummary, url: str, stores: Mapping[str, ArtifactStore]) -
         return f"{name} (of this very run)", "made by this run"
     try:
         manifest = read_entity_manifest(stores.get(root) or store_at(root), address)
-    except SinaraError:
+    except ArtifactNotFoundError:
         return name, f"{address.run.run_id}, which is not there any more"
+    except SinaraError:
+        return name, f"{address.run.run_id}, which cannot be read from here"
     return name, manifest.content if manifest else address.run.run_id
 
 
@@ -97,13 +100,3 @@ def _notebook(summary: RunSummary, report: NotebookReport) -> str | None:
     except (ArtifactError, LayoutError) as error:
         log.warning("%s of %s is not compared: %s", report.notebook, summary.run_id, error)
         return None
-
-
-def _reachable(settings: Settings) -> list[ArtifactStore]:
-    found = []
-    for env in settings.roots:
-        try:
-            found.append(settings.store(env))
-        except SinaraError as error:
-            log.warning("%s is left out: %s", env, error)
-    return found

@@ -12,6 +12,17 @@ from sinara_lib.target import Target, find_targets
 log = logging.getLogger(__name__)
 
 
+def known_stores(settings: Settings) -> dict[str, ArtifactStore]:
+    """Return each environment's store, but for those that have no key or driver here."""
+    found = {}
+    for env in settings.roots:
+        try:
+            found[env] = settings.store(env)
+        except SinaraError as error:
+            log.debug("%s is left out: %s", env, error)
+    return found
+
+
 def find_run(settings: Settings, text: str, *, env: str | None = None) -> Target:
     """Return the one run that `text` names: by its id, in `env` or else in any environment, or by its URL.
 
@@ -21,7 +32,9 @@ def find_run(settings: Settings, text: str, *, env: str | None = None) -> Target
     if is_run_id(text):
         found = list(_by_id(settings, text, envs))
     else:
-        found = find_targets(settings.store(envs[0]), text, stores={e: settings.store(e) for e in settings.roots})
+        stores = known_stores(settings)
+        first = settings.store(env) if env else next(iter(stores.values()))
+        found = find_targets(first, text, stores=stores)
     runs = {target.url: target for target in map(_run_of, found)}
     if not runs:
         raise ArtifactNotFoundError(f"No run {text} in {', '.join(envs)}: `sinara ls --env …` lists the runs.")

@@ -9,6 +9,7 @@ from typing import Any
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError, ParamsError
 from sinara_lib.layout import RunAddress, StepAddress, split_entity_url
 from sinara_lib.run_diff import shown
+from sinara_lib.run_finding import known_stores
 from sinara_lib.run_summary import Metric, RunSummary, read_summary
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore
@@ -125,7 +126,7 @@ class _Chains:
     """Follows inputs back from run to run, reading each run once."""
 
     def __init__(self, settings: Settings, store: ArtifactStore) -> None:
-        self._stores = {one.url: one for one in (*map(settings.store, settings.roots), store)}
+        self._stores = {one.url: one for one in (*known_stores(settings).values(), store)}
         self._known: dict[str, RunSummary | None] = {}
 
     def read(self, store: ArtifactStore, run: RunAddress) -> Chain | None:

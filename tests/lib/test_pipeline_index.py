@@ -99,3 +99,10 @@ def test_runs_in_another_environment_are_linked_by_their_whole_url(tmp_path: Pat
     write_index([_result(user, score)], settings)
     html = (tmp_path / "user" / "rest" / "test" / "index.html").read_text()
     assert f'href="{prod.store.url_of(data)}/reports_load_ipynb/report.html"' in html
+
+
+def test_an_environment_without_its_key_does_not_spoil_the_end_of_a_run(tmp_path: Path, now: datetime) -> None:
+    user = Reported(store_at(str(tmp_path / "user")), now)
+    roots = {"user": user.store.url, "prod": "s3://far"}
+    write_index([_result(user, user.run("load"))], Settings(None, (), roots, {"user": {}, "prod": {"key_env": "NONE"}}))
+    assert (tmp_path / "user" / "rest" / "test" / "index.html").is_file()

@@ -189,3 +189,17 @@ def test_a_run_that_is_not_there_or_is_being_removed_or_is_named_twice_is_told_i
     ):
         assert main(["diff", user.store.url_of(a), name]) == 1
         assert words in capsys.readouterr().out
+
+
+def test_an_environment_without_its_key_is_no_hindrance_where_it_is_not_asked_for(
+    two_envs: tuple[Reported, Reported], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user, _ = two_envs
+    a, b = user.run(), user.run(inputs=["s3://far/rest/test/prep/run-26-01-01-000000-000/data"])
+    monkeypatch.setenv("SINARA_PROD_ROOT", "s3://far")
+    monkeypatch.setenv("SINARA_PROD_STORAGE", '{"key_env": "NO_SUCH_VARIABLE"}')
+    for command in (["diff", user.store.url_of(a), b.run_id], ["compare", "--step", "train"], ["report", b.run_id]):
+        assert main(command) == 0
+    assert "run-26-01-01-000000-000, which cannot be read from here" in capsys.readouterr().out
+    assert main(["report", b.run_id, "--env", "prod"]) == 1
+    assert "NO_SUCH_VARIABLE, which is not set" in capsys.readouterr().out
