@@ -35,6 +35,17 @@ def test_the_five_steps_end_with_one_table_a_score_the_report_and_how_to_ask_the
     assert Path(report[1]).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_one_page_leads_to_the_report_of_every_notebook_and_to_the_quality_report(printed: str) -> None:
+    named = re.search(r"all +(\S+index\.html)", printed)
+    assert named is not None
+    index = Path(named[1])
+    links = re.findall(r'<li><a href="([^"]+)"', index.read_text(encoding="utf-8"))
+    pages = [link for link in links if link.endswith("/report.html")]
+    assert {page.split("/")[0] for page in pages} == {*STEPS}
+    assert any("model_quality_report" in page for page in pages)
+    assert all((index.parent / link).is_file() for link in links)
+
+
 def test_the_sample_reaches_ap50_of_one_half_within_2500_image_iterations(printed: str, workspace: Workspace) -> None:
     assert workspace.metrics("user", "model_eval", "score.ipynb")["AP50"] >= 0.5
     assert workspace.metrics("user", "model_train", "model_train.ipynb")["train_images_seen"] <= 2500
