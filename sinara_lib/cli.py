@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_store_commands(commands)
 
     serve = commands.add_parser("serve", help="serve a packed model over REST")
-    serve.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
+    serve.add_argument(
+        "url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest that no gate refused)"
+    )
     serve.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=3000)
@@ -55,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_containerize(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest)")
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest that no gate refused)"
+    )
     parser.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     parser.add_argument("--tag", metavar="NAME:VERSION", help="default: the bento's name and version")
     parser.add_argument("--push", action="store_true", help="push it to the registry in the tag")
@@ -207,18 +211,20 @@ def _gc(args: argparse.Namespace) -> None:
 
 def _serve(args: argparse.Namespace) -> None:
     from sinara_lib.bento import serve_bentoservice
+    from sinara_lib.release import newest_service
     from sinara_lib.settings import load_settings
 
-    url = args.url or load_settings().store(args.env).newest_url("bento_service")
+    url = args.url or newest_service(load_settings().store(args.env))
     serve_bentoservice(url, host=args.host, port=args.port, workers=args.workers)
 
 
 def _containerize(args: argparse.Namespace) -> None:
     from sinara_lib.containerize import ONNXRUNTIME, containerize, how_to_run
+    from sinara_lib.release import newest_service
     from sinara_lib.settings import load_settings
 
     image = containerize(
-        args.url or load_settings().store(args.env).newest_url("bento_service"),
+        args.url or newest_service(load_settings().store(args.env)),
         tag=args.tag,
         base=args.base,
         onnxruntime=ONNXRUNTIME.get(args.onnxruntime),

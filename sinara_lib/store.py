@@ -1,7 +1,7 @@
 """The artifact store of one environment: runs and their entities under a root, over any fsspec filesystem."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,12 +128,17 @@ class ArtifactStore:
 
     def newest_url(self, entity: str) -> str:
         """Return the URL of the newest finished entity of that name, whatever step made it."""
+        for url in self.newest_urls(entity):
+            return url
+        raise ArtifactNotFoundError(f"No finished run under {self.url} offers {entity}: run the step that makes it.")
+
+    def newest_urls(self, entity: str) -> Iterator[str]:
+        """Yield the URLs of finished entities of that name, newest first; looks no further than it is asked."""
         found = [(run_id_order(run_id), step, run_id) for step in self.steps() for run_id in self._run_ids(step)]
         for _, step, run_id in sorted(found, key=lambda each: each[0], reverse=True):
             for run in self._addresses(step, [run_id]):
                 if self._refusal(run, [entity]) is None:
-                    return self.url_of(run.entity(entity))
-        raise ArtifactNotFoundError(f"No finished run under {self.url} offers {entity}: run the step that makes it.")
+                    yield self.url_of(run.entity(entity))
 
     def _open_record(self, run: RunAddress) -> RunRecord:
         """Return the record of a run that goes on. Raises ArtifactNotFoundError or ArtifactExistsError."""
