@@ -43,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_store_commands(commands)
 
     serve = commands.add_parser("serve", help="serve a packed model over REST")
-    serve.add_argument(
-        "url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest that no gate refused)"
-    )
+    serve.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest not refused)")
     serve.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=3000)
@@ -58,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_containerize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest that no gate refused)"
+        "url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest not refused)"
     )
     parser.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     parser.add_argument("--tag", metavar="NAME:VERSION", help="default: the bento's name and version")
