@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sinara_lib import __version__
-from sinara_lib.cli_reports import add_report_commands
+from sinara_lib.cli_reports import add_report_commands, count
 from sinara_lib.exit_code import exit_code_of
 
 ENVIRONMENT_HELP = "environment: user (default), test, prod, or one of sinara.toml"
@@ -91,9 +91,7 @@ def _add_store_commands(commands: Any) -> None:
         description="Removes what dead runs left. With --keep-last or --older-than finished runs as well; with both, "
         "those that both select. Each step's newest success stays, and what kept runs anywhere were made from.",
     )
-    gc.add_argument(
-        "--keep-last", type=_count, metavar="N", help="finished runs that are not among their step's last N"
-    )
+    gc.add_argument("--keep-last", type=count, metavar="N", help="finished runs that are not among their step's last N")
     gc.add_argument("--older-than", type=_age, metavar="AGE", help="runs that started longer ago: 12h, 30d or 8w")
     gc.add_argument("--keep", action="append", default=[], metavar="RUN", help="leave this run; may be repeated")
     gc.add_argument("--dry-run", action="store_true", help="print what would be removed, and touch nothing")
@@ -242,12 +240,6 @@ def _table(headers: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(row[i]) for row in [headers, *rows]) for i in range(len(headers))]
     for row in [headers, *rows]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def _age(text: str) -> timedelta:

@@ -1,6 +1,7 @@
 """Commands for people who read: `sinara report | diff | reproduce | compare`; `cli.py` prints their lines."""
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,18 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     compare.add_argument("--param", action="append", default=[], metavar="NAME", help="default: those that differ")
     compare.add_argument("--sort", metavar="NAME", help="column to sort by, largest first (default: newest first)")
     compare.add_argument("--ascending", action="store_true", help="with --sort: smallest first")
-    compare.add_argument("--limit", type=int, default=50, metavar="N", help="the newest N runs (default: 50)")
+    compare.add_argument("--limit", type=count, default=50, metavar="N", help="the newest N runs (default: 50)")
     compare.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with a plot")
     compare.add_argument("--env", default="user", help="environment: user (default), test, prod, or one of sinara.toml")
     compare.set_defaults(command=show, lines=_compare)
+
+
+def count(text: str) -> int:
+    """Parse a whole number from 1 on, for argparse."""
+    if not re.fullmatch(r"[1-9][0-9]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def _report(args: argparse.Namespace) -> Iterator[str]:
