@@ -17,7 +17,7 @@ from sinara_lib.vision.coco_drawing import Pixels, class_colour
 from sinara_lib.vision.letterbox import decode_image
 
 IMAGES_FOLDER = "images"
-BUDGET = 3_500_000
+BUDGET = 2_200_000
 """Bytes that all examples together may take: a page under 8 MB has to carry them as text, and the charts beside."""
 _SIZES = ((720, 85), (600, 80), (480, 75), (360, 65), (240, 50))
 """Long side in pixels and JPEG quality, from the best to what always fits."""

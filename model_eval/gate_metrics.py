@@ -8,10 +8,11 @@ from detector_scoring import DetectorScores
 
 from sinara_lib.errors import ParamsError
 
+CALIBRATION = "calibration_error"
 OVERALL = (
     *("AP", "AP50", "AP75", "APsmall", "APmedium", "APlarge"),
     *("AR1", "AR10", "AR100", "ARsmall", "ARmedium", "ARlarge"),
-    *("F1", "calibration_error"),
+    *("F1", CALIBRATION),
 )
 PER_CLASS = ("AP", "AP50", "AP75", "AR", "F1")
 """Metrics of one class: `AP50_person`; of each class that has ground truth: `AP50_*`."""
@@ -26,7 +27,7 @@ def named_metrics(scores: DetectorScores) -> dict[str, float | None]:
     best = {one.name: best_f1(scores, index) for index, one in enumerate(scores.classes)}
     measured = [value for value in best.values() if value is not None]
     metrics["F1"] = sum(measured) / len(measured) if measured else None
-    metrics["calibration_error"] = scores.calibration.error
+    metrics[CALIBRATION] = scores.calibration.error
     for one in scores.classes:
         values = (one.ap, one.ap50, one.ap75, one.ar, best[one.name])
         metrics |= {f"{metric}_{one.name}": value for metric, value in zip(PER_CLASS, values, strict=True)}
@@ -36,7 +37,7 @@ def named_metrics(scores: DetectorScores) -> dict[str, float | None]:
 def listed_metrics(scores: DetectorScores) -> dict[str, float]:
     """Return the metrics that a run is listed with; what could not be measured is left out."""
     metrics = named_metrics(scores)
-    names = ["AP50", "AP", "AP75", "F1", "calibration_error", *(f"AP50_{one.name}" for one in scores.classes)]
+    names = ["AP50", "AP", "AP75", "F1", CALIBRATION, *(f"AP50_{one.name}" for one in scores.classes)]
     return {name: value for name in names if (value := metrics[name]) is not None}
 
 

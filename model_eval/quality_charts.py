@@ -65,6 +65,7 @@ def draw_bars(scores: DetectorScores, theme: Theme) -> bytes:
             axes.plot(ends, [row, row], color=INK[theme], linewidth=1.2, marker="|", markersize=7)
         axes.text(high + 0.015, row, f"{one.ap50:.2f}", va="center", color=INK[theme])
     axes.set_yticks(range(len(order)), [scores.classes[index].name for index in order])
+    axes.set_ylim(-0.6, max(1, len(order)) - 0.4)
     axes.set(xlim=(0, 1.12), xlabel="full: AP, IoU 0.50 to 0.95 · pale, with number: AP50")
     axes.set_xticks(np.arange(0, 1.01, 0.2))
     axes.grid(axis="x", color=FAINT[theme], linewidth=0.8)

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 from detector_scoring import DetectorScores
 from gate_baseline import LAST, Baseline
-from gate_metrics import Metrics, check_names, expand, named_metrics
+from gate_metrics import CALIBRATION, Metrics, check_names, expand, named_metrics
 from pydantic import Field
 
 from sinara_lib.errors import QualityGateError
 from sinara_lib.params import ParamsModel
 
+NO_DETECTION = "no detection is right or wrong"
 Bars = dict[str, Annotated[float, Field(ge=0, le=1)]]
 
 
@@ -86,7 +87,8 @@ def measure_gate(scores: DetectorScores, params: ScoreParams, *, baseline: Basel
     for rule, asked in (("at least", params.at_least), ("at most", params.at_most)):
         for name, required in asked.items():
             each = expand(name, metrics, classes=classes)
-            bars += [GateBar(one, required, found=metrics[one], rule=rule) for one in each]
+            trouble = NO_DETECTION if name == CALIBRATION else GateBar.trouble
+            bars += [GateBar(one, required, found=metrics[one], rule=rule, trouble=trouble) for one in each]
     for name, drop in params.max_drop.items():
         bars += [_drop_bar(one, drop, metrics, baseline) for one in expand(name, metrics, classes=classes)]
     if scores.left_out:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chart_style import THEMES
+from chart_style import FEW_CLASSES, THEMES
 from detector_scoring import DetectorScores
 from example_images import CutOut, ExampleImage
 from gate_baseline import Baseline
@@ -107,6 +107,7 @@ def _render(content: ReportContent, charts: Mapping[str, Mapping[str, bytes]]) -
         change=change,
         meanings=MEANINGS,
         kinds=KINDS,
+        few=FEW_CLASSES,
         colours=["rgb({}, {}, {})".format(*class_colour(index)) for index in range(len(scores.classes))],
     )
 
