@@ -22,7 +22,9 @@ from sinara_lib.vision.store_backend import store_path
 
 ensure_mmcv_ops()
 
-from mmdet.datasets import CocoDataset  # noqa: E402  (can be imported only now)
+from mmcv.transforms import LoadImageFromFile  # noqa: E402  (can be imported only now)
+from mmdet.datasets import CocoDataset  # noqa: E402
+from mmdet.datasets.transforms import LoadAnnotations  # noqa: E402
 from mmdet.evaluation import CocoMetric  # noqa: E402
 
 DOCUMENT = {
@@ -64,8 +66,8 @@ def _dataset(root: str, arguments: dict[str, str] | None) -> Any:
         data_prefix={"img": "images/"},
         metainfo={"classes": ("car",)},
         pipeline=[
-            {"type": "mmdet.LoadImageFromFile", "backend_args": arguments},
-            {"type": "mmdet.LoadAnnotations", "with_bbox": True},
+            {"type": LoadImageFromFile, "backend_args": arguments},
+            {"type": LoadAnnotations, "with_bbox": True},
         ],
         backend_args=arguments,
     )
