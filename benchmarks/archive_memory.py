@@ -27,10 +27,12 @@ ROOT = Path(__file__).parents[1]
 MOST_MB = 500
 UNITS = {"MB": 10**6, "GB": 10**9}
 CODE = """
-import resource, sys
+import sys
+from pathlib import Path
 from sinara_lib.archive import pack, unpack
 {"pack": pack, "unpack": unpack}[sys.argv[1]](sys.argv[2], sys.argv[3])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+# Linux counts the parent's memory into a child's ru_maxrss; VmHWM starts anew.
+print(int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024)
 """
 
 

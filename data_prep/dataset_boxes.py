@@ -92,7 +92,7 @@ def _clip(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotati
     x, y, width, height = one.bbox
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(x + width, float(image.width)), min(y + height, float(image.height))
-    if max(left - x, top - y, x + width - right, y + height - bottom) <= _EDGE_TOLERANCE:
+    if min(x, y) >= 0 and max(x + width - right, y + height - bottom) <= _EDGE_TOLERANCE:
         return one
     _note(ledger, "box_over_edge", one, image)
     box = (left, top, right - left, bottom - top)

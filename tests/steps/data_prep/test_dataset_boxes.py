@@ -151,6 +151,12 @@ def test_annotation_ids_that_repeat_or_are_below_one_are_renewed() -> None:
     assert _found(ledger) == {"annotation_id": 3}
 
 
+def test_a_coordinate_below_zero_is_never_kept_however_small() -> None:
+    kept, ledger = _checked(box(1, bbox=(0.0, -3e-72, 1.0, 1.0)))
+    assert [one.bbox for one in kept] == [(0.0, 0.0, 1.0, 1.0)]
+    assert "box_over_edge" in _found(ledger)
+
+
 def test_three_examples_are_kept_of_many() -> None:
     _, ledger = _checked(*(box(number, bbox=(1.0, 1.0, 0.0, float(number))) for number in range(1, 9)))
     finding = _finding(ledger, "box_without_size")
