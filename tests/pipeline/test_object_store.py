@@ -31,8 +31,11 @@ def server() -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="module")
-def folder(server: S3Server, clone: Path, tiny_params: Mapping[str, Path]) -> Path:
-    """A clone whose sinara.toml puts the environment `user` on S3."""
+def folder(
+    server: S3Server, clone: Path, tiny_params: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A clone of its own, whose sinara.toml puts the environment `user` on S3."""
+    clone = shutil.copytree(clone, tmp_path_factory.mktemp("on_s3") / "pipeline")
     root = f"{server.make_bucket('models')}/user"
     with (clone / "sinara.toml").open("a", encoding="utf-8") as file:
         file.write(SETTINGS.format(root=root, endpoint=server.endpoint))
