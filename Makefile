@@ -28,8 +28,9 @@ serve: $(READY)  ## serve the newest packed model on http://127.0.0.1:3000
 lab: $(READY)    ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab
 
-pictures: $(READY)  ## make README's pictures from the newest run
+pictures: $(TESTED)  ## make README's pictures from the newest run; the page's needs Chromium
 	@$(BIN)/python docs/make_pictures.py
+	@$(BIN)/python docs/page_picture.py
 
 lock: $(READY)   ## write both locks anew from pyproject.toml
 	@$(COMPILE) --extra notebook --extra vision --extra serve --extra s3 --output-file requirements.lock

@@ -126,10 +126,6 @@ def _mark_coco_sizes(axes: Axes) -> None:
     axes.set_ylim(top=height * 1.08)
 
 
-def _ratio(exponent: float, _position: int) -> str:
-    return f"{2**exponent:g}" if exponent >= 0 else f"1/{2**-exponent:g}"
-
-
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))

@@ -22,29 +22,28 @@ CHOSEN = "000000000012.jpg"
 
 
 def main(url: str) -> None:
-    """Show a drawn scene to the service and photograph the page, light and dark."""
+    """Show a drawn scene to the service and photograph the page."""
     service = start_dev_bentoservice(url)
     try:
         with tempfile.TemporaryDirectory() as folder:
             write_scenes(SCENE, folder)
-            for scheme, picture in (("light", PICTURE), ("dark", PICTURE.with_stem("page_dark"))):
-                photograph(service.url, Path(folder) / "images" / CHOSEN, scheme=scheme, picture=picture)
+            photograph(service.url, Path(folder) / "images" / CHOSEN)
     finally:
         stop_dev_bentoservice(service)
 
 
-def photograph(address: str, image: Path, *, scheme: str, picture: Path) -> None:
-    """Open the page, give it the image, and write the window as PNG."""
+def photograph(address: str, image: Path) -> None:
+    """Open the page, give it the image, and write the window to PICTURE."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        page = browser.new_page(color_scheme=scheme, viewport={"width": 1200, "height": 860})
+        page = browser.new_page(color_scheme="light", viewport={"width": 1200, "height": 860})
         page.goto(address)
         page.set_input_files("#file", image)
         page.locator("#canvas").wait_for(state="visible")
-        page.screenshot(path=picture)
+        page.screenshot(path=PICTURE)
         browser.close()
 
 

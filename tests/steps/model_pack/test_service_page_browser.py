@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from service_cases import encoded
 from small_network import MIN_SCORE
 
 from sinara_lib.bento import start_dev_bentoservice, stop_dev_bentoservice
-
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+from tests.browser import open_browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+    with open_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
