@@ -31,8 +31,8 @@ from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Seconds, Target, conclude, ratio, render, say, take_turns
 from sinara_lib.archive import pack, unpack
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 
 OURS, SPARK, DVC, TAR, CP = "sinara_lib", "SinaraArchive on Spark", "DVC, local remote", "tar", "cp -r"
 HOW = {SPARK: "--sinara CHECKOUT, and pip install pyspark", DVC: "pip install dvc in its own environment, --dvc"}

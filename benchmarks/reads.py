@@ -31,8 +31,8 @@ from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Target, conclude, ratio, render, say, take_turns
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.store_backend import store_path
 from tests.s3_server import S3Server, start_s3_server
 

@@ -38,8 +38,8 @@ from sinara_lib.bento import (
     stop_dev_bentoservice,
 )
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 
 SIZES = {"yolox_s": (640, 640), "yolox_nano": (416, 416)}
 CONFIGS = {"yolox_s": "yolox_s_8xb8-300e_coco.py", "yolox_nano": "yolox_nano_8xb8-300e_coco.py"}

@@ -31,10 +31,13 @@ import numpy as np
 from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Target, conclude, ratio, render, say, take_turns
 from sinara_lib.archive import open_archive, pack
-from sinara_lib.archive_reader import ArchiveReader
-from sinara_lib.catalog import read_runs
+from sinara_lib.archive.reader import ArchiveReader
 from sinara_lib.layout import RunAddress, StepAddress, new_run_id
-from sinara_lib.manifest import (
+from sinara_lib.show import run_rows
+from sinara_lib.store import ArtifactStore, store_at
+from sinara_lib.store.catalog import read_runs
+from sinara_lib.store.files import StoreFiles
+from sinara_lib.store.manifest import (
     MANIFEST_FILE,
     RUN_FILE,
     SUCCESS_FILE,
@@ -45,10 +48,7 @@ from sinara_lib.manifest import (
     RunStatus,
     content_hash,
 )
-from sinara_lib.show import run_rows
-from sinara_lib.store import ArtifactStore, store_at
-from sinara_lib.store_files import StoreFiles
-from sinara_lib.verify import all_runs, verify_run, verify_targets
+from sinara_lib.store.verify import all_runs, verify_run, verify_targets
 
 STEP = StepAddress("bench", "test", "data_load")
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -18,7 +18,7 @@ import sinara_lib.vision.letterbox
 from sinara_lib.bento import isolated_modules
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import DataError
-from sinara_lib.package_pins import ONNXRUNTIME_PACKAGES, OnnxruntimePackage, choose_onnxruntime, pin_installed
+from sinara_lib.image.package_pins import ONNXRUNTIME_PACKAGES, OnnxruntimePackage, choose_onnxruntime, pin_installed
 from sinara_lib.vision.coco import draw_boxes
 from sinara_lib.vision.letterbox import decode_image
 

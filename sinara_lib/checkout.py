@@ -11,7 +11,7 @@ from pathlib import Path
 from sinara_lib import __version__
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import without_credentials
-from sinara_lib.manifest import Producer
+from sinara_lib.store.manifest import Producer
 
 
 def read_producer(folder: Path) -> Producer:

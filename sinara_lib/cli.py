@@ -101,7 +101,7 @@ def _add_store_commands(commands: Any) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from sinara_lib.pipeline import choose_steps, closing_lines, pipeline_steps, run_pipeline
-    from sinara_lib.pipeline_index import write_index
+    from sinara_lib.reports.pipeline_index import write_index
     from sinara_lib.settings import load_settings
     from sinara_lib.step import StepResult
 
@@ -123,9 +123,9 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _ls(args: argparse.Namespace) -> None:
-    from sinara_lib.catalog import read_runs
     from sinara_lib.settings import load_settings
     from sinara_lib.show import run_rows
+    from sinara_lib.store.catalog import read_runs
 
     store = load_settings().store(args.env)
     print(store.url)
@@ -143,8 +143,8 @@ def _show(args: argparse.Namespace) -> None:
 def _verify(args: argparse.Namespace) -> None:
     from sinara_lib.errors import ArtifactCorruptError, ParamsError
     from sinara_lib.settings import load_settings
+    from sinara_lib.store.verify import all_runs, verify_targets
     from sinara_lib.target import find_targets
-    from sinara_lib.verify import all_runs, verify_targets
 
     if args.all == bool(args.targets):
         raise ParamsError("Name runs or URLs to verify, or --all for every run of the environment.")
@@ -164,9 +164,9 @@ def _verify(args: argparse.Namespace) -> None:
 def _lineage(args: argparse.Namespace) -> None:
     import json
 
-    from sinara_lib.catalog import read_catalog
-    from sinara_lib.lineage_reading import read_lineage
     from sinara_lib.settings import load_settings
+    from sinara_lib.store.catalog import read_catalog
+    from sinara_lib.store.lineage_reading import read_lineage
     from sinara_lib.target import find_targets
 
     settings = load_settings()
@@ -182,10 +182,10 @@ def _lineage(args: argparse.Namespace) -> None:
 def _gc(args: argparse.Namespace) -> None:
     from datetime import datetime, timezone
 
-    from sinara_lib.catalog import read_catalog
     from sinara_lib.errors import StoreUnavailableError
-    from sinara_lib.garbage import collect_garbage
     from sinara_lib.settings import load_settings
+    from sinara_lib.store.catalog import read_catalog
+    from sinara_lib.store.garbage import collect_garbage
 
     settings = load_settings()
     done = collect_garbage(
@@ -215,7 +215,7 @@ def _serve(args: argparse.Namespace) -> None:
 
 
 def _containerize(args: argparse.Namespace) -> None:
-    from sinara_lib.containerize import ONNXRUNTIME, containerize, how_to_run
+    from sinara_lib.image.containerize import ONNXRUNTIME, containerize, how_to_run
     from sinara_lib.release import newest_service
     from sinara_lib.settings import load_settings
 

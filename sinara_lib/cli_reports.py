@@ -56,9 +56,9 @@ def count(text: str) -> int:
 
 
 def _report(args: argparse.Namespace) -> Iterator[str]:
-    from sinara_lib.run_finding import find_run
-    from sinara_lib.run_report import markdown, open_page, read_base, report_pages, show_place
-    from sinara_lib.run_summary import read_summary
+    from sinara_lib.reports.run_finding import find_run
+    from sinara_lib.reports.run_report import markdown, open_page, read_base, report_pages, show_place
+    from sinara_lib.reports.run_summary import read_summary
     from sinara_lib.settings import load_settings
 
     settings = load_settings()
@@ -76,9 +76,9 @@ def _report(args: argparse.Namespace) -> Iterator[str]:
 def _diff(args: argparse.Namespace) -> Iterator[str]:
     import json
 
-    from sinara_lib.run_diff_page import diff_html
-    from sinara_lib.run_diff_reading import read_diff, save_diff
-    from sinara_lib.run_finding import find_run
+    from sinara_lib.reports.run_diff_page import diff_html
+    from sinara_lib.reports.run_diff_reading import read_diff, save_diff
+    from sinara_lib.reports.run_finding import find_run
     from sinara_lib.settings import load_settings
 
     settings = load_settings()
@@ -98,8 +98,8 @@ def _diff(args: argparse.Namespace) -> Iterator[str]:
 
 def _reproduce(args: argparse.Namespace) -> Iterator[str]:
     from sinara_lib.errors import StepFailedError
-    from sinara_lib.reproduction import reproduce
-    from sinara_lib.run_finding import find_run
+    from sinara_lib.reports.reproduction import reproduce
+    from sinara_lib.reports.run_finding import find_run
     from sinara_lib.settings import load_settings
 
     settings = load_settings()
@@ -113,9 +113,9 @@ def _reproduce(args: argparse.Namespace) -> Iterator[str]:
 
 
 def _compare(args: argparse.Namespace) -> Iterator[str]:
-    from sinara_lib.run_finding import choose_step
-    from sinara_lib.run_table import read_chains, tabulate
-    from sinara_lib.run_table_page import table_html
+    from sinara_lib.reports.run_finding import choose_step
+    from sinara_lib.reports.run_table import read_chains, tabulate
+    from sinara_lib.reports.run_table_page import table_html
     from sinara_lib.settings import load_settings
 
     settings = load_settings()

@@ -12,10 +12,10 @@ from typing import Any
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, split_entity_url, split_run_url
-from sinara_lib.liveness import this_process
-from sinara_lib.manifest import RunRecord, RunStatus, Source
 from sinara_lib.params import PipelineParams
 from sinara_lib.settings import load_settings
+from sinara_lib.store.liveness import this_process
+from sinara_lib.store.manifest import RunRecord, RunStatus, Source
 
 RUN_VARIABLE = "SINARA_RUN_URL"
 """URL of the run a step has started; absent when a notebook is opened by hand."""

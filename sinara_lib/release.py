@@ -5,8 +5,8 @@ import logging
 
 from sinara_lib.errors import ArtifactError, QualityGateError
 from sinara_lib.layout import EntityAddress, RunAddress, run_id_order, split_entity_url
-from sinara_lib.manifest import RunStatus
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.manifest import RunStatus
 
 SERVICE = "bento_service"
 REPORT = "model_quality_report"

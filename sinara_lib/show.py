@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from sinara_lib.catalog import CatalogRun
 from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError
 from sinara_lib.layout import EntityAddress, RunAddress, run_sort_key
-from sinara_lib.manifest import Manifest, Source
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.catalog import CatalogRun
+from sinara_lib.store.manifest import Manifest, Source
 from sinara_lib.target import find_targets
 
 

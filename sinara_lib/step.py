@@ -14,14 +14,14 @@ from sinara_lib.checkout import current_branch, current_user, head_worktree, rea
 from sinara_lib.errors import SinaraError, StepFailedError, StopStep
 from sinara_lib.exit_code import exit_code_of
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
-from sinara_lib.liveness import this_process
-from sinara_lib.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
 from sinara_lib.progress import PROGRESS_VARIABLE
+from sinara_lib.reports.step_report import StepReport
 from sinara_lib.runner import NotebookEnd, Outcome, run_notebook
 from sinara_lib.settings import Settings, load_settings
-from sinara_lib.step_report import StepReport
+from sinara_lib.store.liveness import this_process
+from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.substep import RECORD_VARIABLE
 
 RUN_ID_VARIABLE = "SINARA_RUN_ID"

@@ -27,10 +27,10 @@ from sinara_lib.interface import (
     entity_names,
 )
 from sinara_lib.layout import entity_name, step_name, without_credentials
-from sinara_lib.manifest import Source, SubstepRecord
 from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, NotebookRun, StepKey
 from sinara_lib.params import PipelineParams, StepParams, parse_params
 from sinara_lib.progress import show_log
+from sinara_lib.store.manifest import Source, SubstepRecord
 
 __all__ = [
     "ENTITY_NAME",

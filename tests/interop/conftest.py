@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from tests.java_home import make_java_home
 
 # Hugging Face's library reads these when it is imported: nothing in the user's home, nothing from outside.

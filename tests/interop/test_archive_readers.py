@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from sinara_lib import archive_format
+from sinara_lib.archive import format as archive_format
 from sinara_lib.archive import pack
 
 WHEN = datetime(2024, 2, 29, 23, 59, 58, 123_456, tzinfo=timezone.utc)

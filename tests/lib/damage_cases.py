@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 
 from sinara_lib.layout import EntityAddress, RunAddress
-from sinara_lib.manifest import MANIFEST_FILE, SUCCESS_FILE
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.manifest import MANIFEST_FILE, SUCCESS_FILE
 
 Bytes = Callable[[bytes], bytes]
 

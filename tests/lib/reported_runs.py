@@ -10,8 +10,8 @@ import nbformat
 from store_cases import lay_file
 
 from sinara_lib.layout import RunAddress, StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 
 PRODUCER = Producer(origin="https://host/team/step.git", commit="0123456789abcdef", library="sinara_lib 1")
 PACKAGES = {"numpy": "2.0", "torch": "2.1"}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sinara_lib.layout import RunAddress, StepAddress
-from sinara_lib.manifest import RunRecord
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.manifest import RunRecord
 
 MakeStep = Callable[..., Path]
 STEP = StepAddress("rest", "test", "count")

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sinara_lib.layout import RunAddress, StepAddress
-from sinara_lib.manifest import RunRecord
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.manifest import RunRecord
 
 Finish = Callable[..., None]
 

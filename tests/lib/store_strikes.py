@@ -11,7 +11,7 @@ from fsspec.asyn import sync_wrapper
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from sinara_lib.store_files import PlainFile, StoreFiles
+from sinara_lib.store.files import PlainFile, StoreFiles
 
 FAIL, LOSE_ANSWER, KILL = "fail", "lose the answer", "kill"
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}

@@ -26,8 +26,8 @@ from sinara_lib.bento import (
 )
 from sinara_lib.errors import ArchiveError, ArtifactNotFoundError, DataError, SinaraError
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import open_entity, store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 
 SERVICE = """
 import bentoml

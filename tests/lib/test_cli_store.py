@@ -12,8 +12,8 @@ from lineage_cases import History
 
 from sinara_lib.cli import main
 from sinara_lib.layout import RunAddress
-from sinara_lib.manifest import MANIFEST_FILE, RUN_FILE, SUCCESS_FILE, RunStatus, Source
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import MANIFEST_FILE, RUN_FILE, SUCCESS_FILE, RunStatus, Source
 
 ZIP = Source(
     url="https://host/val.zip",

@@ -9,8 +9,8 @@ import pytest
 from sinara_lib.errors import ParamsError, StepFailedError
 from sinara_lib.experiment import Experiment
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import RunStatus
 from sinara_lib.store import ArtifactStore, open_entity
+from sinara_lib.store.manifest import RunStatus
 
 SQUARE = """from pathlib import Path
 from sinara_lib.store import publish_folder

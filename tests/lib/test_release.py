@@ -9,9 +9,9 @@ import pytest
 
 from sinara_lib.errors import ArtifactNotFoundError, QualityGateError
 from sinara_lib.layout import RunAddress, StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.release import newest_service
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 
 Pack = Callable[[], str]
 Judge = Callable[..., RunAddress]

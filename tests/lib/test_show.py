@@ -7,9 +7,9 @@ import pytest
 
 from sinara_lib.errors import ArtifactNotFoundError, LayoutError
 from sinara_lib.layout import RunAddress
-from sinara_lib.manifest import RunStatus
 from sinara_lib.show import describe
 from sinara_lib.store import ArtifactStore, publish_folder
+from sinara_lib.store.manifest import RunStatus
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from step_cases import GOOD, INTERFACE, PUBLISH, REPORT_FILES, RUN_ID, STEP, Mak
 
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
-from sinara_lib.liveness import this_process
-from sinara_lib.manifest import RunStatus
 from sinara_lib.step import RUN_ID_VARIABLE, main, run_step
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.liveness import this_process
+from sinara_lib.store.manifest import RunStatus
 
 
 def test_a_good_step_is_recorded_published_and_reported(

@@ -13,8 +13,8 @@ import psutil
 from step_cases import INTERFACE, STEP, MakeStep
 
 from sinara_lib.layout import RunAddress
-from sinara_lib.manifest import RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.manifest import RunRecord, RunStatus
 
 KILLS, AT_ONCE = 50, 5
 PUBLISH = """for number in range(200):

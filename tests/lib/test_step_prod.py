@@ -8,9 +8,9 @@ import pytest
 from step_cases import INTERFACE, PUBLISH, RUN_ID, STEP, MakeStep, git, only_run, read_report
 
 from sinara_lib.errors import StepFailedError
-from sinara_lib.manifest import RunStatus
 from sinara_lib.step import StepSafeguard, main, run_step
 from sinara_lib.store import ArtifactStore, store_at
+from sinara_lib.store.manifest import RunStatus
 
 
 def _commit(folder: Path) -> str:

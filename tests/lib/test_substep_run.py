@@ -10,10 +10,10 @@ from substep_cases import IMAGES, LABELS, make_substep, run_id_of
 
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, StopStep
 from sinara_lib.layout import RunAddress, StepAddress, split_run_url
-from sinara_lib.liveness import this_process
-from sinara_lib.manifest import RunStatus, Source, SubstepRecord
 from sinara_lib.notebook_run import NotebookRun
 from sinara_lib.store import ArtifactStore, publish_folder
+from sinara_lib.store.liveness import this_process
+from sinara_lib.store.manifest import RunStatus, Source, SubstepRecord
 from sinara_lib.substep import (
     ENTITY_NAME,
     STEP_NAME,

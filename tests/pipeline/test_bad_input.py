@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import RunStatus
+from sinara_lib.store.manifest import RunStatus
 from tests.pipeline.conftest import REPOSITORY, Workspace
 
 SMALL = ["--params", "params/sample.json", "--set", "images_url=sample://scenes?images=12&size=96&seed=1"]

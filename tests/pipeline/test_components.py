@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import RunStatus
+from sinara_lib.store.manifest import RunStatus
 from tests.pipeline.conftest import REPOSITORY, STEPS, Workspace
 
 NOTEBOOKS = [

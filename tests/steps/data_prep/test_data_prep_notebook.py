@@ -13,9 +13,9 @@ from sinara_lib.archive import open_archive, pack
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import RunRecord, RunStatus
 from sinara_lib.step import StepResult, run_step
 from sinara_lib.store import open_entity, store_at
+from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco
 
 STEP = Path(__file__).parents[3] / "data_prep"

@@ -9,8 +9,8 @@ import pytest
 from gate_baseline import find_baseline
 
 from sinara_lib.layout import RunAddress, StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore, publish_folder, store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 
 STEP = StepAddress("obj_detect_rest", "test", "model_eval")
 AddRun = Callable[..., RunAddress]

@@ -17,8 +17,8 @@ from sinara_lib.archive import open_archive, pack
 from sinara_lib.bento import save_bentoservice
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import StepAddress, split_entity_url
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import ArtifactStore, fetch_folder, store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoDataset, save_coco
 
 STEP = Path(__file__).parents[3] / "model_eval"

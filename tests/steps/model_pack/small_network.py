@@ -12,8 +12,8 @@ from torch import nn
 
 from sinara_lib.bento import save_bentoservice
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
 
 CLASSES = ("person", "bicycle", "car")

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from sinara_lib.container_builder import Builder
-from sinara_lib.containerize import ServiceImage, containerize
 from sinara_lib.errors import SinaraError
+from sinara_lib.image.builder import Builder
+from sinara_lib.image.containerize import ServiceImage, containerize
 from tests.containers import BASE, make_base, remove_storage, storage
 
 HARDENED = ["--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]  # noqa: S108 - in the container

@@ -13,9 +13,9 @@ from sinara_lib.archive import open_archive, pack
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import RunRecord, RunStatus
 from sinara_lib.step import StepResult, run_step
 from sinara_lib.store import ArtifactStore, open_entity, store_at
+from sinara_lib.store.manifest import RunRecord, RunStatus
 
 STEP = Path(__file__).parents[3] / "model_train"
 TINY = {"model_name": "yolox_nano", "input_size": [64, 64], "epochs": 1, "batch_size": 3}

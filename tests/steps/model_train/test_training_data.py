@@ -10,8 +10,8 @@ from training_data import Split, check_splits, load_split, pick_example
 from sinara_lib.archive import pack
 from sinara_lib.errors import DataError
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoCategory
 
 

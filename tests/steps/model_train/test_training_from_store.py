@@ -15,8 +15,8 @@ from training_params import TrainParams
 
 from sinara_lib.archive import pack
 from sinara_lib.layout import StepAddress
-from sinara_lib.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from tests.s3_server import start_s3_server
 
 TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=2, batch_size=3)

@@ -1,0 +1,59 @@
+"""A folder of files as one entity of parquet shards, and back."""
+
+import logging
+from pathlib import Path
+
+from sinara_lib.archive.format import clashing_names
+from sinara_lib.archive.plan import list_members
+from sinara_lib.archive.reader import ArchiveReader
+from sinara_lib.archive.writer import write_archive
+from sinara_lib.errors import ArchiveError
+from sinara_lib.store import begin_entity, open_entity
+from sinara_lib.store.manifest import Manifest
+
+__all__ = ["ArchiveReader", "SinaraArchive", "open_archive", "pack", "unpack"]
+
+log = logging.getLogger(__name__)
+
+
+class SinaraArchive:
+    """SinaraML's names for `pack` and `unpack`."""
+
+    def pack_files_from_tmp_to_store(self, tmp_entity_dir: str | Path, store_path: str) -> Manifest:
+        """Pack the files of a folder into the entity at `store_path`."""
+        return pack(tmp_entity_dir, store_path)
+
+    def unpack_files_from_store_to_tmp(self, store_path: str, tmp_entity_dir: str | Path) -> None:
+        """Unpack the entity at `store_path` into a folder."""
+        unpack(store_path, tmp_entity_dir)
+
+
+def pack(folder: str | Path, url: str) -> Manifest:
+    """Pack all files below `folder` into the entity at `url` and commit it.
+
+    Names, bytes, times (to 1 microsecond) and empty folders are kept; permissions and the times of folders are not.
+    The same folder gives the same bytes. Warns of names that differ by case or Unicode form only.
+    Raises ArchiveError for what could not come back as it was: unsafe names, links, pipes, devices.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ArchiveError(f"Cannot pack {folder}: it is not a folder.")
+    members = list_members(folder)
+    clashes = clashing_names(member.name for member in members)
+    if clashes:
+        shown = ", ".join(f"{one} and {other}" for one, other in clashes[:3])
+        log.warning("%s: names that some file systems take for one and cannot unpack: %s.", folder, shown)
+    with begin_entity(url) as writer:
+        write_archive(writer, folder, members=members)
+    assert writer.manifest is not None  # noqa: S101 - a clean exit has committed
+    return writer.manifest
+
+
+def unpack(url: str, folder: str | Path) -> None:
+    """Unpack the archive entity at `url` into `folder`: same names, bytes and times (to 1 microsecond)."""
+    open_archive(url).unpack(folder)
+
+
+def open_archive(url: str) -> ArchiveReader:
+    """Open the archive entity at `url` for reading. Raises ArtifactNotFoundError or ArtifactCorruptError."""
+    return ArchiveReader(open_entity(url))

@@ -1,0 +1,119 @@
+"""Which files an archive has and where their rows lie: from its `_INDEX`, or gathered from shards that have none."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, Place, check_member, legacy_name
+from sinara_lib.errors import ArchiveError, ArtifactCorruptError
+from sinara_lib.store.entity import EntityReader
+
+_COLUMNS = ("relPath", "modificationTime", "length")
+
+
+def list_shards(entity: EntityReader) -> list[str]:
+    """Return the names of an archive's shards, in order. Raises ArchiveError when the entity holds plain files."""
+    shards = sorted(f.path for f in entity.manifest.files if f.path.endswith(".parquet"))
+    if not shards:
+        raise ArchiveError(f"{entity.path} is not an archive: it holds plain files; use fetch_folder.")
+    return shards
+
+
+def has_index(entity: EntityReader) -> bool:
+    """Tell whether the archive says where each row lies; those of SinaraML do not."""
+    return entity.manifest.file(INDEX_FILE) is not None
+
+
+def read_index(entity: EntityReader, shards: list[str]) -> Iterator[Place]:
+    """Yield the places of all rows, in shard order, from the checked index.
+
+    Raises ArtifactCorruptError when the index is no index or points outside of the shards.
+    """
+    try:
+        table = pa.ipc.open_file(pa.BufferReader(entity.read(INDEX_FILE))).read_all()
+    except pa.ArrowInvalid as error:
+        raise ArtifactCorruptError(f"{entity.path}/{INDEX_FILE} is not an index ({error}).") from error
+    if not table.schema.equals(INDEX_SCHEMA):
+        raise ArtifactCorruptError(
+            f"{entity.path}/{INDEX_FILE} has other columns; a newer sinara_lib wrote it: update."
+        )
+    sizes = [next(f.size for f in entity.manifest.files if f.path == shard) for shard in shards]
+    times = table["modificationTime"].cast(pa.int64())
+    columns = [times if name == "modificationTime" else table[name] for name in INDEX_SCHEMA.names]
+    for name, time, length, part, parts, shard, offset, sha256 in zip(*map(_values, columns), strict=True):
+        if not (0 <= shard < len(shards) and 0 <= offset and 0 <= length <= sizes[shard] - offset):
+            raise ArtifactCorruptError(f"{entity.path}/{INDEX_FILE}: {name!r} lies outside of the archive's shards.")
+        yield Place(check_member(name), time, length, part, parts, shard, offset, sha256=sha256)
+
+
+def read_groups(file: pq.ParquetFile, shard: int) -> Iterator[Place]:
+    """Yield the places of a shard's rows by row group, from the columns that every archive has."""
+    legacy = "part" not in file.schema_arrow.names
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group, columns=[*_COLUMNS, *([] if legacy else ["part", "parts"])])
+        paths, lengths = _values(table["relPath"]), _values(table["length"])
+        times = _values(table["modificationTime"].cast(pa.timestamp("us", tz="UTC"), safe=False).cast(pa.int64()))
+        orders = (
+            [(0, None)] * len(paths) if legacy else zip(_values(table["part"]), _values(table["parts"]), strict=True)
+        )
+        for row, (path, time, length, order) in enumerate(zip(paths, times, lengths, orders, strict=True)):
+            name, part = legacy_name(path) if legacy else (path, order[0])
+            if name is not None:
+                yield Place(check_member(name), time, length, part, order[1], shard, row, group)
+
+
+def open_parquet(stream: Any, path: str) -> pq.ParquetFile:
+    """Open a shard. Raises ArtifactCorruptError when it is no parquet file, ArchiveError when it is another table."""
+    try:
+        file = pq.ParquetFile(stream, pre_buffer=False)
+    except pa.ArrowInvalid as error:
+        raise ArtifactCorruptError(f"{path} is not a parquet file ({error}). Run the producing step again.") from error
+    missing = {*_COLUMNS, "content"} - {*file.schema_arrow.names}
+    if missing:
+        raise ArchiveError(f"{path} is not a shard of an archive: it has no column {', '.join(sorted(missing))}.")
+    return file
+
+
+def gather_files(places: list[Place], where: str) -> dict[str, list[Place]]:
+    """Return name -> places in the order of the file's bytes; names in shard order.
+
+    Raises ArchiveError when a name repeats, lacks parts, or is a file and a folder at once.
+    """
+    files: dict[str, list[Place]] = {}
+    for place in places:
+        files.setdefault(place.name, []).append(place)
+    for name, rows in files.items():
+        if len(rows) > 1 or rows[0].part or (rows[0].parts or 1) > 1:
+            files[name] = _joined(rows, where)
+    _check_folders(files, where)
+    return files
+
+
+def _joined(rows: list[Place], where: str) -> list[Place]:
+    rows = sorted(rows, key=lambda place: place.part)
+    numbers = [place.part for place in rows]
+    if numbers != list(range(rows[0].parts or len(rows))):
+        raise ArchiveError(f"{where}: {rows[0].name!r} has parts {numbers[:20]}: some are missing or twice.")
+    start, joined = 0, []
+    for place in rows:
+        joined.append(place._replace(start=start, parts=len(rows), mtime_us=rows[0].mtime_us))
+        start += place.length
+    return joined
+
+
+def _check_folders(files: dict[str, list[Place]], where: str) -> None:
+    checked: set[str] = set()
+    for name in files:
+        folder = name.rpartition("/")[0]
+        while folder and folder not in checked:
+            if folder in files:
+                raise ArchiveError(f"{where}: {folder} is a file and a folder at once.")
+            checked.add(folder)
+            folder = folder.rpartition("/")[0]
+
+
+def _values(column: Any) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return values

@@ -1,0 +1,1 @@
+"""From a packed service to an OCI image."""

@@ -1,0 +1,1 @@
+"""What was run, as people read it: reports, tables and comparisons of runs."""

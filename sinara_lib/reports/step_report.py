@@ -1,0 +1,127 @@
+"""The report entity of one notebook: its executed copy, two pages, and what it was run with and measured."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from sinara_lib.environment import ENVIRONMENT_FILE
+from sinara_lib.errors import SinaraError
+from sinara_lib.layout import RunAddress, params_without_credentials, split_entity_url, without_credentials
+from sinara_lib.params import ParamsFile, SubstepParams
+from sinara_lib.reports.report import RunFacts, business_report_html, metrics_json, report_html, run_info
+from sinara_lib.runner import NotebookEnd, Outcome, read_notebook
+from sinara_lib.store import ArtifactStore, publish_folder
+from sinara_lib.store.manifest import Producer, SubstepRecord
+
+log = logging.getLogger(__name__)
+
+
+class StepReport:
+    """The report of one notebook, failed or not: published as the entity `reports_<notebook>`."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        run: RunAddress,
+        *,
+        params: ParamsFile,
+        substep: SubstepParams,
+        producer: Producer,
+        user: str,
+        work: Path,
+    ) -> None:
+        self.notebook = work / "report.ipynb"
+        entity = run.entity(f"reports_{substep.substep_name}")
+        self.url = store.url_of(entity)
+        self._store = store
+        self._run_url = store.url_of(run)
+        self._run = run
+        self._params = params
+        self._substep = substep
+        self._producer = producer
+        self._record_file = work / "record.json"
+        self._environment_file = work / ENVIRONMENT_FILE
+        self._user = user
+        self._started = datetime.now(timezone.utc)
+
+    def save(self, end: NotebookEnd, source: Path) -> tuple[NotebookEnd, SubstepRecord]:
+        """Write the pages and publish them; return how the notebook ended, and what it told of itself and published.
+
+        A notebook that ran to its end without publishing all it declares has failed.
+        """
+        told = self._told()
+        published = {n: u for n, u in told.outputs.items() if self._store.is_committed(split_entity_url(u)[1])}
+        missing = [name.rsplit(".", 1)[-1] for name in told.outputs if name not in published]
+        if end.outcome is Outcome.DONE and missing:
+            reason = f"ended without publishing {', '.join(missing)}: publish it, or take it out of the interface cell"
+            end = NotebookEnd(Outcome.FAILED, f"{source.name} {reason}.")
+        record = told.model_copy(update={"outputs": published})
+        facts = self._facts(end, record)
+        with tempfile.TemporaryDirectory(prefix="sinara-report-") as folder:
+            self._write_pages(Path(folder), self.notebook if self.notebook.is_file() else source, facts)
+            (Path(folder) / "runinfo.json").write_text(run_info(facts), encoding="utf-8")
+            (Path(folder) / "metrics.json").write_text(metrics_json(facts), encoding="utf-8")
+            if self._environment_file.is_file():
+                shutil.copy(self._environment_file, folder)
+            publish_folder(folder, self.url)
+        return end, record
+
+    def _told(self) -> SubstepRecord:
+        if not self._record_file.is_file():
+            return SubstepRecord()
+        return SubstepRecord.model_validate_json(self._record_file.read_text(encoding="utf-8"))
+
+    def _write_pages(self, folder: Path, executed: Path, facts: RunFacts) -> None:
+        try:
+            notebook = read_notebook(executed)
+        except SinaraError:
+            log.warning("no pages in the report: %s is absent or broken", executed.name)
+            return
+        notebook = _without_credentials(notebook, self._substep.substep_params)
+        nbformat.write(notebook, folder / "report.ipynb")
+        (folder / "report.html").write_text(report_html(notebook, facts), encoding="utf-8")
+        (folder / "business_report.html").write_text(business_report_html(notebook, facts), encoding="utf-8")
+
+    def _facts(self, end: NotebookEnd, record: SubstepRecord) -> RunFacts:
+        return RunFacts(
+            step_name=self._run.step.step,
+            notebook=self._substep.substep_name,
+            run_id=self._run.run_id,
+            run_url=self._run_url,
+            report_url=self.url,
+            started=self._started,
+            stopped=datetime.now(timezone.utc),
+            result={Outcome.DONE: "SUCCESS", Outcome.FAILED: "FAIL", Outcome.STOPPED: "STOPPED"}[end.outcome],
+            reason=end.reason,
+            pipeline_params=self._params.pipeline_params.model_dump(),
+            step_params=self._params.step_params.model_dump(),
+            substep_params=params_without_credentials(self._substep.substep_params),
+            user=self._user,
+            producer=self._producer,
+            record=record,
+        )
+
+
+def _without_credentials(notebook: NotebookNode, params: Any) -> NotebookNode:
+    """Return the executed copy with each URL of the parameters as it may be shown, wherever it stands."""
+    text = nbformat.writes(notebook)
+    for url in _texts(params):
+        text = text.replace(url, without_credentials(url))
+    shown: NotebookNode = nbformat.reads(text, as_version=4)
+    return shown
+
+
+def _texts(params: Any) -> Iterator[str]:
+    """Yield every text in parameters that is a URL."""
+    if isinstance(params, dict | list):
+        for value in params.values() if isinstance(params, dict) else params:
+            yield from _texts(value)
+    elif isinstance(params, str) and "://" in params:
+        yield params

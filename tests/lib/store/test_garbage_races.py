@@ -1,0 +1,76 @@
+"""A gc beside steps that resolve and publish: whatever a run has recorded and confirmed, it can read."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from threading import Event
+
+from lineage_cases import PRODUCER
+from store_cases import publish_files
+
+from sinara_lib.errors import ArtifactNotFoundError
+from sinara_lib.layout import RunAddress, StepAddress
+from sinara_lib.store import ArtifactStore
+from sinara_lib.store.garbage import collect_garbage
+from sinara_lib.store.liveness import this_process
+from sinara_lib.store.manifest import RunRecord, RunStatus
+from sinara_lib.store.verify import verify_entity
+
+UPSTREAM, DOWNSTREAM = StepAddress("rest", "test", "data_load"), StepAddress("rest", "test", "data_prep")
+SECONDS = 2
+
+
+def _start(store: ArtifactStore, step: StepAddress) -> tuple[RunAddress, RunRecord]:
+    now = datetime.now(timezone.utc)
+    record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=PRODUCER, process=this_process())
+    run = store.start_run(step, record, now=now)
+    return run, record.model_copy(update={"run_id": run.run_id})
+
+
+def _publish(store: ArtifactStore) -> None:
+    run, record = _start(store, UPSTREAM)
+    publish_files(store, run, "images")
+    store.replace_record(run, record.model_copy(update={"status": RunStatus.SUCCESS}))
+    time.sleep(0.05)
+
+
+def _read(store: ArtifactStore) -> int:
+    """Do what a notebook does: resolve, record, confirm, read; return how often reading was reached."""
+    run, record = _start(store, DOWNSTREAM)
+    try:
+        chosen = store.resolve(UPSTREAM, ["images"])
+        store.replace_record(run, record.with_inputs([store.url_of(chosen.entity("images"))]))
+        store.resolve(UPSTREAM, ["images"], run_id=chosen.run_id)
+    except ArtifactNotFoundError:
+        store.replace_record(run, record.model_copy(update={"status": RunStatus.FAILED}))
+        return 0
+    time.sleep(0.05)
+    assert verify_entity(store, chosen.entity("images")) == []
+    store.replace_record(run, record.model_copy(update={"status": RunStatus.FAILED}))
+    return 1
+
+
+def _collect(store: ArtifactStore) -> int:
+    done = collect_garbage(store, keep_last=1, older_than=timedelta(0), now=datetime.now(timezone.utc), dry_run=False)
+    return len(done.removed)
+
+
+def test_what_a_run_has_confirmed_stays_while_it_works(store: ArtifactStore) -> None:
+    _publish(store)
+    over = Event()
+
+    def again(work: Callable[[ArtifactStore], int | None]) -> int:
+        total = 0
+        while not over.is_set():
+            total += work(store) or 0
+        return total
+
+    with ThreadPoolExecutor(4) as pool:
+        published, *read = [pool.submit(again, work) for work in (_publish, _read, _read)]
+        collected = pool.submit(again, _collect)
+        time.sleep(SECONDS)
+        over.set()
+    published.result()
+    assert sum(each.result() for each in read) > 3
+    assert collected.result() > 3
