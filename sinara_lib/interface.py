@@ -13,6 +13,8 @@ RUN_ID = "run_id"
 ENTITY_NAME = "entity_name"
 ENTITY_PATH = "entity_path"
 SUBSTEP_NAME = "substep_name"
+USED_BY = "used_by"
+"""Of an input: another input's step; this one comes from the run which that one was made from."""
 
 Entry = Mapping[str, str]
 

@@ -14,6 +14,7 @@ from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, split_entity_url, split_run_url
 from sinara_lib.params import PipelineParams
 from sinara_lib.settings import load_settings
+from sinara_lib.store import store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, Source
 
@@ -80,8 +81,26 @@ class NotebookRun:
         if (address, env) == (self._address.step, self._env) and pin is None and not self._by_hand:
             run = self._own(names)
         else:
-            run = store.resolve(address, names, run_id=pin or self._read_before(store.url, address))
+            before = _run_among(self._record().inputs, store.url, address, but=self._address)
+            run = store.resolve(address, names, run_id=pin or before)
         return {name: store.url_of(run.entity(name)) for name in names}
+
+    def used_by(self, url: str, key: StepKey) -> str:
+        """Return the id of the run of step `key` that was read by the run of the entity at `url`.
+
+        Raises ArtifactNotFoundError when that run read none, or nothing is recorded of it.
+        """
+        env, pipeline, zone, step = key
+        root, user = split_entity_url(url)
+        record = store_at(root).run_record(user.run)
+        inputs = record.inputs if record else ()
+        run_id = _run_among(inputs, self._settings.store(env).url, StepAddress(pipeline, zone, step), but=user.run)
+        if run_id is None:
+            raise ArtifactNotFoundError(
+                f"{url} was not made from a run of {'.'.join(key)}, as far as its record says: pin RUN_ID instead of "
+                "USED_BY, or run its step again."
+            )
+        return run_id
 
     def remember(self, urls: Iterable[str]) -> None:
         """Record what the run reads; the manifests of what it publishes name it as their inputs."""
@@ -112,16 +131,6 @@ class NotebookRun:
             )
         return self._address
 
-    def _read_before(self, root: str, step: StepAddress) -> str | None:
-        for url in self._record().inputs:
-            try:
-                found_root, entity = split_entity_url(url)
-            except LayoutError:
-                continue
-            if (found_root, entity.run.step) == (root, step) and entity.run != self._address:
-                return entity.run.run_id
-        return None
-
     def _record(self) -> RunRecord:
         record = self._store.run_record(self._address)
         if record is None:
@@ -139,6 +148,18 @@ class NotebookRun:
             params=params_without_credentials({"substep_params": dict(substep_params)}),
         )
         return self._store.start_run(step, record, now=now)
+
+
+def _run_among(urls: Iterable[str], root: str, step: StepAddress, *, but: RunAddress) -> str | None:
+    """Return the run of `step` in the store at `root` that the first fitting URL lies in; `but` is not meant."""
+    for url in urls:
+        try:
+            found_root, entity = split_entity_url(url)
+        except LayoutError:
+            continue
+        if (found_root, entity.run.step) == (root, step) and entity.run != but:
+            return entity.run.run_id
+    return None
 
 
 def _new_folder(path: Path) -> str:

@@ -20,6 +20,7 @@ from sinara_lib.interface import (
     RUN_ID,
     STEP_NAME,
     SUBSTEP_NAME,
+    USED_BY,
     ZONE_NAME,
     Entities,
     Entry,
@@ -40,6 +41,7 @@ __all__ = [
     "RUN_ID",
     "STEP_NAME",
     "SUBSTEP_NAME",
+    "USED_BY",
     "ZONE_NAME",
     "NotebookSubstep",
 ]
@@ -91,13 +93,14 @@ class NotebookSubstep:
     ) -> None:
         """Declare what the notebook uses, and resolve its inputs: all of one upstream step come from one run.
 
-        Keys of an input: STEP_NAME, ENTITY_NAME, and ENV_NAME, PIPELINE_NAME, ZONE_NAME, RUN_ID to narrow it.
+        Keys of an input: STEP_NAME, ENTITY_NAME, and ENV_NAME, PIPELINE_NAME, ZONE_NAME, RUN_ID to narrow it, or
+        USED_BY: the step of another input, made from the run that this one is to come from.
         Of an output and of the tmp kinds: ENTITY_NAME. Of the custom kinds: ENTITY_NAME, ENTITY_PATH.
         Raises InterfaceError for other keys, ArtifactNotFoundError when an input is not there.
         """
         if self._places:
             raise InterfaceError("interface() was called before in this notebook: declare everything in one call.")
-        pins = (ENV_NAME, PIPELINE_NAME, ZONE_NAME, RUN_ID)
+        pins = (ENV_NAME, PIPELINE_NAME, ZONE_NAME, RUN_ID, USED_BY)
         check_entries("inputs", inputs, required=(STEP_NAME, ENTITY_NAME), optional=pins)
         for kind, entries in (("custom_inputs", custom_inputs), ("custom_outputs", custom_outputs)):
             check_entries(kind, entries, required=(ENTITY_NAME, ENTITY_PATH))
@@ -246,8 +249,10 @@ class NotebookSubstep:
         wanted: dict[StepKey, list[Entry]] = {}
         for entry in entries:
             wanted.setdefault(self._step_key(entry), []).append(entry)
-        for key, group in wanted.items():
+        # What another input was made from can be asked once that one is chosen.
+        for key, group in sorted(wanted.items(), key=lambda one: any(USED_BY in entry for entry in one[1])):
             pins = {entry[RUN_ID] for entry in group if RUN_ID in entry}
+            pins |= {self._run_used_by(entry[USED_BY], key) for entry in group if USED_BY in entry}
             if len(pins) > 1:
                 found = ", ".join(sorted(pins))
                 raise InterfaceError(f"Inputs of {'.'.join(key)} pin several runs ({found}): pin one.")
@@ -256,6 +261,12 @@ class NotebookSubstep:
         self._run.remember([*urls, *map(without_credentials, self._places["custom_inputs"].values())])
         for key, chosen in self._inputs.items():
             self._run.confirm(key, chosen)
+
+    def _run_used_by(self, step: str, key: StepKey) -> str:
+        users = [next(iter(urls.values())) for other, urls in self._inputs.items() if other[-1] == step]
+        if len(users) != 1:
+            raise InterfaceError(f"USED_BY names step {step!r}: declare inputs of exactly one such step beside it.")
+        return self._run.used_by(users[0], key)
 
     def _tell(self) -> None:
         """Hand the record to the step that runs this notebook; by hand there is nobody to tell."""

@@ -16,6 +16,7 @@ from sinara_lib.substep import (
     PIPELINE_NAME,
     RUN_ID,
     STEP_NAME,
+    USED_BY,
     ZONE_NAME,
     NotebookSubstep,
 )
@@ -65,6 +66,26 @@ def test_two_different_pins_for_one_step_are_refused(publish: Callable[..., RunA
     runs = [publish("images", "labels"), publish("images", "labels", minute=1)]
     with pytest.raises(InterfaceError, match=r"pin several runs"):
         make_substep().interface(inputs=[{**IMAGES, RUN_ID: runs[0].run_id}, {**LABELS, RUN_ID: runs[1].run_id}])
+
+
+def test_an_input_can_follow_what_another_input_was_made_from(
+    publish: Callable[..., RunAddress], stores: Callable[[str], ArtifactStore]
+) -> None:
+    read, newer = publish("images"), publish("images", minute=1)
+    weights, store = {STEP_NAME: "train", ENTITY_NAME: "weights"}, stores("user")
+    trained = publish("weights", step="train")
+    with pytest.raises(ArtifactNotFoundError, match=r"was not made from a run of user\.rest\.test\.data_load"):
+        make_substep().interface(inputs=[{**IMAGES, USED_BY: "train"}, weights])
+    record = store.run_record(trained)
+    assert record is not None
+    store.replace_record(trained, record.with_inputs([store.url_of(read.entity("images"))]))
+    substep = make_substep()
+    substep.interface(inputs=[{**IMAGES, USED_BY: "train"}, weights])
+    assert run_id_of(substep.inputs("data_load").images) == read.run_id
+    with pytest.raises(InterfaceError, match=r"pin several runs"):
+        make_substep().interface(inputs=[{**IMAGES, USED_BY: "train"}, weights, {**IMAGES, RUN_ID: newer.run_id}])
+    with pytest.raises(InterfaceError, match=r"USED_BY names step 'train': declare inputs of exactly one"):
+        make_substep().interface(inputs=[{**IMAGES, USED_BY: "train"}])
 
 
 @pytest.mark.parametrize(
