@@ -79,8 +79,12 @@ def _data(
             **loader,
             "batch_size": batch_size,
             "drop_last": True,
-            "sampler": {"type": "DefaultSampler", "shuffle": True},
-            "dataset": _dataset(place.train, classes, train_pipeline(params, recipe), test_mode=False),
+            "sampler": {"type": "EpochSampler", "shuffle": True},
+            "dataset": {
+                "type": "SeededSamples",
+                "seed": params.seed,
+                "dataset": _dataset(place.train, classes, train_pipeline(params, recipe), test_mode=False),
+            },
         },
         "val_dataloader": {
             **loader,

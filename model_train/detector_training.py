@@ -22,6 +22,7 @@ from pretrained_weights import FitReport, fit_weights, load_checkpoint
 from training_data import Split, check_splits
 from training_hooks import EpochRecord, FrozenNormStatistics, Scores, TrainingWatch, non_finite_message
 from training_params import Recipe, TrainParams, choose_recipe
+from training_samples import SeededIterations
 
 from sinara_lib.errors import DataError
 
@@ -64,7 +65,7 @@ def train_detector(
     began = time.monotonic()
     with _quiet(work):
         fit = _write_start(config, params, train.classes, weights, work / "start.pth")
-        runner = _build_runner(config, recipe, work)
+        runner = _build_runner(config, params, recipe, work)
         watch = TrainingWatch(work, {"dataset_meta": {"classes": list(train.classes)}, "model_name": params.model_name})
         runner.register_hook(watch, priority=watch.priority)
         _run(runner, watch, params)
@@ -119,9 +120,10 @@ class _Runner(Runner):
         self.logger.info("torch %s, environment %s", torch.__version__, env_cfg)
 
 
-def _build_runner(config: Config, recipe: Recipe, work: Path) -> Runner:
+def _build_runner(config: Config, params: TrainParams, recipe: Recipe, work: Path) -> Runner:
     config.experiment_name = f"{work.name}-{time.time_ns()}"
     runner = _Runner.from_cfg(config)
+    runner.register_hook(SeededIterations(params.seed))
     if recipe.keep_norm_statistics:
         runner.register_hook(FrozenNormStatistics())
     return runner
