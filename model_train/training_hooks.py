@@ -14,10 +14,10 @@ import torch
 from detector_config import METRIC
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from tqdm import tqdm
+from training_history import HistoryWriter, Scores
+from training_progress import TrainingProgress
 
 from sinara_lib.errors import DataError
-from sinara_lib.progress import progress
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ SCORE_NAMES = {
     "AP_medium": f"{METRIC}_m",
     "AP_large": f"{METRIC}_l",
 }
-
-Scores = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -82,16 +80,20 @@ class TrainingWatch(Hook):
         self._meta = dict(meta)
         self._sums: dict[str, float] = {}
         self._epoch_began = 0.0
-        self._bar: tqdm[Any] | None = None
+        self._history = HistoryWriter(folder)
+        self._progress: TrainingProgress | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Score the starting point."""
+        length = {"epochs": runner.max_epochs, "batches_per_epoch": len(runner.train_dataloader)}
+        self._history.begin(**length)
+        self._progress = TrainingProgress(**length, done=runner.iter)
         runner.val_loop.run()
+        self._progress.begin()
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Open the progress bar of the epoch."""
+        """Begin the sums of the epoch."""
         self._epoch_began, self._sums = time.monotonic(), {}
-        self._open_bar(f"Epoch {runner.epoch + 1}/{runner.max_epochs}", len(runner.train_dataloader))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -99,28 +101,23 @@ class TrainingWatch(Hook):
         """Note the losses of one batch. Raises DataError when the loss is not a number."""
         parts = {key: float(value) for key, value in (outputs or {}).items() if "loss" in key}
         loss = parts["loss"]
+        rate = runner.optim_wrapper.get_lr()["lr"][0]
+        self._history.add_batch(iteration=runner.iter + 1, epoch=runner.epoch + 1, losses=parts, learning_rate=rate)
         if not math.isfinite(loss):
             raise DataError(non_finite_message(runner, loss))
         self.journal.losses.append(loss)
         for key, value in parts.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
-        self._step_bar(loss)
-
-    def after_train_epoch(self, runner: Runner) -> None:
-        """Close the bar of the epoch."""
-        self._close_bar()
-
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Open the progress bar of the scoring."""
-        self._open_bar("Scoring the eval split", len(runner.val_dataloader))
+        if self._progress:
+            self._progress.batch(loss)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Move the bar by one batch."""
-        self._step_bar(None)
+        """Tell how far the scoring is."""
+        if self._progress:
+            self._progress.scoring(batch_idx + 1, len(runner.val_dataloader))
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Keep the scores, and the weights that were scored."""
-        self._close_bar()
         # Without a single detection mmdet measures nothing; that is a score of 0.
         scores = {name: float((metrics or {}).get(key, 0.0)) for name, key in SCORE_NAMES.items()}
         first = not self.journal.start
@@ -131,13 +128,26 @@ class TrainingWatch(Hook):
         else:
             self._note_epoch(runner, scores)
             self._save(runner, self.last_path, scores, name)
-        if first or scores["AP"] > self.journal.best["AP"]:
+        better = first or scores["AP"] > self.journal.best["AP"]
+        self._history.add_scores(
+            name,
+            epoch=len(self.journal.epochs),
+            iteration=len(self.journal.losses),
+            scores=scores,
+            best=better,
+            seconds=time.monotonic() - self._epoch_began if not first else 0.0,
+        )
+        if self._progress:
+            self._progress.scored(scores)
+        if better:
             self.journal.best_is, self.journal.best = name, scores
             self._save(runner, self.best_path, scores, name)
 
     def close(self) -> None:
-        """Take the bar away, also after an error."""
-        self._close_bar()
+        """Take the bar away and end the history, also after an error."""
+        if self._progress:
+            self._progress.close()
+        self._history.close()
 
     def _note_epoch(self, runner: Runner, scores: Scores) -> None:
         batches = len(runner.train_dataloader)
@@ -159,21 +169,6 @@ class TrainingWatch(Hook):
     def _save(self, runner: Runner, path: Path, scores: Scores, name: str) -> None:
         weights = {key: value.detach().cpu().clone() for key, value in runner.model.state_dict().items()}
         torch.save({"state_dict": weights, "meta": {**self._meta, "weights_of": name, "scores": scores}}, path)
-
-    def _open_bar(self, label: str, total: int) -> None:
-        self._close_bar()
-        self._bar = progress(label=label, total=total, unit="batch")
-
-    def _step_bar(self, loss: float | None) -> None:
-        if self._bar is not None:
-            if loss is not None:
-                self._bar.set_postfix_str(f"loss {loss:.2f}", refresh=False)
-            self._bar.update(1)
-
-    def _close_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
 
 def non_finite_message(runner: Runner, loss: float) -> str:

@@ -17,8 +17,8 @@ def progress(
 ) -> "tqdm[Any]":
     """Return a tqdm bar over `iterable`, or one to be moved by hand with `update`.
 
-    `unit="B"` scales bytes to kB, MB and GB. The bar is drawn when stderr is a terminal; under a step,
-    whose notebook kernel has no terminal, the step's own terminal decides.
+    `unit="B"` scales bytes to kB, MB and GB. The bar is drawn when stderr is a terminal or a cell of Jupyter; under a
+    step, whose notebook kernel has no terminal, the step's own terminal decides.
     """
     return tqdm(
         iterable,
@@ -35,7 +35,9 @@ def progress(
 
 def _watched() -> bool:
     told = os.environ.get(PROGRESS_VARIABLE)
-    return told == "1" if told is not None else sys.stderr.isatty()
+    return (
+        told == "1" if told is not None else sys.stderr.isatty() or type(sys.stderr).__module__ == "ipykernel.iostream"
+    )
 
 
 def show_log() -> None:
