@@ -1,16 +1,16 @@
 """All checks of a dataset in their order; the result is what training can trust, and a table of what was done."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset_boxes import check_annotation_ids, check_boxes, check_references
 from dataset_findings import Finding, Ledger
 from dataset_images import check_image_files, check_image_records
+from dataset_mapping import Classes, class_sources, map_classes
 from dataset_split import hash_order
 
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, select_classes, select_images
+from sinara_lib.vision.coco import CocoDataset, select_images
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class CheckOptions:
     with `filter_empty_gt` off all stay.
     """
 
-    classes: Sequence[str]
+    classes: Classes
     min_object_size: float = 1.0
     filter_empty_gt: bool = True
     empty_share: float = 0.1
@@ -55,10 +55,10 @@ def check_dataset(dataset: CocoDataset, images: Path, *, options: CheckOptions) 
     return CheckedDataset(_check_empty_images(checked, options, ledger), ledger.findings())
 
 
-def _select(dataset: CocoDataset, classes: Sequence[str], ledger: Ledger) -> CocoDataset:
-    selected = select_classes(dataset, classes or dataset.class_names)
+def _select(dataset: CocoDataset, classes: Classes, ledger: Ledger) -> CocoDataset:
+    selected = map_classes(dataset, classes)
     names = dict(zip(dataset.category_ids, dataset.class_names, strict=True))
-    kept = {one.name for one in selected.categories}
+    kept = {name for old in class_sources(classes, dataset.class_names).values() for name in old}
     for one in dataset.annotations:
         if names[one.category_id] not in kept:
             ledger.note("other_class", f"annotation {one.id}: {names[one.category_id]}")

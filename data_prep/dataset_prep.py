@@ -30,8 +30,9 @@ class Fractions(ParamsModel):
 class PrepParams(ParamsModel):
     """What to keep of a dataset and how to split it."""
 
-    classes: list[str] = Field(default_factory=list)
-    """Names of the classes to keep, in the order of their new ids 1..K; an empty list keeps all."""
+    classes: list[str] | dict[str, list[str]] = Field(default_factory=list)
+    """Classes to keep, in the order of their new ids 1..K: names, or each new name with the names it is made of; an
+    empty list keeps all."""
     fractions: Fractions = Fractions()
     seed: int = 1
     min_object_size: float = Field(default=1.0, ge=0)

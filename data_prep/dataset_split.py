@@ -1,15 +1,18 @@
-"""Splits a dataset into train, eval and test so that every class has its share in each."""
+"""Splits a dataset into train, eval and test so that every class and size of object has its share in each."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, select_images
+from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage, select_images
 
 SPLITS = ("train", "eval", "test")
-_NO_OBJECT = 0
+NO_OBJECT = 0
+SMALL, MEDIUM, LARGE = -1, -2, -3
+"""Labels beside the category ids, which start at 1."""
+_SMALL_AREA, _MEDIUM_AREA = 32**2, 96**2
 
 
 @dataclass(frozen=True)
@@ -25,24 +28,63 @@ class Splits:
         return ("train", self.train), ("eval", self.eval), ("test", self.test)
 
 
-def split_dataset(dataset: CocoDataset, fractions: Mapping[str, float], *, seed: int) -> Splits:
-    """Split by fractions of train, eval and test that sum to 1.
+@dataclass
+class _Group:
+    """Images that never part, and how many objects of each label they show; an image without any counts as one."""
 
-    Iterative stratification over the classes an image shows (Sechidis, Tsoumakas, Vlahavas, "On the stratification
-    of multi-label data", 2011): the class with fewest images left is dealt out first, its fullest images before
-    others, each to the part that lacks most of its share, in images and in objects, of this class and on the average
-    of all classes of the image. Images without objects count as a class of their own. Sizes are exact to one image.
-    Ties follow a hash of seed and file name, so the order of the document does not matter.
+    images: list[tuple[CocoImage, Counter[int]]] = field(default_factory=list)
+    labels: Counter[int] = field(default_factory=Counter)
+    showing: Counter[int] = field(default_factory=Counter)
+    """In how many of the images each label is seen."""
+
+    def add(self, image: CocoImage, labels: Counter[int]) -> None:
+        """Take an image in."""
+        self.images.append((image, labels))
+        self.labels.update(labels)
+        self.showing.update(labels.keys())
+
+
+def split_dataset(
+    dataset: CocoDataset, fractions: Mapping[str, float], *, seed: int, earlier: Mapping[str, str] | None = None
+) -> Splits:
+    """Split by fractions of train, eval and test that sum to 1; images of one `group` never part.
+
+    `earlier` names the part of images, by file name, that were split before: they stay where they are. New images of
+    a group join the part that most of it lies in; other groups are dealt to make up what each part lacks of the whole.
+
+    Iterative stratification (Sechidis, Tsoumakas, Vlahavas, "On the stratification of multi-label data", 2011) over
+    the classes an image shows and COCO's three sizes of object: the label with fewest images left is dealt out first,
+    its fullest groups before others, each to the part that lacks most of its share, in images and in objects, of this
+    label and on the average of all labels of the group. Images without objects count as a label. Without groups and
+    `earlier`, sizes are exact to one image. Ties follow a hash of seed and name, so the order of the document does
+    not matter.
 
     Raises:
-        DataError: there are fewer images than parts.
+        DataError: there are fewer groups of images than parts.
     """
-    sizes = split_sizes(len(dataset.images), fractions)
-    order = sorted(dataset.images, key=lambda image: hash_order(image.file_name, seed))
-    shown = [Counter(one.category_id for one in dataset.annotations_of(image.id)) for image in order]
-    parts = _deal([image.id for image in order], [one or Counter({_NO_OBJECT: 1}) for one in shown], sizes)
-    train, evaluation, test = (select_images(dataset, parts[name]) for name in SPLITS)
+    groups = _gather(dataset, seed)
+    if len(groups) < len(SPLITS):
+        kind = "images" if len(groups) == len(dataset.images) else "groups of images"
+        raise DataError(
+            f"{len(groups)} {kind} cannot be split into {', '.join(SPLITS)}; at least {len(SPLITS)} are needed."
+        )
+    deal = _Deal(groups, split_sizes(len(dataset.images), fractions))
+    new = []
+    for group in groups:
+        before = _parts_before(group, earlier or {})
+        for part, images in before.items():
+            deal.put(images, part)
+        if not before:
+            new.append(group)
+    deal.out(new)
+    train, evaluation, test = (select_images(dataset, deal.parts[name]) for name in SPLITS)
     return Splits(train, evaluation, test)
+
+
+def group_of(image: CocoImage) -> str:
+    """What an image must not be parted from: its field `group` where it has one, else only itself."""
+    group = image.extra.get("group")
+    return f"image {image.file_name}" if group is None else f"group {group}"
 
 
 def split_sizes(count: int, fractions: Mapping[str, float]) -> dict[str, int]:
@@ -69,37 +111,92 @@ def hash_order(file_name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/{file_name}".encode()).digest()
 
 
-def _deal(image_ids: list[int], shown: list[Counter[int]], sizes: Mapping[str, int]) -> dict[str, list[int]]:
-    """Image ids of each part; `shown[i]` counts the objects of each class in image `image_ids[i]`."""
-    left = Counter(label for counts in shown for label in counts)
-    objects = sum(shown, Counter())
-    quotas = {
-        name: {label: _Quota(size / len(shown) * left[label], size / len(shown) * objects[label]) for label in left}
-        for name, size in sizes.items()
-    }
-    room = dict(sizes)
-    parts: dict[str, list[int]] = {name: [] for name in SPLITS}
-    waiting = list(range(len(shown)))
-    while waiting:
-        rarest = min((label for label in left if left[label] > 0), key=lambda label: (left[label], label))
-        for place in sorted((one for one in waiting if rarest in shown[one]), key=lambda one: -shown[one][rarest]):
-            needs = {name: (_need(quotas[name], rarest, shown[place]), room[name]) for name in SPLITS if room[name]}
-            name = max(needs, key=lambda one: needs[one])
-            parts[name].append(image_ids[place])
-            room[name] -= 1
-            for label, count in shown[place].items():
-                quotas[name][label].take(count)
-                left[label] -= 1
-        waiting = [one for one in waiting if rarest not in shown[one]]
+def _gather(dataset: CocoDataset, seed: int) -> list[_Group]:
+    """All groups, in an order that depends on seed and names alone."""
+    groups: dict[str, _Group] = {}
+    for image in sorted(dataset.images, key=lambda image: hash_order(image.file_name, seed)):
+        group = groups.setdefault(group_of(image), _Group())
+        labels = Counter(_labels(dataset.annotations_of(image.id))) or Counter({NO_OBJECT: 1})
+        group.add(image, labels)
+    return list(groups.values())
+
+
+def _labels(objects: Iterable[CocoAnnotation]) -> Iterable[int]:
+    for one in objects:
+        area = one.bbox[2] * one.bbox[3]
+        yield one.category_id
+        yield SMALL if area < _SMALL_AREA else MEDIUM if area < _MEDIUM_AREA else LARGE
+
+
+def _parts_before(group: _Group, earlier: Mapping[str, str]) -> dict[str, _Group]:
+    """The group by part: each image where it was, new ones where most are; nothing when all are new."""
+    before = Counter(earlier[image.file_name] for image, _ in group.images if image.file_name in earlier)
+    parts: dict[str, _Group] = {}
+    for image, labels in group.images if before else ():
+        part = earlier.get(image.file_name) or max(SPLITS, key=lambda name: before[name])
+        parts.setdefault(part, _Group()).add(image, labels)
     return parts
 
 
-def _need(quotas: Mapping[int, "_Quota"], rarest: int, labels: Collection[int]) -> float:
-    return quotas[rarest].lack + sum(quotas[label].lack for label in labels) / len(labels)
+class _Deal:
+    """The parts while they are filled: their images, the room left in each, and what each lacks of every label."""
+
+    def __init__(self, groups: list[_Group], sizes: Mapping[str, int]) -> None:
+        images, objects = _total(group.showing for group in groups), _total(group.labels for group in groups)
+        total = sum(sizes.values())
+        self.parts: dict[str, list[int]] = {name: [] for name in SPLITS}
+        self._room = dict(sizes)
+        self._quotas = {
+            name: {label: _Quota(size / total * images[label], size / total * objects[label]) for label in images}
+            for name, size in sizes.items()
+        }
+
+    def put(self, group: _Group, part: str) -> None:
+        """Put a group into a part."""
+        self.parts[part] += [image.id for image, _ in group.images]
+        self._room[part] -= len(group.images)
+        for label, objects in group.labels.items():
+            self._quotas[part][label].take(group.showing[label], objects)
+
+    def out(self, groups: list[_Group]) -> None:
+        """Deal out groups, those of the rarest label first."""
+        left = _total(group.showing for group in groups)
+        with_label: dict[int, list[_Group]] = {}
+        for group in groups:
+            for label in group.labels:
+                with_label.setdefault(label, []).append(group)
+        dealt: set[int] = set()
+        while len(dealt) < len(groups):
+            rarest = min((label for label in left if left[label] > 0), key=lambda label: (left[label], label))
+            waiting = [group for group in with_label[rarest] if id(group) not in dealt]
+            for group in sorted(waiting, key=lambda group: -group.labels[rarest]):
+                self.put(group, self._choose(group, rarest, waiting=len(groups) - len(dealt)))
+                dealt.add(id(group))
+                left.subtract(group.showing)
+
+    def _choose(self, group: _Group, rarest: int, *, waiting: int) -> str:
+        empty = [name for name in SPLITS if not self.parts[name]]
+        if len(empty) >= waiting:
+            return empty[0]
+        fitting = [name for name in SPLITS if self._room[name] >= len(group.images)]
+        if not fitting:
+            return max(SPLITS, key=lambda name: self._room[name])
+        return max(fitting, key=lambda name: (self._need(self._quotas[name], rarest, group), self._room[name]))
+
+    @staticmethod
+    def _need(quotas: Mapping[int, "_Quota"], rarest: int, group: _Group) -> float:
+        return quotas[rarest].lack + sum(quotas[label].lack for label in group.labels) / len(group.labels)
+
+
+def _total(counts: Iterable[Counter[int]]) -> Counter[int]:
+    total: Counter[int] = Counter()
+    for one in counts:
+        total.update(one)
+    return total
 
 
 class _Quota:
-    """How many images and objects of one class a part should get, and what it still lacks of them."""
+    """How many images and objects of one label a part should get, and what it still lacks of them."""
 
     def __init__(self, images: float, objects: float) -> None:
         self._wanted = images, objects
@@ -110,6 +207,6 @@ class _Quota:
         """2 when the part has nothing yet, 0 when it has its share of images and objects, negative beyond."""
         return sum(lacking / wanted for lacking, wanted in zip(self._lacking, self._wanted, strict=True))
 
-    def take(self, objects: int) -> None:
-        """Count one image with so many objects."""
-        self._lacking = self._lacking[0] - 1, self._lacking[1] - objects
+    def take(self, images: int, objects: int) -> None:
+        """Count images that show so many objects."""
+        self._lacking = self._lacking[0] - images, self._lacking[1] - objects
