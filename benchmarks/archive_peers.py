@@ -1,16 +1,27 @@
-"""What our archive is measured beside, when it is installed: SinaraML's SinaraArchive on local Spark, and DVC."""
+"""Our archive and what it is measured beside, when it is installed: SinaraML's SinaraArchive on local Spark, and DVC.
+
+As a command: python archive_peers.py ours|spark pack|unpack SOURCE TARGET [CHECKOUT]
+"""
 
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from sinara_lib.archive import pack, unpack
+from sinara_lib.layout import StepAddress
+from sinara_lib.store import store_at
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from tests.java_home import make_java_home
 
 Work = Callable[[Path, Path], None]
@@ -27,6 +38,31 @@ class Peer:
     pack: Work
     unpack: Work
     prepare: Callable[[Path, Path], Path] = lambda folder, place: folder
+
+
+def as_process(name: str, *more: Path) -> Peer:
+    """Return a peer whose pack and unpack are each a Python process of their own, its start included."""
+
+    def run(way: str, source: Path, target: Path) -> None:
+        subprocess.run([sys.executable, __file__, name, way, source, target, *more], check=True, capture_output=True)
+
+    return Peer(lambda folder, place: run("pack", folder, place), lambda place, folder: run("unpack", place, folder))
+
+
+def our_archive() -> Peer:
+    """Return our pack and unpack, each time to a new run."""
+    step = StepAddress("benchmark", "archive", "pack")
+
+    def to_store(folder: Path, place: Path) -> None:
+        store, now = store_at(str(place)), datetime.now(timezone.utc)
+        record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="benchmark"))
+        pack(folder, store.url_of(store.start_run(step, record, now=now).entity("files")))
+
+    def from_store(place: Path, folder: Path) -> None:
+        store = store_at(str(place))
+        unpack(store.url_of(store.runs(step)[0].entity("files")), folder)
+
+    return Peer(to_store, from_store)
 
 
 @contextmanager
@@ -124,3 +160,15 @@ class Dvc:
     def _run(self, space: Path, *arguments: str) -> None:
         own = {f"DVC_{kind}_DIR": str(space / ".dvc" / "tmp" / kind) for kind in ("GLOBAL_CONFIG", "SITE_CACHE")}
         subprocess.run([self._command, *arguments], cwd=space, check=True, env={**os.environ, **own})
+
+
+def main() -> None:
+    """Pack or unpack once, as one command."""
+    name, way, source, target, *more = sys.argv[1:]
+    with TemporaryDirectory() as work, ExitStack() as stack:
+        peer = our_archive() if name == "ours" else stack.enter_context(spark_archive(Path(more[0]), Path(work)))
+        (peer.pack if way == "pack" else peer.unpack)(Path(source), Path(target))
+
+
+if __name__ == "__main__":
+    main()

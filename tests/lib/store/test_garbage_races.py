@@ -1,10 +1,10 @@
 """A gc beside steps that resolve and publish: whatever a run has recorded and confirmed, it can read."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from threading import Event
 
 from lineage_cases import PRODUCER
 from store_cases import publish_files
@@ -18,7 +18,10 @@ from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.store.verify import verify_entity
 
 UPSTREAM, DOWNSTREAM = StepAddress("rest", "test", "data_load"), StepAddress("rest", "test", "data_prep")
-SECONDS = 2
+OFTEN = 8
+"""Reads, and removed runs, until the two sides have met often enough."""
+LONGEST = 60
+"""Seconds after which a side that gets nowhere has failed."""
 
 
 def _start(store: ArtifactStore, step: StepAddress) -> tuple[RunAddress, RunRecord]:
@@ -58,19 +61,14 @@ def _collect(store: ArtifactStore) -> int:
 
 def test_what_a_run_has_confirmed_stays_while_it_works(store: ArtifactStore) -> None:
     _publish(store)
-    over = Event()
+    counts: Counter[str] = Counter()
+    over = time.monotonic() + LONGEST
 
-    def again(work: Callable[[ArtifactStore], int | None]) -> int:
-        total = 0
-        while not over.is_set():
-            total += work(store) or 0
-        return total
+    def again(work: Callable[[ArtifactStore], int | None]) -> None:
+        while min(counts["_read"], counts["_collect"]) < OFTEN and time.monotonic() < over:
+            counts[work.__name__] += work(store) or 0
 
     with ThreadPoolExecutor(4) as pool:
-        published, *read = [pool.submit(again, work) for work in (_publish, _read, _read)]
-        collected = pool.submit(again, _collect)
-        time.sleep(SECONDS)
-        over.set()
-    published.result()
-    assert sum(each.result() for each in read) > 3
-    assert collected.result() > 3
+        for each in [pool.submit(again, work) for work in (_publish, _read, _read, _collect)]:
+            each.result()
+    assert min(counts["_read"], counts["_collect"]) >= OFTEN
