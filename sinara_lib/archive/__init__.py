@@ -1,8 +1,11 @@
 """A folder of files as one entity of parquet shards, and back."""
 
 import logging
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
+from sinara_lib.archive.copying import Copies
 from sinara_lib.archive.format import clashing_names
 from sinara_lib.archive.plan import list_members
 from sinara_lib.archive.reader import ArchiveReader
@@ -28,23 +31,30 @@ class SinaraArchive:
         unpack(store_path, tmp_entity_dir)
 
 
-def pack(folder: str | Path, url: str) -> Manifest:
+def pack(
+    folder: str | Path, url: str, *, source: ArchiveReader | None = None, names: Mapping[str, str] | None = None
+) -> Manifest:
     """Pack all files below `folder` into the entity at `url` and commit it.
 
+    With `source`, an archive's reader, its files `names[new]` are packed too, as `new`, straight from shard to shard.
     Names, bytes, times (to 1 microsecond) and empty folders are kept; permissions and the times of folders are not.
-    The same folder gives the same bytes. Warns of names that differ by case or Unicode form only.
-    Raises ArchiveError for what could not come back as it was: unsafe names, links, pipes, devices.
+    The same files give the same bytes. Warns of names that differ by case or Unicode form only.
+    Raises ArchiveError for what could not come back as it was: unsafe names, links, pipes, devices; and for a name
+    that the folder has and `names` too.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ArchiveError(f"Cannot pack {folder}: it is not a folder.")
-    members = list_members(folder)
+    copies = Copies(source, names or {}) if source else None
+    members = sorted([*list_members(folder), *(copies.members if copies else ())])
+    if twice := [one.name for one, other in pairwise(members) if one.name == other.name]:
+        raise ArchiveError(f"Cannot pack {', '.join(twice[:3])} twice: from {folder} and from another archive.")
     clashes = clashing_names(member.name for member in members)
     if clashes:
         shown = ", ".join(f"{one} and {other}" for one, other in clashes[:3])
         log.warning("%s: names that some file systems take for one and cannot unpack: %s.", folder, shown)
     with begin_entity(url) as writer:
-        write_archive(writer, folder, members=members)
+        write_archive(writer, folder, members=members, copies=copies)
     assert writer.manifest is not None  # noqa: S101 - a clean exit has committed
     return writer.manifest
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sinara_lib.archive.copying import Copies
 from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, SCHEMA, shard_name
 from sinara_lib.archive.plan import Group, Member, Row, Shard, plan_shards
 from sinara_lib.errors import ArchiveError
@@ -98,8 +99,15 @@ class _ShardSink:
         return True
 
 
-def write_archive(writer: EntityWriter, folder: Path, *, members: list[Member], threads: int | None = None) -> None:
-    """Write members of `folder` as shards and index; the bytes do not depend on the number of threads.
+def write_archive(
+    writer: EntityWriter,
+    folder: Path,
+    *,
+    members: list[Member],
+    copies: Copies | None = None,
+    threads: int | None = None,
+) -> None:
+    """Write members of `folder`, and those of `copies`, as shards and index; threads do not change the bytes.
 
     Memory: per thread about five times GROUP_BYTES. Raises ArchiveError when a file changes meanwhile.
     """
@@ -114,7 +122,7 @@ def write_archive(writer: EntityWriter, folder: Path, *, members: list[Member], 
                 with lock:
                     bar.update(count)
 
-            return _write_shard(writer, folder, shard=shard, advance=advance)
+            return _write_shard(writer, folder, copies=copies, shard=shard, advance=advance)
 
         lines = list(in_threads(write, shards, threads=threads or thread_count()))
     with writer.open(INDEX_FILE) as sink, pa.ipc.new_file(sink, INDEX_SCHEMA) as index:
@@ -122,7 +130,9 @@ def write_archive(writer: EntityWriter, folder: Path, *, members: list[Member], 
             index.write_batch(batch)
 
 
-def _write_shard(writer: EntityWriter, folder: Path, *, shard: Shard, advance: Callable[[int], None]) -> pa.RecordBatch:
+def _write_shard(
+    writer: EntityWriter, folder: Path, *, copies: Copies | None, shard: Shard, advance: Callable[[int], None]
+) -> pa.RecordBatch:
     """Write one shard and return its lines of the index."""
     offsets: list[int] = []
     digests: list[bytes] = []
@@ -130,7 +140,7 @@ def _write_shard(writer: EntityWriter, folder: Path, *, shard: Shard, advance: C
         sink = _ShardSink(file)
         with pq.ParquetWriter(sink, SCHEMA, **_COLUMNS) as parquet:
             for group in shard.groups:
-                content = _read_group(folder, group)
+                content = _read_group(folder, group, copies)
                 sink.expect([row.length for row in group])
                 parquet.write_table(_table(group, content), row_group_size=len(group))
                 offsets += sink.offsets()
@@ -160,14 +170,18 @@ def _row_columns(rows: list[Row]) -> list[pa.Array]:
     ]
 
 
-def _read_group(folder: Path, group: Group) -> _Content:
+def _read_group(folder: Path, group: Group, copies: Copies | None) -> _Content:
     """Read the rows of a group, each once, into one buffer."""
+    copied = [row for row in group if copies and row.member.name in copies]
+    found = iter(copies.read(copied) if copies and copied else ())
     data = pa.allocate_buffer(sum(row.length for row in group))
     view = memoryview(data).cast("B")
     starts, digests = [0], []
     for row in group:
         value = view[starts[-1] : starts[-1] + row.length]
-        if not row.member.name.endswith("/"):
+        if copies and row.member.name in copies:
+            value[:] = next(found)
+        elif not row.member.name.endswith("/"):
             _read_row(f"{folder}/{row.member.name}", row, value)
         digests.append(hashlib.sha256(value).digest())
         starts.append(starts[-1] + row.length)
