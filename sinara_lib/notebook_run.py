@@ -36,8 +36,8 @@ class NotebookRun:
         self._env = pipeline.env_name
         self._settings = load_settings()
         self._store = self._settings.store(pipeline.env_name)
-        self._by_hand = RUN_VARIABLE not in os.environ
-        if self._by_hand:
+        self.by_hand = RUN_VARIABLE not in os.environ
+        if self.by_hand:
             self._address = self._start(StepAddress(pipeline.pipeline_name, pipeline.zone_name, step), substep_params)
             self._tmp = Path(tempfile.mkdtemp(prefix="sinara-"))
             atexit.register(shutil.rmtree, self._tmp, ignore_errors=True)
@@ -78,7 +78,7 @@ class NotebookRun:
         """
         env, pipeline, zone, step = key
         store, address = self._settings.store(env), StepAddress(pipeline, zone, step)
-        if (address, env) == (self._address.step, self._env) and pin is None and not self._by_hand:
+        if (address, env) == (self._address.step, self._env) and pin is None and not self.by_hand:
             run = self._own(names)
         else:
             before = _run_among(self._record().inputs, store.url, address, but=self._address)

@@ -1,6 +1,7 @@
 """Runs the notebooks of one step in order, records the run, and publishes a report for each of them."""
 
 import argparse
+import functools
 import logging
 import os
 import sys
@@ -11,18 +12,21 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from sinara_lib.checkout import current_branch, current_user, head_worktree, read_producer, tag_head, uncommitted_files
-from sinara_lib.errors import SinaraError, StepFailedError, StopStep
+from sinara_lib.checkpoints import RESUME_VARIABLE
+from sinara_lib.errors import ParamsError, SinaraError, StepFailedError, StopStep
 from sinara_lib.exit_code import exit_code_of
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
 from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
 from sinara_lib.progress import PROGRESS_VARIABLE
 from sinara_lib.reports.step_report import StepReport
+from sinara_lib.resume import Resumption, find_resumption
 from sinara_lib.runner import NotebookEnd, Outcome, run_notebook
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.substep import RECORD_VARIABLE
+from sinara_lib.tensorboard_logs import LOGS_ENTITY, publish_logs
 
 RUN_ID_VARIABLE = "SINARA_RUN_ID"
 FULL_JOB = Path("params") / "step_params.json"
@@ -48,6 +52,7 @@ class Step:
 
     `settings` say where the environments live (default: those that hold in the folder); the notebooks are told.
     `library` is the folder to import `sinara_lib` from, where that is not the installed one.
+    `resumption` is what a run that goes on from another one takes over; its inputs are read again.
     """
 
     def __init__(
@@ -58,8 +63,10 @@ class Step:
         run_id: str | None = None,
         settings: Settings | None = None,
         library: Path | None = None,
+        resumption: Resumption | None = None,
     ) -> None:
         self._library = library
+        self._resumption = resumption
         self._settings = settings or load_settings(folder)
         self.folder = folder.resolve()
         self.params = params
@@ -69,6 +76,8 @@ class Step:
         self._store = self._settings.store(pipeline.env_name)
         self._address = StepAddress(pipeline.pipeline_name, pipeline.zone_name, self.name)
         self._producer = read_producer(self.folder)
+        if resumption and resumption.run.step != self._address:
+            raise ParamsError(f"{resumption.run.path} is no run of {self._address.path}: resume it in its own step.")
 
     def run(self) -> StepResult:
         """Run every notebook in the order of the params file.
@@ -82,18 +91,22 @@ class Step:
         records = []
         try:
             with tempfile.TemporaryDirectory(prefix="sinara-run-") as tmp:
-                for substep in self.params.substeps_params:
-                    records.append(self._run_substep(run, substep, Path(tmp)))
+                try:
+                    for substep in self.params.substeps_params:
+                        records.append(self._run_substep(run, substep, Path(tmp)))
+                finally:
+                    logs = publish_logs(Path(tmp), self._store, run)
         except BaseException as error:
             self._finish(run, RunStatus.FAILED, reason=str(error) or type(error).__name__)
             raise
         self._finish(run, RunStatus.SUCCESS)
+        published = {name: url for record in records for name, url in record.outputs.items()}
         return StepResult(
             step=self.name,
             run_id=run.run_id,
             run_url=self._store.url_of(run),
             seconds=(_now() - started).total_seconds(),
-            outputs={name: url for record in records for name, url in record.outputs.items()},
+            outputs=published | ({LOGS_ENTITY: logs} if logs else {}),
             metrics={name: value for record in records for name, value in record.metrics.items()},
         )
 
@@ -104,6 +117,7 @@ class Step:
             started=now,
             producer=self._producer,
             process=this_process(),
+            inputs=self._resumption.inputs if self._resumption else (),
             params=params_without_credentials(self.params.model_dump()),
         )
         return self._store.start_run(self._address, record, now=now)
@@ -132,6 +146,7 @@ class Step:
             NOTEBOOK_VARIABLE: substep.substep_name,
             **self._settings.variables(),
             **self._kernel_path(),
+            RESUME_VARIABLE: self._resumption.checkpoint if self._resumption else "",
             PROGRESS_VARIABLE: "1" if sys.stderr.isatty() else "0",
         }
         report = StepReport(
@@ -193,23 +208,29 @@ def run_step(
     params_file: Path = FULL_JOB,
     assignments: Sequence[str] = (),
     run_id: str | None = None,
+    resume: str | None = None,
     settings: Settings | None = None,
     push: bool = False,
 ) -> StepResult:
     """Run a step: in `dev` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds.
 
     Where the environments live is read around `folder` in both, unless `settings` are given.
+    `resume` names a run, by id or URL, to go on from: its parameters and inputs are taken, not those of `params_file`.
     """
     folder = folder.resolve()
     settings = settings or load_settings(folder)
+    resumption = find_resumption(settings, resume, env=ENV_OF_MODE[mode]) if resume else None
+    params_of = functools.partial(_params, file=params_file, mode=mode, assignments=assignments, resumption=resumption)
     if mode == "dev":
-        return Step(folder, _params(folder, params_file, mode, assignments), run_id=run_id, settings=settings).run()
+        params = params_of(folder)
+        return Step(folder, params, run_id=run_id, settings=settings, resumption=resumption).run()
     with head_worktree(folder) as tree:
         if left_out := uncommitted_files(folder):
             log.info("prod runs HEAD; left out, not committed: %s", _some(left_out))
         library = next((p for p in tree.parents if (p / "sinara_lib" / "step.py").is_file()), None)
-        params = _params(tree, params_file, mode, assignments)
-        result = Step(tree, params, run_id=run_id, settings=settings, library=library).run()
+        params = params_of(tree)
+        step = Step(tree, params, run_id=run_id, settings=settings, library=library, resumption=resumption)
+        result = step.run()
         tag_head(tree, result.run_id, message=result.run_url, push=push)
     log.info("tagged %s", result.run_id)
     return result
@@ -218,7 +239,9 @@ def run_step(
 def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
     """Run a step from the command line (step.dev.py, step.prod.py) and return the exit code."""
     parser = argparse.ArgumentParser(description=f"Run step {step_name(folder.resolve().name)} in {mode} mode.")
-    parser.add_argument("--params", type=Path, default=FULL_JOB, metavar="FILE", help=f"default: {FULL_JOB}")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--params", type=Path, default=FULL_JOB, metavar="FILE", help=f"default: {FULL_JOB}")
+    source.add_argument("--resume", metavar="RUN", help="go on from the last checkpoint of a run that did not end")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one parameter")
     parser.add_argument("--run-id", help="use this run id instead of a new one")
     if mode == "prod":
@@ -232,6 +255,7 @@ def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
             params_file=args.params,
             assignments=args.set,
             run_id=args.run_id,
+            resume=args.resume,
             push=getattr(args, "push", False),
         )
         for url in result.outputs.values():
@@ -241,8 +265,10 @@ def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
     return exit_code_of(work)
 
 
-def _params(folder: Path, file: Path, mode: str, assignments: Sequence[str]) -> ParamsFile:
-    params = load_params(folder / file)
+def _params(
+    folder: Path, *, file: Path, mode: str, assignments: Sequence[str], resumption: Resumption | None
+) -> ParamsFile:
+    params = resumption.params if resumption else load_params(folder / file)
     pipeline = params.pipeline_params.model_copy(update={"env_name": ENV_OF_MODE[mode]})
     return override(params.model_copy(update={"pipeline_params": pipeline}), list(assignments))
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sinara_lib.checkpoints import RESUME_VARIABLE, Checkpoints
 from sinara_lib.environment import ENVIRONMENT_FILE, environment_json, this_environment
 from sinara_lib.errors import InterfaceError, StopStep
 from sinara_lib.interface import (
@@ -154,6 +155,12 @@ class NotebookSubstep:
     def tmp_entities(self) -> Entities:
         """Return empty local folders for this notebook alone; they are removed with the run's temporary files."""
         return self._entities("tmp_entities")
+
+    def checkpoints(self) -> Checkpoints | None:
+        """Return where long work leaves checkpoints, and finds the one to go on from; None when opened by hand."""
+        if self._run.by_hand:
+            return None
+        return Checkpoints(self.run_url, resumed=os.environ.get(RESUME_VARIABLE) or None)
 
     def print_interface_info(self) -> None:
         """Show run, inputs and outputs in the notebook and the terminal."""
