@@ -13,15 +13,16 @@ from pathlib import Path, PurePosixPath
 
 from fetch_params import FetchParams
 from sample_scenes import parse_scenes_url, write_scenes
-from source_download import is_remote, local_path, obtain
 from source_extract import Choice, Extraction, copy_folder, extract, is_archive
-from source_origin import Origin, keep_server_time, origin_of_file, origin_of_files, write_json
+from source_fetch import FetchedSource, fetch_source, is_remote
+from source_origin import Origin, keep_server_time, origin_of_files, write_json
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 DOCUMENT = "instances.json"
+SOURCES = "sources"
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def fetch_annotations(params: FetchParams, work: str | Path) -> Annotations:
     if params.annotations_url is None:
         folder.mkdir()
         shutil.move(Path(work) / "sample" / DOCUMENT, document)
-        origin = origin_of_files(parse_scenes_url(params.images_url).url, [document])
+        origin = origin_of_files(parse_scenes_url(params.images_url).url, folder, [document])
     else:
         found: list[str] = []
         choose = _document_choice(params.annotations_member, found)
@@ -97,13 +98,10 @@ def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
     if url is None:
         write_json(folder / "weights.json", {"url": None, "file_name": None, "sha256": None, "bytes": 0})
         return Weights(folder)
-    file = obtain(url, folder, sha256=params.weights_sha256, retry=params.retry)
-    target = folder / file.path.name
-    if is_remote(url):
-        keep_server_time(target, file)
-    else:
-        shutil.copy2(file.path, target)
-    origin = origin_of_file(file)
+    fetched = fetch_source(url, Path(work) / SOURCES, sha256=params.weights_sha256, options=params.fetch_options)
+    origin, target = fetched.origin, folder / fetched.path.name
+    shutil.copyfile(fetched.path, target)
+    _keep_time(fetched, target)
     page = {"url": origin.url, "file_name": target.name, "sha256": origin.sha256, "bytes": origin.size}
     write_json(folder / "weights.json", page)
     return Weights(folder, target.name, origin)
@@ -127,28 +125,29 @@ def _take(
 ) -> tuple[Origin, Extraction]:
     """Fill the new `folder` from an archive or a folder; a file that is neither is taken under the name `alone`."""
     folder.mkdir()
-    if not is_remote(url) and (path := local_path(url)).is_dir():
-        taken = copy_folder(path, folder, choose=choose)
-        return origin_of_files(url, [folder / name for name in taken.names]), taken
-    downloads = folder.parent / "downloads" / folder.name
-    downloads.mkdir(parents=True)
-    file = obtain(url, downloads, sha256=sha256, retry=params.retry)
-    if alone and not is_archive(file.path):
-        shutil.copy2(file.path, folder / alone)
-        if is_remote(url):
-            keep_server_time(folder / alone, file)
-        taken = Extraction([alone], file.size, 0)
+    fetched = fetch_source(url, folder.parent / SOURCES, sha256=sha256, options=params.fetch_options)
+    origin = fetched.origin
+    if fetched.path.is_dir():
+        return origin, copy_folder(fetched.path, folder, choose=choose)
+    if alone and not is_archive(fetched.path):
+        shutil.copyfile(fetched.path, folder / alone)
+        _keep_time(fetched, folder / alone)
+        return origin, Extraction([alone], origin.size, 0)
+    return origin, extract(fetched.path, folder, choose=choose, limits=params.limits, where=origin.url)
+
+
+def _keep_time(fetched: FetchedSource, copy: Path) -> None:
+    if is_remote(fetched.origin.url):
+        keep_server_time(copy, fetched.origin)
     else:
-        taken = extract(file.path, folder, choose=choose, limits=params.limits, where=origin_of_file(file).url)
-    shutil.rmtree(downloads)
-    return origin_of_file(file), taken
+        shutil.copystat(fetched.path, copy)
 
 
 def _draw_sample(url: str, work: Path) -> Images:
     request = parse_scenes_url(url)
     write_scenes(request, work / "sample")
     folder = (work / "sample" / "images").rename(work / "images")
-    return Images(folder, sorted(os.listdir(folder)), 0, origin_of_files(request.url, list(folder.iterdir())))
+    return Images(folder, sorted(os.listdir(folder)), 0, origin_of_files(request.url, folder, folder.iterdir()))
 
 
 def _image_name(member: str) -> str | None:

@@ -1,7 +1,10 @@
 """Parameters of data_load.ipynb."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 from sample_scenes import parse_scenes_url
+from source_cached import FetchOptions
 from source_download import RetryPolicy
 from source_extract import Limits
 
@@ -31,6 +34,10 @@ class FetchParams(ParamsModel):
     attempts: int = Field(default=5, ge=1, le=100)
     """Attempts in a row without a new byte before a download is given up."""
     timeout_seconds: float = Field(default=60.0, gt=0)
+    connections: int = Field(default=4, ge=1, le=16)
+    """Connections for one file, where its server sends parts."""
+    when_unreachable: Literal["fail", "use_cached"] = "fail"
+    """Whether a copy from an earlier run will do when no server answers."""
     max_unpacked_gib: float = Field(default=500.0, gt=0)
     preview_images: int = Field(default=12, ge=1, le=60)
 
@@ -50,9 +57,10 @@ class FetchParams(ParamsModel):
         return self.images_url.startswith(SAMPLE_SCHEME)
 
     @property
-    def retry(self) -> RetryPolicy:
-        """How downloads are retried."""
-        return RetryPolicy(attempts=self.attempts, timeout=self.timeout_seconds)
+    def fetch_options(self) -> FetchOptions:
+        """How downloads are made."""
+        retry = RetryPolicy(attempts=self.attempts, timeout=self.timeout_seconds)
+        return FetchOptions(retry, connections=self.connections, when_unreachable=self.when_unreachable)
 
     @property
     def limits(self) -> Limits:

@@ -1,39 +1,29 @@
-"""Brings one source file onto this machine: http(s) with resume, retries and checks; file: URLs and paths as they are.
+"""Fills a partial file from its server: several connections, attempts with growing pauses, checks at the end."""
 
-`requests` does the transport: it is kept well, follows proxy and certificate settings of the environment, raises when
-a body ends early, and comes with papermill anyway. Resuming and retrying is done here, because a retry of its adapter
-would start a body again from its first byte.
-"""
-
-import hashlib
-import html
+import errno
 import logging
-import re
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
+from typing import Any, Protocol
 
-import requests
-from source_transfer import BrokenTransferError, Partial, receive
+from source_digests import file_digests
+from source_partial import Partial, Segment, Version
+from source_transfer import Answer, BrokenTransferError, OtherVersionError, UnreachableError
 
 from sinara_lib.errors import DownloadError
-from sinara_lib.layout import without_credentials
+from sinara_lib.parallel import in_threads
 from sinara_lib.progress import progress
-
-HASH_BLOCK = 1 << 20
-# OpenMMLab and torch hub end a checkpoint's name with the start of its sha256; digits alone are a date.
-NAMED_SHA256 = re.compile(r"-(?!\d+\.)([0-9a-f]{8,64})\.(?:pth|pt)$")
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How many attempts may bring no new byte, and how long to wait after one: seconds, doubled each time."""
+    """How many attempts in a row may bring no new byte, and how long to wait after one: seconds, doubled each time."""
 
     attempts: int = 5
     first_wait: float = 1.0
@@ -43,138 +33,192 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True)
-class SourceFile:
-    """A source file on this machine and what is known of its origin; size in bytes, sha256 in hex, time in UTC."""
+class Arrival:
+    """A complete file: its version, its sha256, and what its bytes agree with (None: nothing was promised)."""
 
-    url: str
-    path: Path
-    size: int
+    version: Version
     sha256: str
-    retrieved: datetime
-    etag: str | None = None
-    last_modified: str | None = None
+    size: int
+    checked: str | None
 
 
-def is_remote(url: str) -> bool:
-    """Whether the source has to be downloaded. Raises DownloadError for a scheme that is not supported."""
-    scheme = urlsplit(url).scheme.lower()
-    if scheme in {"http", "https"}:
-        return True
-    # One letter is a Windows drive.
-    if scheme in {"", "file"} or len(scheme) == 1:
-        return False
-    raise DownloadError(
-        f"{without_credentials(url)}: cannot read from {scheme}://. Give an http(s) or file: URL, or a path."
-    )
+class Remote(Protocol):
+    """A file that can be asked for whole or in parts; both raise BrokenTransferError and DownloadError."""
+
+    def ask(self, known: Version | None) -> AbstractContextManager[Answer]:
+        """Ask for the file, unless it still is the known version."""
+
+    def ask_part(self, segment: Segment, version: Version) -> AbstractContextManager[Answer]:
+        """Ask for what a segment lacks."""
 
 
-def local_path(url: str) -> Path:
-    """The path of a file: URL or of a plain path. Raises DownloadError when nothing is there."""
-    path = Path(url2pathname(urlsplit(url).path)) if url.lower().startswith("file:") else Path(url).expanduser()
-    if not path.exists():
-        raise DownloadError(f"{url}: there is no file or folder {path.absolute()}. Correct the path in the parameters.")
-    return path
+class Patience:
+    """Counts attempts without progress; progress is measured against the most that was ever there."""
+
+    def __init__(self, shown: str, retry: RetryPolicy, received: Callable[[], int]) -> None:
+        self._shown, self._retry, self._received = shown, retry, received
+        self._most = received()
+        self._failures, self._wait = 0, retry.first_wait
+
+    def bear(self, error: BrokenTransferError) -> None:
+        """Wait for the next attempt. Raises UnreachableError when there have been enough."""
+        received = self._received()
+        if received > self._most:
+            self._most, self._failures, self._wait = received, 0, self._retry.first_wait
+        self._failures += 1
+        if self._failures >= self._retry.attempts:
+            raise UnreachableError(
+                f"{self._shown}: gave up after {self._failures} attempts without progress, "
+                f"with {received:,} bytes received: {error}. Check the address and the network, then run again."
+            ) from error
+        pause = min(max(self._wait, error.wait), self._retry.longest_wait)
+        log.warning("%s: %s; trying again in %.0f s", self._shown, error, pause)
+        self._retry.sleep(pause)
+        self._wait = min(self._wait * 2, self._retry.longest_wait)
 
 
-def obtain(url: str, folder: Path, *, sha256: str | None = None, retry: RetryPolicy | None = None) -> SourceFile:
-    """Download into `folder`, or find on disk (never copied), and check its sha256.
+@dataclass
+class Download:
+    """One file on its way into a partial file; `shown` is its URL as it may be told.
 
-    Without a given `sha256` the start of one is taken from a checkpoint's name, where it has one.
-
-    Raises:
-        DownloadError: not there, not complete after all attempts, a web page, no room, or another checksum.
+    With a `sha256` that is known beforehand (all of it) the server's own promises do not matter.
     """
-    promised = (sha256 or "").lower() or _named_sha256(url)
-    if is_remote(url):
-        source = _download(url, folder, retry or RetryPolicy())
-    else:
-        path = local_path(url)
-        if not path.is_file():
-            raise DownloadError(f"{url}: expected a file, found a folder. Give the path of the file.")
-        source = SourceFile(url, path, path.stat().st_size, file_sha256(path), datetime.now(timezone.utc))
-    _refuse_other_content(source)
-    if not source.sha256.startswith(promised):
-        raise DownloadError(
-            f"{without_credentials(url)}: the checksum differs: "
-            f"sha256 should {'be' if len(promised) == 64 else 'start with'} {promised}, found {source.sha256} "
-            f"({source.size:,} bytes). The file was changed or damaged on its way; "
-            f"run again, or correct the checksum if the new file is the one you want."
-        )
-    return source
+
+    remote: Remote
+    partial: Partial
+    shown: str
+    retry: RetryPolicy
+    connections: int
+    sha256: str | None = None
+
+    def receive(self, known: Version | None) -> Arrival | None:
+        """Receive the file, or nothing when it still is the `known` version.
+
+        Raises UnreachableError when all attempts failed; DownloadError when the server refuses or the disk is full.
+        """
+        started, before = time.monotonic(), self.partial.received
+        patience = Patience(self.shown, self.retry, lambda: self.partial.received)
+        with progress(label=self.shown.rpartition("/")[2], unit="B") as bar:
+            asked = False
+            while True:
+                try:
+                    if not asked and not self._ask(known, bar):
+                        return None
+                    asked = True
+                    self._complete(bar)
+                    arrival = self._check()
+                except OtherVersionError as error:
+                    asked, self.connections = False, 1
+                    self.partial.forget()
+                    patience.bear(error)
+                except BrokenTransferError as error:
+                    asked = bool(self.partial.received and self.partial.version and self.partial.version.validator)
+                    patience.bear(error)
+                else:
+                    _tell(self.shown, arrival, fresh=arrival.size - before, seconds=time.monotonic() - started)
+                    return arrival
+
+    def _ask(self, known: Version | None, bar: Any) -> bool:
+        """Learn the version, and take the body where one connection is enough; False when the file is the known one."""
+        with self.remote.ask(known) as answer:
+            if answer.version is None:
+                return False
+            if not (self.partial.version and self.partial.version.is_same(answer.version)):
+                self._begin(answer.version)
+            elif self.partial.received:
+                log.info("%s: goes on after %s bytes", self.shown, f"{self.partial.received:,}")
+            self._show(bar)
+            if len(self.partial.segments) == 1 and not self.partial.received:
+                self._fill(self.partial.segments[0], answer, bar)
+        return True
+
+    def _complete(self, bar: Any) -> None:
+        """Fetch all segments that lack something."""
+        missing = self.partial.missing
+        if len(missing) == 1:
+            self._fetch(missing[0], bar)
+            return
+
+        def work(segment: Segment, check: Callable[[], None]) -> None:
+            patience = Patience(self.shown, self.retry, lambda: segment.got)
+            while True:
+                check()
+                try:
+                    self._fetch(segment, bar, check)
+                except OtherVersionError:
+                    raise
+                except BrokenTransferError as error:
+                    patience.bear(error)
+                else:
+                    return
+
+        for _ in in_threads(work, missing, threads=self.connections):
+            pass
+
+    def _fetch(self, segment: Segment, bar: Any, check: Callable[[], None] = lambda: None) -> None:
+        version = self.partial.version or Version()
+        with self.remote.ask_part(segment, version) as answer:
+            if answer.start != segment.position:
+                if len(self.partial.segments) > 1:
+                    raise OtherVersionError("the server sends the whole file instead of a part; starting again")
+                self._begin(answer.version or version)
+                segment = self.partial.segments[0]
+                self._show(bar)
+            self._fill(segment, answer, bar, check)
+
+    def _begin(self, version: Version) -> None:
+        self.partial.begin(version, connections=self.connections)
+        free = shutil.disk_usage(self.partial.path.parent).free
+        if (version.size or 0) > free:
+            raise DownloadError(_no_room(self.shown, self.partial.path, needed=version.size or 0, free=free))
+
+    def _fill(self, segment: Segment, answer: Answer, bar: Any, check: Callable[[], None] = lambda: None) -> None:
+        def blocks() -> Iterator[bytes]:
+            for block in answer.blocks:
+                check()
+                bar.update(len(block))
+                yield block
+
+        try:
+            self.partial.write(segment, blocks())
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            free = shutil.disk_usage(self.partial.path.parent).free
+            needed = ((self.partial.version or Version()).size or 0) - self.partial.received
+            raise DownloadError(_no_room(self.shown, self.partial.path, needed=needed, free=free)) from error
+        if segment.end is None:
+            self.partial.close()
+        elif segment.left:
+            size = (self.partial.version or Version()).size or 0
+            raise BrokenTransferError(f"the body is truncated: {self.partial.received:,} of {size:,} bytes arrived")
+
+    def _show(self, bar: Any) -> None:
+        bar.total, bar.n = (self.partial.version or Version()).size, self.partial.received
+        bar.refresh()
+
+    def _check(self) -> Arrival:
+        """Compare with what the server promised. Raises OtherVersionError when the bytes are others."""
+        version, path = self.partial.version or Version(), self.partial.path
+        found = file_digests(path, {"sha256", *(digest.algorithm for digest in version.digests)})
+        promised = () if found["sha256"] == self.sha256 else version.digests
+        for digest in promised:
+            if found[digest.algorithm] != digest.hex:
+                raise OtherVersionError(
+                    f"the bytes that arrived are not those of {digest.source}: {digest.algorithm} should be "
+                    f"{digest.hex}, found {found[digest.algorithm]}; starting again"
+                )
+        checked = ", ".join(dict.fromkeys(digest.source for digest in promised)) or None
+        return Arrival(version, found["sha256"], path.stat().st_size, checked)
 
 
-def file_sha256(path: Path) -> str:
-    """sha256 of a file in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+def _tell(shown: str, arrival: Arrival, *, fresh: int, seconds: float) -> None:
+    rate = f"{fresh / 1e6:,.1f} MB in {seconds:.1f} s, {fresh / 1e6 / max(seconds, 1e-3):,.1f} MB/s"
+    log.info("%s: %s bytes (%s), sha256 %s", shown, f"{arrival.size:,}", rate, arrival.sha256)
 
 
-def url_file_name(url: str) -> str:
-    """The last part of the URL's path as a file name."""
-    name = unquote(urlsplit(url).path).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".") or "download"
-
-
-def _download(url: str, folder: Path, retry: RetryPolicy) -> SourceFile:
-    partial = Partial(folder / f"{url_file_name(url)}.part")
-    _receive_all(url, partial, retry)
-    path = partial.path.rename(folder / url_file_name(url))
-    source = SourceFile(
-        url=url,
-        path=path,
-        size=path.stat().st_size,
-        sha256=file_sha256(path),
-        retrieved=datetime.now(timezone.utc),
-        etag=partial.etag,
-        last_modified=partial.last_modified,
-    )
-    log.info("%s: %s bytes, sha256 %s", without_credentials(url), f"{source.size:,}", source.sha256)
-    return source
-
-
-def _receive_all(url: str, partial: Partial, retry: RetryPolicy) -> None:
-    """Fill the partial file; attempts are counted anew whenever bytes have arrived."""
-    failures, wait = 0, retry.first_wait
-    with requests.Session() as session, progress(label=url_file_name(url), unit="B") as bar:
-        while True:
-            before = partial.size
-            try:
-                receive(session, url, partial, timeout=retry.timeout, bar=bar)
-            except BrokenTransferError as error:
-                if partial.size > before:
-                    failures, wait = 0, retry.first_wait
-                failures += 1
-                if failures >= retry.attempts:
-                    raise DownloadError(
-                        f"{without_credentials(url)}: gave up after {failures} attempts without progress: {error}. "
-                        f"Check the address and the network, then run again."
-                    ) from error
-                pause = min(max(wait, error.wait), retry.longest_wait)
-                log.warning("%s: %s; trying again in %.0f s", without_credentials(url), error, pause)
-                retry.sleep(pause)
-                wait = min(wait * 2, retry.longest_wait)
-            else:
-                return
-
-
-def _named_sha256(url: str) -> str:
-    match = NAMED_SHA256.search(urlsplit(url).path if is_remote(url) else url)
-    return match[1] if match else ""
-
-
-def _refuse_other_content(source: SourceFile) -> None:
-    if source.size == 0:
-        raise DownloadError(f"{without_credentials(source.url)}: the file is empty. Check the address.")
-    with source.path.open("rb") as file:
-        start = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not start[:15].lower().startswith((b"<!doctype html", b"<html")):
-        return
-    title = re.search(rb"<title[^>]*>(.*?)</title", start, re.IGNORECASE | re.DOTALL)
-    words = html.unescape(title[1].decode("utf-8", "replace")).strip() if title else "no title"
-    raise DownloadError(
-        f"{without_credentials(source.url)}: found a web page ({words[:80]!r}, {source.size:,} bytes), "
-        f"not a data file. Open the address in a browser; a login, a notice or a moved file may stand in between."
+def _no_room(shown: str, path: Path, *, needed: int, free: int) -> str:
+    return (
+        f"{shown}: no room on the disk: {needed:,} bytes are needed, {free:,} are free in {path.parent}. "
+        f"Free some space, or set SINARA_CACHE to a folder on a larger disk."
     )

@@ -2,20 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from file_times import FIXED_TIME, stamp
-from source_download import SourceFile, file_sha256
 
-from sinara_lib.layout import without_credentials
+from sinara_lib.download_cache import file_sha256
 
 
 @dataclass(frozen=True)
 class Origin:
-    """One source: size in bytes and sha256 of its file (of a folder: of all files), and when it was read, UTC."""
+    """One source: size in bytes and sha256 of its file (of a folder: of all files), and when its bytes came, UTC."""
 
     url: str
     size: int
@@ -23,28 +23,38 @@ class Origin:
     retrieved: datetime
     etag: str | None = None
     last_modified: str | None = None
+    checked: str | None = None
+    """What the server promised of the bytes that they agree with; None: it promised nothing."""
+    note: str | None = None
+    """How it was had, where it was not downloaded in this run."""
+    licences: tuple[str, ...] = ()
 
 
-def origin_of_file(file: SourceFile) -> Origin:
-    """The origin of a fetched file."""
-    return Origin(without_credentials(file.url), file.size, file.sha256, file.retrieved, file.etag, file.last_modified)
-
-
-def origin_of_files(url: str, paths: list[Path]) -> Origin:
-    """The origin of several files under one URL: one sha256 over their names and their own sha256."""
+def origin_of_files(url: str, folder: Path, paths: Iterable[Path]) -> Origin:
+    """The origin of several files under one URL: one sha256 over their paths below `folder` and their own sha256."""
     digest, size = hashlib.sha256(), 0
     for path in sorted(paths):
-        digest.update(f"{file_sha256(path)}  {path.name}\n".encode())
+        digest.update(f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n".encode())
         size += path.stat().st_size
     return Origin(url, size, digest.hexdigest(), datetime.now(timezone.utc))
 
 
-def keep_server_time(path: Path, file: SourceFile) -> None:
+def other_checksum(origin: Origin, promised: str) -> str:
+    """What to say of a file whose sha256 does not start with the promised one."""
+    return (
+        f"{origin.url}: the checksum differs: "
+        f"sha256 should {'be' if len(promised) == 64 else 'start with'} {promised}, found {origin.sha256} "
+        f"({origin.size:,} bytes). The file was changed or damaged on its way; "
+        f"run again, or correct the checksum if the new file is the one you want."
+    )
+
+
+def keep_server_time(path: Path, origin: Origin) -> None:
     """Give a downloaded file the server's time, or a fixed one, so that the same download is the same entity."""
     seconds = FIXED_TIME
-    if file.last_modified:
+    if origin.last_modified:
         try:
-            seconds = int(parsedate_to_datetime(file.last_modified).timestamp())
+            seconds = int(parsedate_to_datetime(origin.last_modified).timestamp())
         except ValueError:
             seconds = FIXED_TIME
     stamp(path, seconds)

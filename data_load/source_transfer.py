@@ -1,12 +1,15 @@
-"""One attempt at a http(s) body: asks for what is still missing, appends it, and says why it broke off."""
+"""One attempt at bytes over http(s): asks for the file or a part of it, and says what came and why it broke off."""
 
-import errno
-import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import requests
+from source_digests import promised_digests
+from source_partial import Segment, Version
 
 from sinara_lib.errors import DownloadError
 from sinara_lib.layout import without_credentials
@@ -24,121 +27,144 @@ class BrokenTransferError(Exception):
         self.wait = wait
 
 
-@dataclass
-class Partial:
-    """A file that is being received, and what the server said of the version it belongs to."""
-
-    path: Path
-    etag: str | None = None
-    last_modified: str | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes received so far."""
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    @property
-    def validator(self) -> str | None:
-        """What If-Range needs to be sure that the rest belongs to the same version; a weak ETag does not do."""
-        if self.etag and not self.etag.startswith("W/"):
-            return self.etag
-        return self.last_modified
-
-    def restart(self) -> None:
-        """Forget what was received."""
-        self.path.unlink(missing_ok=True)
+class OtherVersionError(BrokenTransferError):
+    """What was received so far cannot be continued: the file changed, or the server sends no parts of it."""
 
 
-def receive(session: requests.Session, url: str, partial: Partial, *, timeout: float, bar: Any) -> None:
-    """Receive what the partial file still lacks; returns when it is complete.
-
-    Raises:
-        BrokenTransferError: worth another attempt.
-        DownloadError: another attempt would end the same way.
-    """
-    if partial.validator is None:
-        partial.restart()
-    try:
-        with session.get(url, headers=_headers(partial), stream=True, timeout=(CONNECT_SECONDS, timeout)) as response:
-            start = _start_of(response, partial)
-            total = _total(response, start)
-            partial.etag, partial.last_modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
-            bar.total, bar.n = total, start
-            _append(response, partial, start=start, total=total, bar=bar)
-    except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-        raise BrokenTransferError(f"the connection broke after {partial.size:,} bytes: {_reason(error)}") from error
-    except requests.RequestException as error:
-        raise DownloadError(
-            f"{without_credentials(url)}: cannot be fetched: {_reason(error)}. Correct the URL."
-        ) from error
+class UnreachableError(DownloadError):
+    """No attempt brought the file, but nobody said that it is gone."""
 
 
-def _headers(partial: Partial) -> dict[str, str]:
-    # Without identity a server may compress on the fly, and lengths and ranges would mean something else.
-    headers = {"Accept-Encoding": "identity", "User-Agent": "sinara_lib"}
-    if partial.size and partial.validator:
-        headers |= {"Range": f"bytes={partial.size}-", "If-Range": partial.validator}
-    return headers
+@dataclass(frozen=True)
+class Answer:
+    """What the server sends: the version, where the bytes begin, and the bytes; no version: it is the known one."""
+
+    version: Version | None
+    start: int = 0
+    blocks: Iterable[bytes] = ()
 
 
-def _start_of(response: requests.Response, partial: Partial) -> int:
-    """Where the body that follows belongs; a server that ignores or refuses the range sends everything again."""
-    if response.status_code == 206:
-        span = response.headers.get("Content-Range", "")
-        if span.startswith(f"bytes {partial.size}-"):
-            return partial.size
-        partial.restart()
-        raise BrokenTransferError(f"the server sent another part than the one asked for ({span or 'no range'})")
-    if response.status_code == 416:
-        partial.restart()
-        raise BrokenTransferError("the server refused to go on where the last attempt ended; starting again")
+@dataclass(frozen=True)
+class WebFile:
+    """A file behind a http(s) URL; `timeout` in seconds counts from the last byte."""
+
+    url: str
+    timeout: float
+
+    @contextmanager
+    def ask(self, known: Version | None) -> Iterator[Answer]:
+        """Ask for the whole file, unless it still is the `known` version.
+
+        Raises BrokenTransferError: worth another attempt; DownloadError: another one would end the same way.
+        """
+        with self._get(_conditions(known)) as response:
+            version = _version(response)
+            if response.status_code == 304 or (known and version.is_same(known) and version.size):
+                yield Answer(None)
+            else:
+                _expect(response, 200)
+                yield Answer(version, 0, response.iter_content(BLOCK))
+
+    @contextmanager
+    def ask_part(self, segment: Segment, version: Version) -> Iterator[Answer]:
+        """Ask for what the segment lacks, of this version; a server may answer with the whole file instead.
+
+        Raises as `ask`, and OtherVersionError when another version or another part came.
+        """
+        end = "" if segment.end is None else segment.end - 1
+        headers = {"Range": f"bytes={segment.position}-{end}", "If-Range": version.validator or ""}
+        with self._get(headers) as response:
+            if response.status_code == 416:
+                raise OtherVersionError("the server refused to go on where the last attempt ended; starting again")
+            if response.status_code == 206:
+                _check_part(response, segment, version)
+                yield Answer(version, segment.position, response.iter_content(BLOCK))
+            else:
+                _expect(response, 200)
+                yield Answer(_version(response), 0, response.iter_content(BLOCK))
+
+    @contextmanager
+    def _get(self, headers: dict[str, str]) -> Iterator[requests.Response]:
+        # Without identity a server may compress on the fly, and lengths and ranges would mean something else.
+        fixed = {"Accept-Encoding": "identity", "User-Agent": "sinara_lib"}
+        try:
+            with (
+                requests.Session() as session,
+                session.get(
+                    self.url, headers=fixed | headers, stream=True, timeout=(CONNECT_SECONDS, self.timeout)
+                ) as response,
+            ):
+                _refuse_downgrade(response)
+                yield response
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            raise BrokenTransferError(f"the connection broke: {_reason(error)}") from error
+        except requests.RequestException as error:
+            raise DownloadError(
+                f"{without_credentials(self.url)}: cannot be fetched: {_reason(error)}. Correct the URL."
+            ) from error
+
+
+def _conditions(known: Version | None) -> dict[str, str]:
+    if known is None:
+        return {}
+    marks = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in marks.items() if value}
+
+
+def _version(response: requests.Response) -> Version:
+    length = response.headers.get("Content-Length", "")
+    return Version(
+        size=int(length) if length.isdigit() else None,
+        etag=response.headers.get("ETag"),
+        last_modified=response.headers.get("Last-Modified"),
+        ranges=response.headers.get("Accept-Ranges", "").strip().lower() == "bytes",
+        digests=promised_digests(response.headers) if response.status_code == 200 else (),
+    )
+
+
+def _check_part(response: requests.Response, segment: Segment, version: Version) -> None:
+    """Raises OtherVersionError unless this part of this version comes."""
+    span = response.headers.get("Content-Range", "")
+    etag = response.headers.get("ETag")
+    if not span.startswith(f"bytes {segment.position}-"):
+        raise OtherVersionError(f"the server sent another part than the one asked for ({span or 'no range'})")
+    total = span.rpartition("/")[2]
+    if version.size is not None and total.isdigit() and int(total) != version.size:
+        raise OtherVersionError(f"the file has {int(total):,} bytes now, it had {version.size:,}; starting again")
+    if etag and version.etag and etag != version.etag:
+        raise OtherVersionError("the file was changed on the server meanwhile; starting again")
+
+
+def _expect(response: requests.Response, status: int) -> None:
     if response.status_code in RETRYABLE:
         raise BrokenTransferError(f"the server answered {response.status_code} {response.reason}", _wait(response))
-    if response.status_code != 200:
+    if response.status_code != status:
         raise DownloadError(
             f"{without_credentials(response.url)}: the server answered {response.status_code} {response.reason}. "
             f"Check that the address is right and open to you."
         )
-    return 0
 
 
-def _append(response: requests.Response, partial: Partial, *, start: int, total: int | None, bar: Any) -> None:
-    _ensure_room(partial.path, needed=(total or 0) - start, url=response.url)
-    try:
-        with partial.path.open("ab" if start else "wb") as file:
-            for block in response.iter_content(BLOCK):
-                file.write(block)
-                bar.update(len(block))
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise DownloadError(_no_room(partial.path, response.url, needed=(total or 0) - partial.size)) from error
-    if total is not None and partial.size != total:
-        raise BrokenTransferError(f"the body is truncated: {partial.size:,} of {total:,} bytes arrived")
-
-
-def _total(response: requests.Response, start: int) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return start + int(length) if length.isdigit() else None
+def _refuse_downgrade(response: requests.Response) -> None:
+    """Nobody may be led from a connection that proves its server to one that does not."""
+    schemes = [urlsplit(one.url).scheme for one in (*response.history, response)]
+    if "https" in schemes[:-1] and "http" in schemes[schemes.index("https") :]:
+        raise DownloadError(
+            f"{without_credentials(response.history[0].url)}: leads from https to "
+            f"{without_credentials(response.url)}, where anybody on the way may change it. Give that address itself, "
+            f"with a sha256, if it is the one you want."
+        )
 
 
 def _wait(response: requests.Response) -> float:
-    """Retry-After in seconds; its date form is left to the back-off."""
+    """Retry-After in seconds, from a number or a date."""
     text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else 0.0
-
-
-def _ensure_room(path: Path, *, needed: int, url: str) -> None:
-    if needed > shutil.disk_usage(path.parent).free:
-        raise DownloadError(_no_room(path, url, needed=needed))
-
-
-def _no_room(path: Path, url: str, *, needed: int) -> str:
-    free = shutil.disk_usage(path.parent).free
-    return (
-        f"{without_credentials(url)}: no room on the disk: {needed:,} bytes are needed, "
-        f"{free:,} are free in {path.parent}. Free some space, or point TMPDIR at a larger disk."
-    )
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(timezone.utc)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _reason(error: Exception) -> str:

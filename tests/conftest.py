@@ -50,7 +50,8 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _store_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep every test out of the user's data folder, also where it forgets to say where to write."""
+    """Keep every test out of the user's data and cache folders, also where it forgets to say where to write."""
     root = tmp_path_factory.mktemp("store")
     for env in ("user", "test", "prod"):
         os.environ[f"SINARA_{env.upper()}_ROOT"] = str(root / env)
+    os.environ["SINARA_CACHE"] = str(root / "cache")

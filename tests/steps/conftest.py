@@ -25,10 +25,11 @@ sys.path.append(str(Path(__file__).parent / "model_pack"))
 
 
 @pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    """A faulty local server, to download from."""
+def server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """A faulty local server, to download from into a cache of this test."""
     from faulty_server import running
 
+    monkeypatch.setenv("SINARA_CACHE", str(tmp_path_factory.mktemp("cache")))
     with running() as faulty:
         yield faulty
 

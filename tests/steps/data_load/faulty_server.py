@@ -113,4 +113,4 @@ def running() -> Iterator[FaultyServer]:
 
 def _asked_start(handler: BaseHTTPRequestHandler) -> int:
     asked = handler.headers.get("Range", "")
-    return int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+    return int(asked.removeprefix("bytes=").partition("-")[0]) if asked else 0
