@@ -19,6 +19,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.runner import Runner, set_random_seed
 from pretrained_weights import FitReport, fit_weights, load_checkpoint
+from training_batches import BatchPictures
 from training_data import Split, check_splits
 from training_hooks import EpochRecord, FrozenNormStatistics, Scores, TrainingWatch, non_finite_message
 from training_params import Recipe, TrainParams, choose_recipe
@@ -68,6 +69,7 @@ def train_detector(
         runner = _build_runner(config, params, recipe, work)
         watch = TrainingWatch(work, {"dataset_meta": {"classes": list(train.classes)}, "model_name": params.model_name})
         runner.register_hook(watch, priority=watch.priority)
+        runner.register_hook(BatchPictures(work, train.classes))
         _run(runner, watch, params)
     journal = watch.journal
     return TrainingResult(

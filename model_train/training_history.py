@@ -6,6 +6,7 @@ The process that trains appends to `history.jsonl` in its work folder; whoever w
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -67,9 +68,13 @@ class History:
         """The best scoring so far."""
         return next((one for one in reversed(self.scorings) if one.best), None)
 
-    def batches_of(self, epoch: int) -> list[BatchRecord]:
-        """Return the batches of an epoch."""
-        return [one for one in self.batches if one.epoch == epoch]
+    def epoch_losses(self) -> dict[int, float]:
+        """Return the mean loss of each epoch; of the last one as far as it has come."""
+        sums: dict[int, list[float]] = {}
+        for one in self.batches:
+            if math.isfinite(one.loss):
+                sums.setdefault(one.epoch, []).append(one.loss)
+        return {epoch: sum(losses) / len(losses) for epoch, losses in sums.items()}
 
 
 class HistoryWriter:
@@ -100,15 +105,36 @@ class HistoryWriter:
         self._file.write(json.dumps([kind, asdict(record)]) + "\n")
 
 
+class HistoryReader:
+    """Reads a history while it grows: each line once."""
+
+    def __init__(self, work: str | Path) -> None:
+        self._path = Path(work) / HISTORY_FILE
+        self._at = 0
+        self._plan: Plan | None = None
+        self._batches: list[BatchRecord] = []
+        self._scorings: list[ScoreRecord] = []
+
+    def read(self) -> History:
+        """Return all that was written so far: before the first line an empty history; a line in the making waits."""
+        if self._path.is_file():
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                whole = file.read().rpartition(b"\n")[0]
+            self._at += len(whole) + 1 if whole else 0
+            for line in whole.splitlines():
+                self._take(*json.loads(line))
+        return History(self._plan, tuple(self._batches), tuple(self._scorings))
+
+    def _take(self, kind: str, body: dict[str, Any]) -> None:
+        if kind == "batch":
+            self._batches.append(BatchRecord(**body))
+        elif kind == "scores":
+            self._scorings.append(ScoreRecord(**body))
+        else:
+            self._plan = Plan(**body)
+
+
 def read_history(work: str | Path) -> History:
-    """Read what has been written so far; nothing yet is an empty history, a line in the making is left for later."""
-    path = Path(work) / HISTORY_FILE
-    if not path.is_file():
-        return History()
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-    plans = [Plan(**body) for kind, body in lines if kind == "plan"]
-    return History(
-        plan=plans[-1] if plans else None,
-        batches=tuple(BatchRecord(**body) for kind, body in lines if kind == "batch"),
-        scorings=tuple(ScoreRecord(**body) for kind, body in lines if kind == "scores"),
-    )
+    """Read the whole history of a work folder."""
+    return HistoryReader(work).read()

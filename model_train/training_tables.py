@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from detector_training import TrainingResult
 from training_data import Split
+from training_history import History
 
 
 def data_table(train: Split, evaluate: Split) -> str:
@@ -24,6 +25,7 @@ def weights_table(result: TrainingResult) -> str:
     assumed = " (COCO's 80 names assumed: the file names none)" if fit.classes_assumed else ""
     rows: list[Sequence[object]] = [
         ["checkpoint", fit.source + assumed],
+        ["layers named as in", fit.origin],
         ["layers loaded", fit.loaded_layers],
         ["classes kept, by name", _names(fit.kept_classes)],
         ["classes that start fresh", _names(fit.new_classes)],
@@ -33,17 +35,16 @@ def weights_table(result: TrainingResult) -> str:
     return _table(["pretrained weights", ""], rows)
 
 
-def epochs_table(result: TrainingResult) -> str:
-    """One row for the start and for each epoch; the published one is marked."""
-    start: list[object] = ["start", "", "", *_scores(result.start), ""]
-    rows: list[list[object]] = [
-        [one.epoch, f"{one.loss:.2f}", f"{one.learning_rate:.1e}", *_scores(one.scores), f"{one.seconds:.0f}"]
-        for one in result.epochs
-    ]
-    marked = 0 if result.best_is == "start" else int(result.best_is.removeprefix("epoch_"))
-    lines: list[list[object]] = [start, *rows]
-    lines[marked] = [f"**{cell}**" if cell != "" else "" for cell in lines[marked]]
-    return _table(["epoch", "loss", "learning rate", "AP", "AP50", "AP75", "seconds"], lines)
+def epochs_table(history: History) -> str:
+    """One row for the start and for each scoring; the best one is marked."""
+    losses = history.epoch_losses()
+    rates = {one.epoch: one.learning_rate for one in history.batches}
+    rows: list[list[object]] = []
+    for one in history.scorings:
+        trained = [f"{losses[one.epoch]:.2f}", f"{rates[one.epoch]:.1e}"] if one.epoch in losses else ["", ""]
+        row = [one.weights.replace("_", " "), *trained, *_scores(one.scores), f"{one.seconds:.0f}"]
+        rows.append([f"**{cell}**" if cell and one is history.published else cell for cell in row])
+    return _table(["weights", "loss", "learning rate", "AP", "AP50", "AP75", "seconds"], rows)
 
 
 def summary(result: TrainingResult) -> str:

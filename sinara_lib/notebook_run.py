@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sinara_lib.settings import load_settings
 from sinara_lib.store import store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, Source
+from sinara_lib.tensorboard_logs import gather_logs, log_folder, publish_logs
 
 RUN_VARIABLE = "SINARA_RUN_URL"
 """URL of the run a step has started; absent when a notebook is opened by hand."""
@@ -41,6 +43,7 @@ class NotebookRun:
             self._address = self._start(StepAddress(pipeline.pipeline_name, pipeline.zone_name, step), substep_params)
             self._tmp = Path(tempfile.mkdtemp(prefix="sinara-"))
             atexit.register(shutil.rmtree, self._tmp, ignore_errors=True)
+            atexit.register(publish_logs, self._tmp, self._store, self._address)
         else:
             self._address = split_run_url(os.environ[RUN_VARIABLE])[1]
             self._tmp = Path(os.environ[TMP_VARIABLE])
@@ -69,6 +72,17 @@ class NotebookRun:
         if not folder.is_dir():
             raise InterfaceError(f"tmp_input {name!r} was not made: an earlier notebook must list it in tmp_outputs.")
         return str(folder)
+
+    def own_logs(self, log_name: str) -> Path:
+        """Return the folder for the event files of one of this run's logs; they are published when the run ends."""
+        return log_folder(self._tmp, log_name, self.run_id)
+
+    def gather_earlier_logs(self, env: str | None) -> None:
+        """Lay the logs of this step's earlier runs, in its own or another environment, beside this run's."""
+        store = self._settings.store(env or self._env)
+        earlier = [(store, run) for run in store.runs(self._address.step) if run != self._address]
+        with suppress(ArtifactNotFoundError):  # the first run has none to look at
+            gather_logs(earlier, self._tmp / "tensorboard")
 
     def resolve(self, key: StepKey, names: Sequence[str], *, pin: str | None) -> dict[str, str]:
         """Return the URLs of entities of one upstream step, all of one run.

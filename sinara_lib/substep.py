@@ -1,16 +1,15 @@
 """NotebookSubstep: what one notebook reads and publishes, declared in its interface cell and checked from there on."""
 
-import json
 import logging
 import math
 import os
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sinara_lib.checkpoints import RESUME_VARIABLE, Checkpoints
+from sinara_lib.design_mode import write_design
 from sinara_lib.environment import ENVIRONMENT_FILE, environment_json, this_environment
 from sinara_lib.errors import InterfaceError, StopStep
 from sinara_lib.interface import (
@@ -29,7 +28,7 @@ from sinara_lib.interface import (
     entity_names,
 )
 from sinara_lib.layout import entity_name, step_name, without_credentials
-from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, NotebookRun, StepKey
+from sinara_lib.notebook_run import NotebookRun, StepKey
 from sinara_lib.params import PipelineParams, StepParams, parse_params
 from sinara_lib.progress import show_log
 from sinara_lib.store.manifest import Source, SubstepRecord
@@ -162,6 +161,22 @@ class NotebookSubstep:
             return None
         return Checkpoints(self.run_url, resumed=os.environ.get(RESUME_VARIABLE) or None)
 
+    def tensorboard_log_dir(self, log_name: str = "log") -> str:
+        """Return a local folder for TensorBoard's event files; what lies there when the run ends is published.
+
+        The entity is `tensorboard_logs`, and failed runs have it too. One run may write several logs.
+        """
+        return str(self._run.own_logs(log_name))
+
+    def prepare_tensorboard_logs(
+        self, log_name: str = "log", *, copy_prev_logs: bool = True, prev_logs_env: str | None = None
+    ) -> tuple[str, str]:
+        """Return a folder for `tensorboard --logdir`, with earlier runs' logs, and in it `tensorboard_log_dir`."""
+        if copy_prev_logs:
+            self._run.gather_earlier_logs(prev_logs_env)
+        own = self.tensorboard_log_dir(log_name)
+        return str(Path(own).parent), own
+
     def print_interface_info(self) -> None:
         """Show run, inputs and outputs in the notebook and the terminal."""
         log.info("run %s of step %s (%s)", self.run_id, self.step_name, self.pipeline_params.env_name)
@@ -219,16 +234,7 @@ class NotebookSubstep:
         folder = os.environ.get("VISUALIZER_SESSION_RUN_ID")
         if not folder:
             raise InterfaceError("DESIGN_MODE is set but VISUALIZER_SESSION_RUN_ID is not: set it to a folder's path.")
-        notebook = os.environ.get(NOTEBOOK_VARIABLE, "notebook.ipynb")
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page = {
-            "step_name": self.step_name,
-            "substep_name": notebook,
-            "inputs": self._record.inputs,
-            "outputs": self._record.outputs,
-        }
-        path = Path(folder) / f"{self.step_name}.{notebook}.{uuid.uuid4()}.json"
-        path.write_text(json.dumps(page, indent=1), encoding="utf-8")
+        path = write_design(Path(folder), step_name=self.step_name, record=self._record)
         raise StopStep(f"design mode: the interface was written to {path}")
 
     def _entities(self, kind: str) -> Entities:

@@ -1,0 +1,100 @@
+"""Curves of a training as far as it has come: losses of its batches, scores of its epochs; for light and dark pages."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from training_history import History
+
+Theme = Literal["light", "dark"]
+INK: Mapping[Theme, str] = {"light": "#1d2129", "dark": "#e8eaed"}
+FAINT: Mapping[Theme, str] = {"light": "#d9dde3", "dark": "#3a4048"}
+PAPER: Mapping[Theme, str] = {"light": "#ffffff", "dark": "#1b1f25"}
+PALE: Mapping[Theme, str] = {"light": "#9db4d0", "dark": "#4d6788"}
+FIRST: Mapping[Theme, str] = {"light": "#1f4e8c", "dark": "#8ab0ff"}
+SECOND: Mapping[Theme, str] = {"light": "#c4562b", "dark": "#ff9d73"}
+BAD: Mapping[Theme, str] = {"light": "#b3261e", "dark": "#ff8f85"}
+ALT = "Curves of the training loss and of the scores on the eval split over the epochs"
+
+
+def curves_html(history: History) -> str:
+    """Return the curves as HTML: one picture for light pages and one for dark ones."""
+    light, dark = (
+        "data:image/png;base64," + base64.b64encode(draw_curves(history, theme)).decode("ascii")
+        for theme in ("light", "dark")
+    )
+    return (
+        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+        f'<img alt="{escape(ALT)}" width="900" src="{light}"></picture>'
+    )
+
+
+def draw_curves(history: History, theme: Theme) -> bytes:
+    """Return a PNG with the loss of every batch and the scores of every epoch."""
+    figure = Figure(figsize=(10.5, 3.7), layout="constrained", facecolor=PAPER[theme])
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        _dress(axes, theme)
+    _draw_losses(left, history, theme)
+    _draw_scores(right, history, theme)
+    sink = io.BytesIO()
+    figure.savefig(sink, format="png", dpi=130, facecolor=PAPER[theme])
+    return sink.getvalue()
+
+
+def _dress(axes: Axes, theme: Theme) -> None:
+    axes.set_facecolor(PAPER[theme])
+    for name, spine in axes.spines.items():
+        spine.set_visible(name in {"left", "bottom"})
+        spine.set_color(FAINT[theme])
+    axes.tick_params(colors=INK[theme])
+    axes.grid(axis="y", color=FAINT[theme], linewidth=0.6)
+    axes.set_axisbelow(True)
+    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
+        text.set_color(INK[theme])
+
+
+def _draw_losses(axes: Axes, history: History, theme: Theme) -> None:
+    axes.set(xlabel="epoch", title="Training loss")
+    fine = [one for one in history.batches if math.isfinite(one.loss)]
+    if not fine:
+        _say(axes, theme, "no batch yet" if not history.batches else "the first loss was no number")
+        return
+    places = [_epochs(history, one.iteration) for one in fine]
+    axes.plot(places, [one.loss for one in fine], color=PALE[theme], linewidth=0.8, label="each batch")
+    means = history.epoch_losses()
+    axes.plot(list(means), list(means.values()), color=FIRST[theme], marker="o", markersize=3, label="epoch mean")
+    for bad in (one for one in history.batches if not math.isfinite(one.loss)):
+        axes.axvline(_epochs(history, bad.iteration), color=BAD[theme], linestyle="--", label=f"loss is {bad.loss}")
+    axes.set_ylim(0, None)
+    axes.legend(frameon=False, labelcolor=INK[theme])
+
+
+def _draw_scores(axes: Axes, history: History, theme: Theme) -> None:
+    axes.set(xlabel="epoch (0: before training)", title="Score on the eval split", ylim=(0, 1))
+    if not history.scorings:
+        _say(axes, theme, "nothing scored yet")
+        return
+    places = [_epochs(history, one.iteration) for one in history.scorings]
+    for name, colour in (("AP50", SECOND), ("AP", FIRST)):
+        values = [one.scores[name] for one in history.scorings]
+        axes.plot(places, values, color=colour[theme], marker="o", markersize=3, label=name)
+    if best := history.published:
+        place, words = _epochs(history, best.iteration), best.weights.replace("_", " ")
+        axes.axvline(place, color=INK[theme], linestyle=":", linewidth=1, label=f"best: {words}")
+    axes.legend(frameon=False, labelcolor=INK[theme])
+
+
+def _epochs(history: History, iteration: int) -> float:
+    return iteration / (history.plan.batches_per_epoch if history.plan else 1)
+
+
+def _say(axes: Axes, theme: Theme, words: str) -> None:
+    axes.text(0.5, 0.5, words, ha="center", color=INK[theme], transform=axes.transAxes)
