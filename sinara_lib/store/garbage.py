@@ -75,12 +75,14 @@ def collect_garbage(
     goes. `keep` are ids of runs that stay. With `dry_run` the plan is the same and nothing is touched.
     """
     rules = Rules(now=now, alive=alive, keep_last=keep_last, older_than=older_than, keep=frozenset(keep))
+    # Records come before listings: what a run that is over by its record left without `_SUCCESS` then stays without.
+    known = read_runs("this environment", store)
     listings = {step: list_step(store, step) for step in progress(store.steps(), label="look", unit="step")}
-    runs = [run for run in read_runs("this environment", store) if _is_there(run, listings)]
+    runs = [run for run in known if _is_there(run, listings)]
     elsewhere = [run for run in others.runs if run.store.url != store.url]
     inputs = read_inputs([*runs, *elsewhere])
     choice = choose_runs(runs, inputs, rules, blind=bool(others.unreachable))
-    remains = _remains(listings.values(), runs, choice, rules)
+    remains = _remains(listings.values(), known, choice, rules)
     if not dry_run:
         _restore_used(store, choice)
         list(in_threads(lambda run, _: _mark(store, run), choice.remove, threads=MOST_THREADS))
@@ -102,10 +104,12 @@ def _is_there(run: CatalogRun, listings: Mapping[StepAddress, Listing]) -> bool:
 
 
 def _remains(
-    listings: Iterable[Listing], runs: Sequence[CatalogRun], choice: Choice, rules: Rules
+    listings: Iterable[Listing], known: Sequence[CatalogRun], choice: Choice, rules: Rules
 ) -> tuple[Remains, ...]:
-    busy = {run.address for run in (*choice.remove, *(r for r in runs if r.damage or rules.is_at_work(r)))}
-    found = [one for each in listings for one in remains_of_runs(each, {r.run_id for r in busy if r.step == each.step})]
+    """Return what dead writers left; a run that came after the records were read may be at work and is let be."""
+    removed = {run.address for run in choice.remove}
+    over = {r.address for r in known if not (r.damage or rules.is_at_work(r))} - removed
+    found = [one for each in listings for one in remains_of_runs(each, {r.run_id for r in over if r.step == each.step})]
     drafts = [one for each in listings for one in drafts_of_runs(each)]
     return (*found, *(one for one in drafts if _is_old_draft(one, rules)))
 

@@ -56,9 +56,9 @@ def list_step(store: ArtifactStore, step: StepAddress) -> Listing:
     return Listing(step, folders)
 
 
-def remains_of_runs(listing: Listing, busy: set[str]) -> Iterator[Remains]:
-    """Yield what dead writers left in folders of runs, but for those that are at work or go anyway (ids in `busy`)."""
-    for run_id in sorted(name for name in listing.folders.keys() - busy if is_run_id(name)):
+def remains_of_runs(listing: Listing, over: set[str]) -> Iterator[Remains]:
+    """Yield what dead writers left in the folders of runs with ids in `over`, which were over before the listing."""
+    for run_id in sorted(listing.folders.keys() & over):
         inside = listing.folders[run_id]
         base = f"{listing.step.path}/{run_id}"
         if not inside:

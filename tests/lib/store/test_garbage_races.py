@@ -6,12 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
+import pytest
 from lineage_cases import PRODUCER
 from store_cases import publish_files
 
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
-from sinara_lib.store import ArtifactStore
+from sinara_lib.store import ArtifactStore, garbage
 from sinara_lib.store.garbage import collect_garbage
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus
@@ -72,3 +73,33 @@ def test_what_a_run_has_confirmed_stays_while_it_works(store: ArtifactStore) -> 
         for each in [pool.submit(again, work) for work in (_publish, _read, _read, _collect)]:
             each.result()
     assert min(counts["_read"], counts["_collect"]) >= OFTEN
+
+
+def test_a_run_that_ends_while_gc_looks_around_keeps_what_it_published(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, record = _start(store, UPSTREAM)
+    writer = store.begin(run.entity("images"))
+    with writer.open("file.bin") as sink:
+        sink.write(b"data")
+
+    def end() -> None:
+        if not store.is_committed(run.entity("images")):
+            writer.commit()
+            store.replace_record(run, record.model_copy(update={"status": RunStatus.SUCCESS}))
+
+    for look in ("read_runs", "list_step"):
+        monkeypatch.setattr(garbage, look, _followed_by(end, getattr(garbage, look)))
+    _collect(store)
+
+    assert store.is_committed(run.entity("images"))
+    assert verify_entity(store, run.entity("images")) == []
+
+
+def _followed_by(then: Callable[[], None], first: Callable[..., object]) -> Callable[..., object]:
+    def both(*arguments: object) -> object:
+        found = first(*arguments)
+        then()
+        return found
+
+    return both
