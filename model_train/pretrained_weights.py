@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from checkpoint_file import read_plain_checkpoint
+from megvii_names import are_megvii_names, mmdet_name
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
@@ -21,6 +22,7 @@ STEM = "backbone.stem.conv.conv.weight"
 STEM_WIDTHS = {16: "yolox_nano", 24: "yolox_tiny", 32: "yolox_s", 48: "yolox_m", 64: "yolox_l", 80: "yolox_x"}
 
 Weights = dict[str, torch.Tensor]
+Origin = Literal["MMDetection", "Megvii's YOLOX"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Checkpoint:
     classes: tuple[str, ...]
     classes_assumed: bool
     """True when the file names no classes and COCO's 80 were taken, because the head has 80 channels."""
+    origin: Origin
+    """Whose names the layers had; here they have MMDetection's."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class FitReport:
     """What became of the pretrained weights."""
 
     source: str
+    origin: Origin
     kept_classes: tuple[str, ...]
     new_classes: tuple[str, ...]
     dropped_classes: tuple[str, ...]
@@ -48,22 +53,25 @@ class FitReport:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint of MMDetection 2.x or 3.x; only tensors and plain values, nothing in it is executed.
+    """Read a checkpoint of MMDetection 2.x or 3.x, or of Megvii's YOLOX; nothing in it is executed.
 
+    Weights that an average (EMA) left beside those it was copied into are not taken.
     Raises DataError when the file is no such checkpoint.
     """
     path = Path(path)
-    try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} cannot be read as a checkpoint of plain weights: {reason}") from error
+    document = read_plain_checkpoint(path)
     weights = _state_dict(document, path)
+    origin: Origin = "Megvii's YOLOX" if are_megvii_names(weights) else "MMDetection"
+    if origin == "Megvii's YOLOX":
+        weights = {mmdet_name(key): value for key, value in weights.items()}
     head = weights.get(f"{CLASS_LAYERS}0.weight")
     if head is None:
-        raise DataError(f"{path} has no layer {CLASS_LAYERS}0.weight: it is not an MMDetection checkpoint of YOLOX.")
+        raise DataError(
+            f"{path} has no layer {CLASS_LAYERS}0.weight: it is not a checkpoint of YOLOX, neither MMDetection's nor "
+            f"Megvii's. Its {len(weights)} layers begin with {', '.join(sorted(weights)[:3])}."
+        )
     classes, assumed = _class_names(document, head.shape[0], path)
-    return Checkpoint(path, weights, classes, assumed)
+    return Checkpoint(path, weights, classes, assumed, origin)
 
 
 def fit_weights(fresh: Weights, checkpoint: Checkpoint, classes: Sequence[str], *, model_name: str) -> FitReport:
@@ -86,6 +94,7 @@ def fit_weights(fresh: Weights, checkpoint: Checkpoint, classes: Sequence[str], 
         fresh[key][ours] = checkpoint.weights[key][theirs].to(fresh[key].dtype)
     return FitReport(
         source=checkpoint.path.name,
+        origin=checkpoint.origin,
         kept_classes=tuple(kept),
         new_classes=tuple(name for name in classes if name not in kept),
         dropped_classes=tuple(name for name in checkpoint.classes if name not in kept),
@@ -95,11 +104,13 @@ def fit_weights(fresh: Weights, checkpoint: Checkpoint, classes: Sequence[str], 
     )
 
 
-def _state_dict(document: Any, path: Path) -> Weights:
-    weights = document.get("state_dict", document) if isinstance(document, Mapping) else None
+def _state_dict(document: Mapping[str, Any], path: Path) -> Weights:
+    weights = next((document[key] for key in ("state_dict", "model") if key in document), document)
     if not isinstance(weights, Mapping) or not weights or not all(map(torch.is_tensor, weights.values())):
-        raise DataError(f"{path} holds no `state_dict` of tensors: it is not an MMDetection checkpoint.")
-    return {str(key).removeprefix("module."): value for key, value in weights.items()}
+        raise DataError(f"{path} holds no `state_dict` (MMDetection) or `model` (Megvii's YOLOX) of tensors.")
+    plain = {str(key).removeprefix("module."): value for key, value in weights.items()}
+    # MMDetection 2.x keeps a copy of the averaged weights as buffers of the network, named ema_backbone_….
+    return {key: value for key, value in plain.items() if not key.startswith("ema_")}
 
 
 def _class_names(document: Mapping[str, Any], channels: int, path: Path) -> tuple[tuple[str, ...], bool]:
@@ -111,7 +122,10 @@ def _class_names(document: Mapping[str, Any], channels: int, path: Path) -> tupl
             raise DataError(f"{path} names {len(names)} classes, but its head has {channels} channels.")
         return names, False
     if channels != 80:
-        raise DataError(f"{path} does not name its {channels} classes, so they cannot be matched with ours.")
+        raise DataError(
+            f"{path} does not name its {channels} classes, so they cannot be matched with ours. "
+            "Save it again with their names in the list meta.dataset_meta.classes."
+        )
     logger.info("%s names no classes; its head has 80 channels, so COCO's 80 names are assumed.", path.name)
     return _coco_names(), True
 
