@@ -10,8 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 READ = 1 << 20
-# OpenMMLab and torch hub end a checkpoint's name with the start of its sha256; digits alone are a date.
-NAMED_SHA256 = re.compile(r"-(?!\d+\.)([0-9a-f]{8,64})\.(?:pth|pt)$")
+# OpenMMLab and torch hub end a checkpoint's name with the start of its sha256, which may be of digits alone.
+NAMED_SHA256 = re.compile(r"-([0-9a-f]{8,64})\.(?:pth|pt)$")
+# Others end it with a day, or a day and a time: 20240131, 20240131235959.
+DATE = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}")
 MD5_ETAG = re.compile(r'"([0-9a-f]{32})"')
 ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512", "sha": "sha1", "md5": "md5"}
 """Names in digest headers (RFC 9530 and RFC 3230) and what hashlib calls them."""
@@ -29,9 +31,9 @@ class Digest:
 
 
 def named_sha256(url: str) -> str:
-    """The start of the sha256 that a checkpoint's name ends with; empty when there is none."""
+    """The start of the sha256 that a checkpoint's name ends with; empty when there is none, or a date in its place."""
     match = NAMED_SHA256.search(urlsplit(url).path if "://" in url else url)
-    return match[1] if match else ""
+    return match[1] if match and not DATE.fullmatch(match[1]) else ""
 
 
 def promised_digests(headers: Mapping[str, str]) -> tuple[Digest, ...]:
