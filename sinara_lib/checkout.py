@@ -1,6 +1,7 @@
 """What git knows about a step's folder: origin, commit, uncommitted files, a worktree of HEAD, tags."""
 
 import getpass
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -15,16 +16,17 @@ from sinara_lib.store.manifest import Producer
 
 
 def read_producer(folder: Path) -> Producer:
-    """Describe the code in `folder`; outside a repository only the library's version is known."""
-    library = f"sinara_lib {__version__}"
+    """Describe the code in `folder`; outside a repository only its bytes and the library's version are known."""
+    library, code = f"sinara_lib {__version__}", _code_hash(folder)
     commit = _ask(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:
-        return Producer(library=library)
+        return Producer(library=library, code=code)
     origin = _ask(folder, "config", "--get", "remote.origin.url")
     return Producer(
         origin=without_credentials(origin) if origin else None,
         commit=commit,
         uncommitted=bool(uncommitted_files(folder)),
+        code=code,
         library=library,
     )
 
@@ -112,6 +114,13 @@ def run_git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> 
     except subprocess.CalledProcessError as error:
         raise StepFailedError(f"`git {' '.join(args)}` in {folder} failed: {error.stderr.strip()}") from error
     return done.stdout.rstrip("\n")
+
+
+def _code_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted((*folder.glob("*.py"), *folder.glob("*.ipynb"))):
+        digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def _login() -> str:

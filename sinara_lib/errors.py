@@ -57,5 +57,9 @@ class StepFailedError(SinaraError, RuntimeError):
     """A step did not finish; the reason is in its report."""
 
 
+class Unchanged(SinaraError):
+    """Ends a notebook, and with it its step, well before it publishes: an earlier run has published the same."""
+
+
 class StopStep(SinaraError):
     """Ends the step on purpose, with exit code 254."""

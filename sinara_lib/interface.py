@@ -1,6 +1,6 @@
 """What a notebook's interface cell may say: the keys of its entries, and the names it gets back. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sinara_lib.errors import InterfaceError
 from sinara_lib.layout import entity_name
@@ -35,6 +35,9 @@ class Entities:
     def fullname(self, name: str) -> str:
         """Return `<env>.<pipeline>.<zone>.<step>.<entity>` of a declared entity."""
         return self._look_up(self._full_names, entity_name(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._urls)
 
     def __dir__(self) -> list[str]:
         return [*self._urls, "fullname"]

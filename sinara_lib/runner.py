@@ -40,6 +40,8 @@ class Outcome(str, Enum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
+    UNCHANGED = "unchanged"
+    """Ended well and published nothing: an earlier run has published the same."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def _assigned(code: str) -> Iterator[str]:
 
 
 def _cell_failure(source: Path, target: Path, error: PapermillExecutionError) -> NotebookEnd:
+    if error.ename == "Unchanged":
+        return NotebookEnd(Outcome.UNCHANGED, error.evalue)
     if error.ename == "StopStep":
         return NotebookEnd(Outcome.STOPPED, error.evalue)
     where = f"{source.name}, {_failed_cell(target, error)}"

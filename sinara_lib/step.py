@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sinara_lib.checkout import current_branch, current_user, head_worktree, read_producer, tag_head, uncommitted_files
 from sinara_lib.checkpoints import RESUME_VARIABLE
-from sinara_lib.errors import ParamsError, SinaraError, StepFailedError, StopStep
+from sinara_lib.errors import ParamsError, SinaraError, StepFailedError, StopStep, Unchanged
 from sinara_lib.exit_code import exit_code_of
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
 from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
@@ -82,31 +82,35 @@ class Step:
     def run(self) -> StepResult:
         """Run every notebook in the order of the params file.
 
-        Raises StepFailedError when one fails and StopStep when one stops on purpose; the run is recorded and its
-        reports are published in any case.
+        One that raises Unchanged is the last, and the run a success that publishes no data. Raises StepFailedError when
+        one fails and StopStep when one stops on purpose; the run is recorded and its reports are published in any case.
         """
         started = _now()
         run = self._start(started)
         log.info("%s  %s  ->  %s", self.name, run.run_id, self._store.url_of(run))
-        records = []
+        records, reason = [], None
         try:
             with tempfile.TemporaryDirectory(prefix="sinara-run-") as tmp:
                 try:
                     for substep in self.params.substeps_params:
                         records.append(self._run_substep(run, substep, Path(tmp)))
+                except Unchanged as end:
+                    reason = str(end)
+                    log.info("%s  %s", self.name, reason)
                 finally:
                     logs = publish_logs(Path(tmp), self._store, run)
         except BaseException as error:
             self._finish(run, RunStatus.FAILED, reason=str(error) or type(error).__name__)
             raise
-        self._finish(run, RunStatus.SUCCESS)
+        self._finish(run, RunStatus.SUCCESS, reason=reason)
         published = {name: url for record in records for name, url in record.outputs.items()}
+        env, name = self.params.pipeline_params.env_name, self._address.path.replace("/", ".")
         return StepResult(
             step=self.name,
             run_id=run.run_id,
             run_url=self._store.url_of(run),
             seconds=(_now() - started).total_seconds(),
-            outputs=published | ({LOGS_ENTITY: logs} if logs else {}),
+            outputs=published | ({f"{env}.{name}.{LOGS_ENTITY}": logs} if logs else {}),
             metrics={name: value for record in records for name, value in record.metrics.items()},
         )
 
@@ -170,6 +174,8 @@ class Step:
                 raise
             raise StepFailedError(f"{end.reason} Its report could not be published either: {error}") from error
         log.info("%s  report  %s/report.html", self.name, report.url)
+        if end.outcome is Outcome.UNCHANGED:
+            raise Unchanged(end.reason)
         if end.outcome is Outcome.STOPPED:
             raise StopStep(end.reason)
         if end.outcome is Outcome.FAILED:

@@ -196,6 +196,7 @@ class NotebookSubstep:
         fetched: datetime,
         etag: str | None = None,
         last_modified: str | None = None,
+        licences: Sequence[str] = (),
     ) -> None:
         """Record what raw data was read: its URL, sha256, size in bytes, and when it was fetched (aware).
 
@@ -210,6 +211,7 @@ class NotebookSubstep:
                 etag=etag,
                 last_modified=last_modified,
                 fetched=fetched,
+                licences=tuple(licences),
             )
         )
 

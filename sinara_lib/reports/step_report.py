@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 from sinara_lib.environment import ENVIRONMENT_FILE
 from sinara_lib.errors import SinaraError
@@ -65,7 +66,8 @@ class StepReport:
         record = told.model_copy(update={"outputs": published})
         facts = self._facts(end, record)
         with tempfile.TemporaryDirectory(prefix="sinara-report-") as folder:
-            self._write_pages(Path(folder), self.notebook if self.notebook.is_file() else source, facts)
+            executed = self.notebook if self.notebook.is_file() else source
+            self._write_pages(Path(folder), executed, facts, complete=end.outcome is not Outcome.UNCHANGED)
             (Path(folder) / "runinfo.json").write_text(run_info(facts), encoding="utf-8")
             (Path(folder) / "metrics.json").write_text(metrics_json(facts), encoding="utf-8")
             if self._environment_file.is_file():
@@ -78,13 +80,15 @@ class StepReport:
             return SubstepRecord()
         return SubstepRecord.model_validate_json(self._record_file.read_text(encoding="utf-8"))
 
-    def _write_pages(self, folder: Path, executed: Path, facts: RunFacts) -> None:
+    def _write_pages(self, folder: Path, executed: Path, facts: RunFacts, *, complete: bool) -> None:
         try:
             notebook = read_notebook(executed)
         except SinaraError:
             log.warning("no pages in the report: %s is absent or broken", executed.name)
             return
         notebook = _without_credentials(notebook, self._substep.substep_params)
+        if not complete:
+            notebook.cells = list(_until_its_end(notebook.cells))
         nbformat.write(notebook, folder / "report.ipynb")
         (folder / "report.html").write_text(report_html(notebook, facts), encoding="utf-8")
         (folder / "business_report.html").write_text(business_report_html(notebook, facts), encoding="utf-8")
@@ -98,7 +102,7 @@ class StepReport:
             report_url=self.url,
             started=self._started,
             stopped=datetime.now(timezone.utc),
-            result={Outcome.DONE: "SUCCESS", Outcome.FAILED: "FAIL", Outcome.STOPPED: "STOPPED"}[end.outcome],
+            result={Outcome.FAILED: "FAIL", Outcome.STOPPED: "STOPPED"}.get(end.outcome, "SUCCESS"),
             reason=end.reason,
             pipeline_params=self._params.pipeline_params.model_dump(),
             step_params=self._params.step_params.model_dump(),
@@ -116,6 +120,19 @@ def _without_credentials(notebook: NotebookNode, params: Any) -> NotebookNode:
         text = text.replace(url, without_credentials(url))
     shown: NotebookNode = nbformat.reads(text, as_version=4)
     return shown
+
+
+def _until_its_end(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Yield the cells that ran; the one that ended the notebook tells why in place of its traceback."""
+    for cell in cells:
+        errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+        if "papermill-error-cell-tag" in cell.metadata.get("tags", []):
+            continue
+        if errors:
+            said = new_output("stream", name="stdout", text=f"{errors[0].evalue}\n")
+            yield NotebookNode({**cell, "outputs": [*(o for o in cell.outputs if o not in errors), said]})
+            return
+        yield cell
 
 
 def _texts(params: Any) -> Iterator[str]:

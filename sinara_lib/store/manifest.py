@@ -50,6 +50,8 @@ class Producer(Record):
     commit: str | None = None
     uncommitted: bool = False
     """Whether the working tree differed from the commit."""
+    code: str | None = None
+    """One sha256 over the step folder's modules and notebooks, committed or not."""
     library: str
 
 
@@ -75,6 +77,7 @@ class Source(Record):
     etag: str | None = None
     last_modified: str | None = None
     fetched: datetime
+    licences: tuple[str, ...] = ()
 
 
 class RunRecord(Record):
