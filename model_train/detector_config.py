@@ -30,9 +30,17 @@ class TrainingPlace:
 
 
 def build_config(
-    params: TrainParams, recipe: Recipe, *, classes: tuple[str, ...], train_images: int, place: TrainingPlace
+    params: TrainParams,
+    recipe: Recipe,
+    *,
+    classes: tuple[str, ...],
+    train_images: int,
+    place: TrainingPlace,
+    processes: int = 1,
 ) -> Config:
     """Return mmdet's own configuration of the network with our data, schedule and preprocessing.
+
+    Of several processes each sees its share of the `train_images`.
 
     No normalisation and no padding beyond the letterbox: exactly what OpenMMLab's YOLOX checkpoints were trained on.
     """
@@ -40,8 +48,9 @@ def build_config(
     model = config.model
     model.bbox_head.num_classes = len(classes)
     model.data_preprocessor.batch_augments = None
-    batch_size = min(params.batch_size, train_images)
-    iterations = params.epochs * (train_images // batch_size)
+    share = -(-train_images // processes)
+    batch_size = min(params.batch_size, share)
+    iterations = params.epochs * (share // batch_size)
     document: dict[str, Any] = {
         "default_scope": "mmdet",
         "model": model,

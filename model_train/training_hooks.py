@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 from detector_config import METRIC
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from training_history import HistoryWriter, Scores
 from training_progress import TrainingProgress
@@ -73,38 +75,44 @@ class TrainingWatch(Hook):
 
     priority = "VERY_HIGH"
 
-    def __init__(self, folder: Path, meta: Mapping[str, Any]) -> None:
-        self.journal = Journal()
+    def __init__(self, folder: Path, meta: Mapping[str, Any], journal: Journal) -> None:
+        self.journal = journal
         self.best_path = folder / "best.pth"
         self.last_path = folder / "last.pth"
         self._meta = dict(meta)
+        self._images: list[str] = []
         self._sums: dict[str, float] = {}
         self._epoch_began = 0.0
         self._history = HistoryWriter(folder)
         self._progress: TrainingProgress | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Score the starting point."""
+        """Score the starting point, unless the training goes on from a later one."""
         length = {"epochs": runner.max_epochs, "batches_per_epoch": len(runner.train_dataloader)}
         self._history.begin(**length)
         self._progress = TrainingProgress(**length, done=runner.iter)
-        runner.val_loop.run()
+        if not self.journal.start:
+            runner.val_loop.run()
         self._progress.begin()
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Begin the sums of the epoch."""
         self._epoch_began, self._sums = time.monotonic(), {}
 
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Note which images come next."""
+        self._images = [str(sample.img_path).rpartition("/")[2] for sample in data_batch["data_samples"]]
+
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        """Note the losses of one batch. Raises DataError when the loss is not a number."""
-        parts = {key: float(value) for key, value in (outputs or {}).items() if "loss" in key}
+        """Note the losses of one batch, over all processes. Raises DataError when the loss is not a number."""
+        parts = _losses(outputs or {})
         loss = parts["loss"]
         rate = runner.optim_wrapper.get_lr()["lr"][0]
         self._history.add_batch(iteration=runner.iter + 1, epoch=runner.epoch + 1, losses=parts, learning_rate=rate)
         if not math.isfinite(loss):
-            raise DataError(non_finite_message(runner, loss))
+            raise DataError(self.non_finite_message(runner, loss))
         self.journal.losses.append(loss)
         for key, value in parts.items():
             self._sums[key] = self._sums.get(key, 0.0) + value
@@ -149,6 +157,16 @@ class TrainingWatch(Hook):
             self._progress.close()
         self._history.close()
 
+    def non_finite_message(self, runner: Runner, loss: float) -> str:
+        """Say at which iteration and on which images training went astray, and what to change."""
+        rate = runner.optim_wrapper.get_lr()["lr"][0]
+        kept = f" The checkpoint of epoch {runner.epoch} stays in this run." if runner.epoch else ""
+        return (
+            f"The loss became {loss} at iteration {runner.iter + 1} (epoch {runner.epoch + 1}) "
+            f"with learning rate {rate:.2g}, on the images {', '.join(self._images)}. "
+            f"Lower learning_rate, or look for broken boxes of these images.{kept}"
+        )
+
     def _note_epoch(self, runner: Runner, scores: Scores) -> None:
         batches = len(runner.train_dataloader)
         means = {key: value / batches for key, value in self._sums.items()}
@@ -167,14 +185,16 @@ class TrainingWatch(Hook):
         )
 
     def _save(self, runner: Runner, path: Path, scores: Scores, name: str) -> None:
-        weights = {key: value.detach().cpu().clone() for key, value in runner.model.state_dict().items()}
+        if runner.rank != 0:
+            return
+        network = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        weights = {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
         torch.save({"state_dict": weights, "meta": {**self._meta, "weights_of": name, "scores": scores}}, path)
 
 
-def non_finite_message(runner: Runner, loss: float) -> str:
-    """Say at which iteration training went astray and what to change."""
-    rate = runner.optim_wrapper.get_lr()["lr"][0]
-    return (
-        f"The loss became {loss} at iteration {runner.iter + 1} (epoch {runner.epoch + 1}) "
-        f"with learning rate {rate:.2g}. Lower learning_rate, or look for broken boxes in the train split."
-    )
+def _losses(outputs: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    """Return the losses of a batch by name: of several processes the mean, each has a batch of its own."""
+    parts = {key: value.detach() for key, value in outputs.items() if "loss" in key}
+    values = torch.stack(list(parts.values()))
+    all_reduce(values, op="mean")
+    return dict(zip(parts, values.tolist(), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from sinara_lib.params import ParamsModel
 
@@ -25,10 +25,15 @@ class TrainParams(ParamsModel):
     """`auto`: fine_tune when there are pretrained weights, else from_scratch."""
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=8, ge=1)
+    """Images in one step of each process."""
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Peak learning rate; null: the recipe's own."""
     workers: int = Field(default=0, ge=0)
     """Processes that load images; 0 loads them in the training process."""
+    cache: Literal["none", "ram", "disk"] = "none"
+    """Keep the image files nearer than the store: in memory, or unpacked into a temporary folder of the run."""
+    devices: Literal["auto", "cpu", "cuda"] | PositiveInt = "auto"
+    """One GPU or the CPU; a number: so many processes, on a GPU each where there are any, else on the CPU."""
     seed: int = Field(default=1, ge=0, lt=2**31)
 
     @field_validator("input_size")

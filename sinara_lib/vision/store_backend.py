@@ -28,9 +28,34 @@ OPEN_ARCHIVES = 8
 """Archives that a process keeps open; the one unused for longest is closed."""
 
 
+_held: dict[str, dict[str, bytes]] = {}
+
+
 def store_path(url: str) -> str:
     """Return the path under which mmengine reads the files of the archive at `url`, an entity's URL."""
     return f"{PREFIX}+{url}" if "://" in url else f"{PREFIX}://{url}"
+
+
+def archive_url(path: str) -> str | None:
+    """Return the URL of the archive whose `store_path` this is; None for any other path."""
+    for start in (f"{PREFIX}://", f"{PREFIX}+"):
+        if path.startswith(start):
+            return path.removeprefix(start)
+    return None
+
+
+@contextlib.contextmanager
+def hold_archive(url: str) -> Iterator[None]:
+    """Keep all files of an archive in memory while the block runs, read once in their order and checked.
+
+    Processes that are forked inside the block share the bytes; they are not copied.
+    """
+    with open_archive(url) as archive:
+        _held[url] = dict(archive)
+    try:
+        yield
+    finally:
+        del _held[url]
 
 
 @register_backend(PREFIX, prefixes=[PREFIX, *(f"{PREFIX}+{scheme}" for scheme in fsspec.available_protocols())])
@@ -45,8 +70,9 @@ class SinaraBackend(BaseStorageBackend):  # type: ignore[misc]  # mmengine publi
 
     def get(self, filepath: str | Path) -> bytes:
         """Return the bytes of a file. Raises ArtifactNotFoundError or ArtifactCorruptError naming it."""
-        reader, name = self._find(filepath)
-        return reader.read(name)
+        url, name = self._locate(filepath)
+        held = _held.get(url, {})
+        return held[name] if name in held else _opened(url, os.getpid()).read(name)
 
     def get_text(self, filepath: str | Path, encoding: str = "utf-8") -> str:
         """Return a file as text."""
@@ -99,9 +125,13 @@ class SinaraBackend(BaseStorageBackend):  # type: ignore[misc]  # mmengine publi
     remove = rmtree = copy_if_symlink_fails = copyfile_to_local = copytree_to_local = list_dir_or_file = _refuse
 
     def _find(self, filepath: str | Path) -> tuple[ArchiveReader, str]:
-        path = str(filepath).replace("\\", "/").removeprefix(f"{PREFIX}://").removeprefix(f"{PREFIX}+")
-        url, name = (self._archive, path.strip("/")) if self._archive else _split(path)
+        url, name = self._locate(filepath)
         return _opened(url, os.getpid()), name
+
+    def _locate(self, filepath: str | Path) -> tuple[str, str]:
+        """Return the URL of the archive that a path lies in, and the file's name there."""
+        path = str(filepath).replace("\\", "/").removeprefix(f"{PREFIX}://").removeprefix(f"{PREFIX}+")
+        return (self._archive, path.strip("/")) if self._archive else _split(path)
 
 
 @lru_cache(maxsize=OPEN_ARCHIVES)
