@@ -1,4 +1,4 @@
-"""The command line: `sinara run | ls | show | verify | lineage | gc | serve | containerize`, and reports."""
+"""The command line: `sinara run | ls | show | verify | lineage | gc | cache | serve | containerize`, and reports."""
 
 import argparse
 import re
@@ -97,6 +97,14 @@ def _add_store_commands(commands: Any) -> None:
     gc.add_argument("--dry-run", action="store_true", help="print what would be removed, and touch nothing")
     gc.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     gc.set_defaults(command=_gc)
+
+    cache = commands.add_parser("cache", help="list or clear what was downloaded").add_subparsers(
+        required=True, metavar="ls|clear"
+    )
+    cache.add_parser("ls", help="list it, with sizes and what broke off").set_defaults(command=_cache_ls)
+    clear = cache.add_parser("clear", help="remove it; a download that goes on is left")
+    clear.add_argument("--unused-for", type=_age, metavar="AGE", help="only what no run used for 12h, 30d or 8w")
+    clear.set_defaults(command=_cache_clear)
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -203,6 +211,27 @@ def _gc(args: argparse.Namespace) -> None:
             "no finished run was removed: what other runs read is not known, see above. Make it readable, or take an "
             "environment that is no more out of the settings."
         )
+
+
+def _cache_ls(args: argparse.Namespace) -> None:
+    from sinara_lib.download_cache import download_cache, download_rows, total
+
+    cache = download_cache()
+    print(cache.folder)
+    _table(["size", "fetched", "url"], download_rows(cache.downloads()))
+    print(total(cache.downloads()))
+
+
+def _cache_clear(args: argparse.Namespace) -> None:
+    import time
+
+    from sinara_lib.download_cache import download_cache, total
+
+    before = time.time() - args.unused_for.total_seconds() if args.unused_for else None
+    removed, busy = download_cache().clear(unused_since=before)
+    print(f"removed {total(removed)}")
+    for one in busy:
+        print(f"left, a run is at work on it: {one.url}")
 
 
 def _serve(args: argparse.Namespace) -> None:

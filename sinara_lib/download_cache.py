@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -176,6 +176,24 @@ def download_cache(environ: Mapping[str, str] = os.environ) -> DownloadCache:
     return DownloadCache(root / "downloads")
 
 
+def download_rows(downloads: Iterable[CachedDownload]) -> list[list[str]]:
+    """Return size, time and URL of each download as text; what broke off is told."""
+    rows = []
+    for one in downloads:
+        fetched = f"{one.fetched:%Y-%m-%d %H:%M:%S} UTC" if one.fetched else "-"
+        if one.size or not one.partial:
+            rows.append([_megabytes(one.size), fetched, one.url])
+        if one.partial:
+            rows.append([_megabytes(one.partial), "broke off", one.url])
+    return rows
+
+
+def total(downloads: Sequence[CachedDownload]) -> str:
+    """Return how many downloads there are, and their size."""
+    size = sum(one.size + one.partial for one in downloads)
+    return f"{len(downloads)} {'download' if len(downloads) == 1 else 'downloads'}, {_megabytes(size)}"
+
+
 def cache_key(url: str) -> str:
     """Return the name of a URL's slot: a hash of the URL without user, password, fragment and signature."""
     parts = urlsplit(url)
@@ -191,6 +209,10 @@ def file_sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _signs(name: str) -> bool:
