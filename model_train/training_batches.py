@@ -76,7 +76,7 @@ def tile_images(images: Sequence[Pixels]) -> Pixels:
     """Lay images beside each other, at most four in a row, each fitted into a tile."""
     columns = min(4, math.ceil(math.sqrt(len(images))))
     tiles = [_tile(image) for image in images]
-    tiles += [np.full((TILE, TILE, 3), 255, np.uint8)] * (-len(tiles) % columns)
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
     return np.vstack(rows)
 
@@ -86,4 +86,4 @@ def _tile(image: Pixels) -> Pixels:
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:TILE, :TILE]
     tile = np.full((TILE, TILE, 3), 255, np.uint8)
     tile[: small.shape[0], : small.shape[1]] = small
-    return tile
+    return np.pad(tile, ((2, 2), (2, 2), (0, 0)), constant_values=255)

@@ -69,11 +69,12 @@ def _draw_losses(axes: Axes, history: History, theme: Theme) -> None:
         return
     places = [_epochs(history, one.iteration) for one in fine]
     axes.plot(places, [one.loss for one in fine], color=PALE[theme], linewidth=0.8, label="each batch")
-    means = history.epoch_losses()
+    whole = _epochs(history, history.batches[-1].iteration)
+    means = {epoch: loss for epoch, loss in history.epoch_losses().items() if epoch <= whole}
     axes.plot(list(means), list(means.values()), color=FIRST[theme], marker="o", markersize=3, label="epoch mean")
     for bad in (one for one in history.batches if not math.isfinite(one.loss)):
         axes.axvline(_epochs(history, bad.iteration), color=BAD[theme], linestyle="--", label=f"loss is {bad.loss}")
-    axes.set_ylim(0, None)
+    axes.set(xlim=(0, max(1, whole) * 1.02), ylim=(0, None))
     axes.legend(frameon=False, labelcolor=INK[theme])
 
 
@@ -89,6 +90,7 @@ def _draw_scores(axes: Axes, history: History, theme: Theme) -> None:
     if best := history.published:
         place, words = _epochs(history, best.iteration), best.weights.replace("_", " ")
         axes.axvline(place, color=INK[theme], linestyle=":", linewidth=1, label=f"best: {words}")
+    axes.set_xlim(-0.02, max(1, places[-1]) * 1.02)
     axes.legend(frameon=False, labelcolor=INK[theme])
 
 

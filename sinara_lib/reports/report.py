@@ -86,9 +86,9 @@ def report_html(notebook: NotebookNode, facts: RunFacts) -> str:
 
 
 def business_report_html(notebook: NotebookNode, facts: RunFacts) -> str:
-    """Return the cells tagged `business_report` as one page without code, up to the one that failed."""
+    """Return the cells tagged `business_report` as one page without code; one that failed with what it had shown."""
     failed = next((i for i, cell in enumerate(notebook.cells) if _has_error(cell)), len(notebook.cells))
-    cells = [cell for cell in notebook.cells[:failed] if BUSINESS_TAG in cell.metadata.get("tags", [])]
+    cells = [_without_error(c) for c in notebook.cells[: failed + 1] if BUSINESS_TAG in c.metadata.get("tags", [])]
     return _render(notebook, facts, cells, with_code=False)
 
 
@@ -130,6 +130,13 @@ def _title(notebook: NotebookNode, facts: RunFacts) -> str:
 
 def _has_error(cell: NotebookNode) -> bool:
     return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def _without_error(cell: NotebookNode) -> NotebookNode:
+    """Return a copy without its traceback, and without what it printed beside that."""
+    if not _has_error(cell):
+        return cell
+    return NotebookNode({**cell, "outputs": [o for o in cell.outputs if o.output_type not in {"error", "stream"}]})
 
 
 def _tidy(cell: NotebookNode, title: str) -> NotebookNode:

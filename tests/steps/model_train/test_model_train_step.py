@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import torch
 from drawn_splits import draw_split
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
 from sinara_lib.step import StepResult, run_step
-from sinara_lib.store import ArtifactStore, open_entity, store_at
+from sinara_lib.store import ArtifactStore, fetch_folder, open_entity, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
 
 STEP = Path(__file__).parents[3] / "model_train"
@@ -89,10 +90,29 @@ def test_metrics_and_curves_are_in_the_report(result: StepResult) -> None:
     assert "What came out" in page
 
 
+def _event_steps(run_url: str, tag: str, folder: Path) -> list[int]:
+    """Return the steps that TensorBoard reads in the published logs of a run."""
+    fetch_folder(f"{run_url}/tensorboard_logs", folder / "logs")
+    events = EventAccumulator(str(folder / "logs" / "model_train"))
+    events.Reload()
+    return [event.step for event in events.Scalars(tag)]
+
+
+def test_tensorboards_event_files_are_published_with_the_run(result: StepResult, tmp_path: Path) -> None:
+    assert _event_steps(result.run_url, "train/loss", tmp_path / "losses") == [1, 2]
+    assert _event_steps(result.run_url, "eval/AP50", tmp_path / "scores") == [0, 2]
+    assert "user.obj_detect_rest.test.model_train.tensorboard_logs" in result.outputs
+
+
 def test_a_failed_training_publishes_its_report_and_no_weights(upstream: tuple[Path, str], tmp_path: Path) -> None:
     with pytest.raises(StepFailedError, match="The loss became"):
         _run(upstream[0], tmp_path, learning_rate=1e20, epochs=3)
 
     runs = sorted((upstream[0] / "obj_detect_rest" / "test" / "model_train").glob("run-*"))
     assert not (runs[-1] / "obj_detect_inference_files").exists()
-    assert (runs[-1] / "reports_model_train_ipynb" / "report.html").is_file()
+    for name in ("report.html", "business_report.html"):
+        page = (runs[-1] / "reports_model_train_ipynb" / name).read_text(encoding="utf-8")
+        assert "The loss became" in page
+        assert "Curves of the training loss" in page
+        assert page.count("as the network saw it") > 0
+    assert _event_steps(runs[-1].as_uri(), "train/loss", tmp_path) == [1]
