@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from coco_fetch import fetch_annotations, fetch_images, fetch_weights, missing_images
+from coco_fetch import fetch_dataset, fetch_weights
 from fetch_params import FetchParams
 from pycocotools.coco import COCO
 
@@ -39,17 +39,15 @@ def test_the_full_job_in_small_loads_as_it_is(url: str, real_data: Path, tmp_pat
         weights_url=f"{url}/yolox_nano_416_coco-bdeee7ae.pth",
     )
 
-    images, annotations = fetch_images(params, tmp_path), fetch_annotations(params, tmp_path)
-    weights = fetch_weights(params, tmp_path)
+    loaded, weights = fetch_dataset(params, tmp_path), fetch_weights(params, tmp_path)
 
-    assert (len(images.names), len(annotations.dataset.annotations), images.left_out) == (252, 2326, 0)
-    assert missing_images(annotations.dataset, images) == []
-    oracle = COCO(str(annotations.folder / "instances.json"))
-    assert annotations.dataset.class_names == tuple(cat["name"] for cat in oracle.loadCats(oracle.getCatIds()))
+    assert (len(loaded.names), len(loaded.dataset.annotations), loaded.missing) == (252, 2326, [])
+    oracle = COCO(str(loaded.annotations / "instances.json"))
+    assert loaded.dataset.class_names == tuple(cat["name"] for cat in oracle.loadCats(oracle.getCatIds()))
     with zipfile.ZipFile(real_data / "coco-mini" / "val2017.zip") as archive:
         for name in archive.namelist()[:20]:
             if name.endswith(".jpg"):
-                assert (images.folder / Path(name).name).read_bytes() == archive.read(name)
+                assert (loaded.images / Path(name).name).read_bytes() == archive.read(name)
     assert weights.file_name == "yolox_nano_416_coco-bdeee7ae.pth"
     assert weights.origin is not None
     assert weights.origin.sha256.startswith("bdeee7ae")

@@ -1,0 +1,158 @@
+"""One source, read: its COCO document and its image files, whatever format the annotations came in."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from fetch_params import FetchParams, SourceFields, shown_url
+from format_detection import TITLES, Format, detect, files_of
+from gathered_files import IMAGE_SUFFIXES, Gathered, gather
+from image_index import ImageIndex, flat_names, plain_path
+from image_sizes import image_size
+from label_reading import heads, read_labels, read_table
+from labelled_images import Labels
+from labels_document import ImageFiles, to_coco
+from named_images import take_named
+from sample_scenes import parse_scenes_url, write_scenes
+from source_origin import Origin, origin_of_files
+from table_reading import read_query
+
+from sinara_lib.errors import DataError
+from sinara_lib.vision.coco import CocoDataset, load_coco
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedSource:
+    """What one source gave; `document` is the COCO file as it came, None where one has to be written.
+
+    `images` are files by the flat names that the dataset uses; `left_out` counts annotations that could not be taken,
+    `other_files` files that are neither images nor annotations.
+    """
+
+    url: str
+    format: str
+    dataset: CocoDataset
+    images: dict[str, Path]
+    origins: dict[str, Origin]
+    document: Path | None = None
+    left_out: Counter[str] = field(default_factory=Counter)
+    other_files: int = 0
+
+
+def load_source(source: SourceFields, params: FetchParams, work: Path, folder: Path) -> LoadedSource:
+    """Fetch and read one source into the new `folder`.
+
+    Raises DownloadError, ArchiveError, or DataError when there are no images, or no annotations that can be read.
+    """
+    if source.is_sample:
+        return _sample(source, folder)
+    gathered = gather(source, params, work, folder)
+    _ensure_images(source, gathered)
+    where = shown_url((source.annotations_urls or source.images_urls)[0])
+    try:
+        format_name = source.format or ("table" if source.is_query else detect(heads(gathered.labels), where="it"))
+        said = "as the parameters say" if source.format else "detected"
+        log.info("%s: %s, %s", where, TITLES[format_name], said)
+        if format_name == "coco":
+            return _coco(gathered, where, said)
+        labels = _labels(source, format_name, gathered)
+        if not source.images_urls:
+            known = ImageIndex(gathered.images)
+            names = [one.name for one in labels.images if one.name and known.find(one.name, beside=one.beside) is None]
+            take_named(names, source, params, gathered, work)
+        return _converted(labels, format_name, gathered, where, said)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _ensure_images(source: SourceFields, gathered: Gathered) -> None:
+    if source.images_urls and not gathered.images:
+        raise DataError(
+            f"{shown_url(source.images_urls[0])}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}) among "
+            f"{gathered.other_files} files. Check images_url."
+        )
+
+
+def _coco(gathered: Gathered, where: str, said: str) -> LoadedSource:
+    """A COCO document, in which images get the flat names under which their files are kept."""
+    found = files_of("coco", heads(gathered.labels))
+    if len(found) != 1:
+        listed = ", ".join(sorted(found)[:20]) or "none"
+        raise DataError(f"holds several JSON files ({listed}). Name one in annotations_member.")
+    document = gathered.labels[found[0]]
+    try:
+        dataset = load_coco(document)
+    except DataError as error:
+        told = str(error).removeprefix(f"{document}: ")
+        raise DataError(f"{found[0]}: {told} Check annotations_url and annotations_member.") from error
+    flat = flat_names(gathered.images)
+    index = ImageIndex(gathered.images)
+    names: dict[str, str] = {}
+    for one in dataset.images:
+        path = index.find(one.file_name, beside=found[0])
+        names[one.file_name] = flat[path] if path is not None else plain_path(one.file_name).name
+    if clashes := sorted(name for name, count in Counter(names.values()).items() if count > 1):
+        raise DataError(
+            f"{found[0]}: images in different folders have the same name ({', '.join(clashes[:3])}), and the files "
+            f"do not tell which is which. Give them different names."
+        )
+    changed = [name for name, new in names.items() if name != new]
+    if changed:
+        log.info(
+            "%d image names such as %s became plain file names such as %s", len(changed), changed[0], names[changed[0]]
+        )
+        renamed = tuple(replace(one, file_name=names[one.file_name]) for one in dataset.images)
+        dataset = replace(dataset, images=renamed)
+    return LoadedSource(
+        url=where,
+        format=f"{TITLES['coco']}, {said}",
+        dataset=dataset,
+        images={flat[path]: file for path, file in gathered.images.items()},
+        origins=gathered.origins,
+        document=None if changed else document,
+        other_files=gathered.other_files,
+    )
+
+
+def _labels(source: SourceFields, format_name: Format, gathered: Gathered) -> Labels:
+    if not source.is_query or source.query is None:
+        return read_labels(format_name, source, gathered.labels, gathered.images)
+    url = source.annotations_urls[0]
+    result = read_query(url, source.query)
+    now = datetime.now(timezone.utc)
+    gathered.origins["annotations"] = Origin(shown_url(url), result.size, result.sha256, now)
+    return read_table(result.table, source, where="the query")
+
+
+def _converted(labels: Labels, format_name: Format, gathered: Gathered, where: str, said: str) -> LoadedSource:
+    flat = flat_names(gathered.images)
+    files = ImageFiles(flat, lambda path: image_size(gathered.images[path]))
+    dataset, left_out = to_coco(labels, files, format_name=TITLES[format_name])
+    for what, count in left_out.items():
+        if count:
+            log.warning("%s: left out: %s %s", where, f"{count:,}", what)
+    return LoadedSource(
+        url=where,
+        format=f"{TITLES[format_name]}, {said}",
+        dataset=dataset,
+        images={flat[path]: file for path, file in gathered.images.items()},
+        origins=gathered.origins,
+        left_out=+left_out,
+        other_files=gathered.other_files,
+    )
+
+
+def _sample(source: SourceFields, folder: Path) -> LoadedSource:
+    request = parse_scenes_url(source.images_urls[0])
+    dataset = write_scenes(request, folder)
+    images = {path.name: path for path in sorted((folder / "images").iterdir())}
+    document = folder / "instances.json"
+    origins = {
+        "images": origin_of_files(request.url, folder / "images", images.values()),
+        "annotations": origin_of_files(request.url, folder, [document]),
+    }
+    return LoadedSource(request.url, "the built-in sample", dataset, images, origins, document)
