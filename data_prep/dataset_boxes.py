@@ -1,11 +1,11 @@
-"""Checks of annotations: their image, class, id, box, outline and area."""
+"""Checks of annotations: their image, class, id, box and area."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from box_notes import note_box
 from dataset_findings import Ledger
+from dataset_outlines import check_outline, polygon_area
 
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 
@@ -48,25 +48,41 @@ def check_annotation_ids(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
     return replace(dataset, annotations=tuple(annotations))
 
 
-def check_boxes(dataset: CocoDataset, ledger: Ledger, *, min_object_size: float) -> CocoDataset:
+def check_boxes(
+    dataset: CocoDataset, ledger: Ledger, *, min_object_size: float, max_aspect_ratio: float
+) -> CocoDataset:
     """Clip, correct or drop each annotation; `min_object_size` is the least width and height in pixels."""
     images = {image.id: image for image in dataset.images}
     seen: set[tuple[object, ...]] = set()
     kept = []
     for one in dataset.annotations:
-        checked = _check_box(one, images[one.image_id], ledger, min_object_size=min_object_size)
-        if checked is None:
+        image = images[one.image_id]
+        checked = _check_box(one, image, ledger, min_object_size=min_object_size)
+        if checked is None or _is_unwanted(one, checked, image, ledger, max_aspect_ratio=max_aspect_ratio):
             continue
         key = (checked.image_id, checked.category_id, checked.iscrowd, checked.bbox)
-        if key in seen:
-            _note(ledger, "box_repeated", one, images[one.image_id])
+        if key in seen and note_box(ledger, "box_repeated", one, image) == "drop":
             continue
-        seen.add(key)
-        kept.append(_check_area(_check_segmentation(checked, ledger), ledger))
-    for one in kept:
-        if one.iscrowd:
-            _note(ledger, "crowd", one, images[one.image_id])
+        outlined = check_outline(checked, image, ledger)
+        sound = outlined and _check_area(outlined, ledger)
+        if sound is not None:
+            seen.add(key)
+            kept.append(sound)
     return replace(dataset, annotations=tuple(kept))
+
+
+def _is_unwanted(
+    one: CocoAnnotation, checked: CocoAnnotation, image: CocoImage, ledger: Ledger, *, max_aspect_ratio: float
+) -> bool:
+    """Note what is strange about a usable annotation; tell whether it is to be dropped for that."""
+    actions = []
+    if max(checked.bbox[2:]) > max_aspect_ratio * min(checked.bbox[2:]):
+        actions.append(note_box(ledger, "box_aspect", one, image))
+    if one.iscrowd:
+        actions.append(note_box(ledger, "crowd", one, image))
+        if isinstance(one.segmentation, list) and one.segmentation:
+            actions.append(note_box(ledger, "crowd_outline", one, image))
+    return "drop" in actions
 
 
 def _check_box(
@@ -81,68 +97,33 @@ def _check_box(
         fault = "box_outside"
     else:
         clipped = _clip(one, image, ledger)
-        if min(clipped.bbox[2:]) >= max(min_object_size, _LEAST_SIDE):
+        if clipped is None or min(clipped.bbox[2:]) >= max(min_object_size, _LEAST_SIDE):
             return clipped
         fault = "box_too_small"
-    _note(ledger, fault, one, image)
+    note_box(ledger, fault, one, image)
     return None
 
 
-def _clip(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotation:
+def _clip(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotation | None:
     x, y, width, height = one.bbox
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(x + width, float(image.width)), min(y + height, float(image.height))
     if min(x, y) >= 0 and max(x + width - right, y + height - bottom) <= _EDGE_TOLERANCE:
         return one
-    _note(ledger, "box_over_edge", one, image)
+    if note_box(ledger, "box_over_edge", one, image) == "drop":
+        return None
     box = (left, top, right - left, bottom - top)
     area = one.area if one.area is None or (one.segmentation and one.area <= box[2] * box[3]) else box[2] * box[3]
     return replace(one, bbox=box, area=area)
 
 
-def _check_segmentation(one: CocoAnnotation, ledger: Ledger) -> CocoAnnotation:
-    outline = one.segmentation
-    if not outline or (_is_run_lengths(outline) if isinstance(outline, dict) else all(map(_is_polygon, outline))):
-        return one
-    ledger.note("segmentation_broken", f"annotation {one.id} of image {one.image_id}")
-    return replace(one, segmentation=None)
-
-
-def _check_area(one: CocoAnnotation, ledger: Ledger) -> CocoAnnotation:
+def _check_area(one: CocoAnnotation, ledger: Ledger) -> CocoAnnotation | None:
     """The area must be that of the box without an outline, and with one above 0 and not above the box's."""
     box_area = one.bbox[2] * one.bbox[3]
     most, least = box_area * (1 + _AREA_TOLERANCE) + 1, box_area * (1 - _AREA_TOLERANCE) - 1
     if one.area is not None and (0 if one.segmentation else least) < one.area <= most and one.area > 0:
         return one
-    area = min(box_area, _outline_area(one.segmentation) or box_area)
-    ledger.note("area", f"annotation {one.id}: {one.area} is now {area:g}")
+    area = min(box_area, polygon_area(one.segmentation) or box_area)
+    if ledger.note("area", f"annotation {one.id}: {one.area} instead of {area:g}") == "drop":
+        return None
     return replace(one, area=area)
-
-
-def _outline_area(outline: list[list[float]] | dict[str, Any] | None) -> float:
-    """Square pixels inside polygons, by the shoelace formula; 0 for run lengths, which are left to the box."""
-    return sum(map(_polygon_area, outline)) if isinstance(outline, list) else 0.0
-
-
-def _polygon_area(points: Sequence[float]) -> float:
-    xs, ys = points[0::2], points[1::2]
-    return abs(sum(xs[i - 1] * ys[i] - xs[i] * ys[i - 1] for i in range(len(xs)))) / 2
-
-
-def _is_polygon(points: object) -> bool:
-    return (
-        isinstance(points, list)
-        and len(points) >= 6
-        and len(points) % 2 == 0
-        and all(isinstance(value, int | float) and math.isfinite(value) for value in points)
-    )
-
-
-def _is_run_lengths(outline: dict[str, Any]) -> bool:
-    return isinstance(outline.get("counts"), str | list) and isinstance(outline.get("size"), list)
-
-
-def _note(ledger: Ledger, name: str, one: CocoAnnotation, image: CocoImage) -> None:
-    box = ", ".join(f"{value:g}" for value in one.bbox)
-    text = f"annotation {one.id}: [{box}] in {image.file_name}, {image.width} x {image.height}"
-    ledger.note(name, text, file_name=image.file_name, box=one.bbox)

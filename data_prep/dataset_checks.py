@@ -1,13 +1,15 @@
 """All checks of a dataset in their order; the result is what training can trust, and a table of what was done."""
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from dataset_boxes import check_annotation_ids, check_boxes, check_references
-from dataset_findings import Finding, Ledger
+from dataset_copies import check_copies
+from dataset_findings import Done, Finding, Ledger
 from dataset_images import check_image_files, check_image_records
 from dataset_mapping import Classes, class_sources, map_classes
 from dataset_split import hash_order
+from image_files import ImageFiles
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, select_images
@@ -20,9 +22,19 @@ class CheckedDataset:
     dataset: CocoDataset
     findings: tuple[Finding, ...]
 
-    def count(self, action: str) -> int:
-        """How many images and annotations were fixed, dropped or reported."""
-        return sum(finding.count for finding in self.findings if finding.check.action == action)
+    def count(self, done: Done) -> int:
+        """How many finds were fixed, dropped, kept or left out."""
+        return sum(finding.count for finding in self.findings if finding.done == done)
+
+    def counts(self) -> dict[str, int]:
+        """How often each check found something, without those that found nothing."""
+        return {finding.check.name: finding.count for finding in self.findings if finding.count}
+
+    def stop_where_asked(self) -> None:
+        """Raise DataError when a check that is set to `fail` found something."""
+        if failed := [one for one in self.findings if one.count and one.action == "fail"]:
+            told = "; ".join(f"{one.check.name} {one.count:,} ({one.examples[0].text})" for one in failed)
+            raise DataError(f"Found by checks that are set to `fail`: {told}. Mend the data, or change `checks`.")
 
 
 @dataclass(frozen=True)
@@ -38,19 +50,26 @@ class CheckOptions:
     filter_empty_gt: bool = True
     empty_share: float = 0.1
     seed: int = 1
+    max_aspect_ratio: float = 50.0
+    actions: Mapping[str, str] = field(default_factory=dict)
+    """What to do with the finds of a check, by its name, where not its first action."""
 
 
-def check_dataset(dataset: CocoDataset, images: Path, *, options: CheckOptions) -> CheckedDataset:
-    """Check and repair a dataset; neither the given value nor the files in the folder `images` are changed.
+def check_dataset(dataset: CocoDataset, images: ImageFiles, *, options: CheckOptions) -> CheckedDataset:
+    """Check and repair a dataset; neither the given value nor the files in `images` are changed.
 
     Raises:
         DataError: a class is unknown, no image can be used, or no selected class has an object.
     """
-    ledger = Ledger()
+    ledger = Ledger(options.actions)
     checked = check_references(check_image_records(dataset, ledger), ledger)
     checked = _select(checked, options.classes, ledger)
-    checked = _keep_usable(check_image_files(checked, images, ledger), images, ledger)
-    checked = check_boxes(check_annotation_ids(checked, ledger), ledger, min_object_size=options.min_object_size)
+    fitting = check_image_files(checked, images, ledger, max_aspect_ratio=options.max_aspect_ratio)
+    _refuse_nothing(fitting.dataset, ledger)
+    checked = check_annotation_ids(check_copies(fitting.dataset, fitting.pictures, ledger), ledger)
+    checked = check_boxes(
+        checked, ledger, min_object_size=options.min_object_size, max_aspect_ratio=options.max_aspect_ratio
+    )
     _check_classes(checked, ledger)
     return CheckedDataset(_check_empty_images(checked, options, ledger), ledger.findings())
 
@@ -65,11 +84,10 @@ def _select(dataset: CocoDataset, classes: Classes, ledger: Ledger) -> CocoDatas
     return selected
 
 
-def _keep_usable(dataset: CocoDataset, images: Path, ledger: Ledger) -> CocoDataset:
-    if dataset.images:
-        return dataset
-    found = [f"{one.check.name} {one.count}" for one in ledger.findings() if one.count and "image" in one.check.name]
-    raise DataError(f"No usable image in {images}: {', '.join(found) or 'the document lists none'}.")
+def _refuse_nothing(dataset: CocoDataset, ledger: Ledger) -> None:
+    if not dataset.images:
+        found = [f"{one.check.name} {one.count}" for one in ledger.findings() if one.count]
+        raise DataError(f"No usable image: {', '.join(found) or 'the document lists none'}.")
 
 
 def _check_classes(dataset: CocoDataset, ledger: Ledger) -> None:

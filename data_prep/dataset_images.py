@@ -1,29 +1,33 @@
 """Checks of image records against the image files."""
 
-import io
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from dataset_findings import Ledger
-from PIL import Image
+from dataset_findings import Action, Ledger
+from image_files import ImageFiles
+from image_turning import turn_annotation
+from picture_reading import Picture, read_pictures
 
-from sinara_lib.progress import progress
-from sinara_lib.vision.coco import CocoDataset, CocoImage
-from sinara_lib.vision.letterbox import decode_image
+from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-_PNG_START, _PNG_END = b"\x89PNG", b"IEND"
-_EXIF_ORIENTATION = 0x0112
+_ENDINGS = {
+    "JPEG": {"jpg", "jpeg", "jpe", "jfif", "jif"},
+    "MPO": {"jpg", "jpeg", "jpe", "mpo"},
+    "PNG": {"png", "apng"},
+    "BMP": {"bmp", "dib"},
+    "WEBP": {"webp"},
+    "TIFF": {"tif", "tiff"},
+    "GIF": {"gif"},
+    "AVIF": {"avif"},
+}
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What an image file holds: pixels once upright, and whether EXIF swaps its sides."""
+class CheckedImages:
+    """A dataset whose records fit their files, and what each of its files holds, by name."""
 
-    width: int
-    height: int
-    turned: bool
+    dataset: CocoDataset
+    pictures: Mapping[str, Picture]
 
 
 def check_image_records(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
@@ -32,7 +36,7 @@ def check_image_records(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
     by_file: dict[str, CocoImage] = {}
     moved: dict[int, int] = {}
     for image in dataset.images:
-        if image.id in by_id:
+        if image.id in by_id or image.id in moved:
             ledger.note("image_id_repeated", f"id {image.id}: {image.file_name}", file_name=image.file_name)
         elif image.file_name in by_file:
             moved[image.id] = by_file[image.file_name].id
@@ -45,66 +49,76 @@ def check_image_records(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
     return replace(dataset, images=tuple(by_id.values()), annotations=tuple(annotations))
 
 
-def check_image_files(dataset: CocoDataset, folder: Path, ledger: Ledger) -> CocoDataset:
-    """Decode every image once; drop those that cannot be used with their annotations, correct sizes of the rest."""
-    kept = {}
-    for image in progress(dataset.images, label="check images", unit="image"):
-        if (checked := _check_file(image, folder, ledger)) is not None:
-            kept[image.id] = checked
-    _note_unlisted(folder, {image.file_name for image in dataset.images}, ledger)
-    annotations = tuple(one for one in dataset.annotations if one.image_id in kept)
-    return replace(dataset, images=tuple(kept.values()), annotations=annotations)
-
-
-def read_picture(path: Path) -> Picture:
-    """Decode an image file.
-
-    Raises:
-        ValueError: it is not an image, or it is cut short; says which.
-        OSError: it cannot be read.
-    """
-    data = path.read_bytes()
-    if _is_cut_short(data):
-        raise ValueError(f"the file of {len(data)} bytes ends before the picture does")
-    height, width = decode_image(data).shape[:2]
-    return Picture(width, height, turned=_exif_swaps_sides(data))
-
-
-def _check_file(image: CocoImage, folder: Path, ledger: Ledger) -> CocoImage | None:
-    try:
-        picture = read_picture(folder / image.file_name)
-    except (FileNotFoundError, IsADirectoryError):
-        ledger.note("image_missing", image.file_name)
-        return None
-    except (ValueError, OSError) as error:
-        ledger.note("image_unreadable", f"{image.file_name}: {error}")
-        return None
-    stated, found = (image.width, image.height), (picture.width, picture.height)
-    if stated == found:
-        return image
-    text = f"{image.file_name}: {stated[0]} x {stated[1]}, the file has {found[0]} x {found[1]}"
-    if picture.turned and stated == (picture.height, picture.width):
-        ledger.note("image_turned", text, file_name=image.file_name)
-        return None
-    ledger.note("image_size", text, file_name=image.file_name)
-    return replace(image, width=picture.width, height=picture.height)
-
-
-def _is_cut_short(data: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end; decoders fill the missing part with grey and say nothing."""
-    if data.startswith(_JPEG_START):
-        return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
-    return data.startswith(_PNG_START) and _PNG_END not in data[-64:]
-
-
-def _exif_swaps_sides(data: bytes) -> bool:
-    if b"Exif" not in data[:4096]:
-        return False
-    with Image.open(io.BytesIO(data)) as image:
-        return image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
-
-
-def _note_unlisted(folder: Path, listed: Iterable[str], ledger: Ledger) -> None:
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    for name in sorted(there.difference(listed)):
+def check_image_files(
+    dataset: CocoDataset, files: ImageFiles, ledger: Ledger, *, max_aspect_ratio: float
+) -> CheckedImages:
+    """Decode every image once; drop those that cannot be used with their annotations, mend records of the rest."""
+    pictures = read_pictures(files, (image.file_name for image in dataset.images))
+    usable: dict[str, Picture] = {}
+    images: list[CocoImage] = []
+    turned: dict[int, Picture] = {}
+    for image in dataset.images:
+        picture = _usable(image, pictures.get(image.file_name), ledger)
+        if picture is None or _odd(image, picture, ledger, max_aspect_ratio=max_aspect_ratio):
+            continue
+        fault = _size_fault(image, picture)
+        action = _note_size(fault, image, picture, ledger)
+        if action == "drop":
+            continue
+        if fault == "image_turned":
+            turned[image.id] = picture
+        usable[image.file_name] = picture
+        images.append(replace(image, width=picture.width, height=picture.height) if fault else image)
+    for name in sorted(set(files.names()).difference(image.file_name for image in dataset.images)):
         ledger.note("file_not_listed", name)
+    kept = {image.id for image in images}
+    annotations = tuple(_turned(one, turned) for one in dataset.annotations if one.image_id in kept)
+    return CheckedImages(replace(dataset, images=tuple(images), annotations=annotations), usable)
+
+
+def _usable(image: CocoImage, found: Picture | ValueError | None, ledger: Ledger) -> Picture | None:
+    if isinstance(found, Picture):
+        return found
+    if found is None:
+        ledger.note("image_missing", image.file_name)
+    else:
+        ledger.note("image_unreadable", f"{image.file_name}: {found}")
+    return None
+
+
+def _odd(image: CocoImage, picture: Picture, ledger: Ledger, *, max_aspect_ratio: float) -> bool:
+    """Note what is strange about a readable file; tell whether it is to be dropped for that."""
+    name, actions = image.file_name, []
+    ending = name.rpartition(".")[2].lower()
+    if picture.kind in _ENDINGS and ending not in _ENDINGS[picture.kind]:
+        actions.append(ledger.note("image_extension", f"{name}: holds {picture.kind}", file_name=name))
+    long, short = max(picture.width, picture.height), min(picture.width, picture.height)
+    if long > max_aspect_ratio * short:
+        actions.append(ledger.note("image_aspect", f"{name}: {picture.width} x {picture.height}", file_name=name))
+    unclear = not picture.swaps_sides or picture.width == picture.height
+    if picture.orientation > 1 and unclear:
+        text = f"{name}: EXIF orientation {picture.orientation}"
+        actions.append(ledger.note("image_turn_unclear", text, file_name=name))
+    return "drop" in actions
+
+
+def _size_fault(image: CocoImage, picture: Picture) -> str | None:
+    if (image.width, image.height) == (picture.width, picture.height):
+        return None
+    if (image.width, image.height) == (picture.height, picture.width):
+        return "image_turned" if picture.swaps_sides else "image_sides_swapped"
+    return "image_size"
+
+
+def _note_size(fault: str | None, image: CocoImage, picture: Picture, ledger: Ledger) -> Action | None:
+    if fault is None:
+        return None
+    sizes = f"{image.width} x {image.height}, the file has {picture.width} x {picture.height}"
+    return ledger.note(fault, f"{image.file_name}: {sizes}", file_name=image.file_name)
+
+
+def _turned(one: CocoAnnotation, turned: Mapping[int, Picture]) -> CocoAnnotation:
+    picture = turned.get(one.image_id)
+    if picture is None:
+        return one
+    return turn_annotation(one, picture.orientation, width=picture.height, height=picture.width)

@@ -8,6 +8,7 @@ import pytest
 from dataset_checks import CheckedDataset, CheckOptions, check_dataset
 from dataset_prep import write_dataset
 from dataset_split import split_dataset
+from image_files import FolderImages
 from pycocotools.coco import COCO
 
 from sinara_lib.vision.coco import CocoDataset, load_coco
@@ -32,7 +33,7 @@ def source(folder: Path) -> CocoDataset:
 
 @pytest.fixture(scope="module")
 def checked(source: CocoDataset, folder: Path) -> CheckedDataset:
-    return check_dataset(source, folder / "val2017", options=CheckOptions(classes=ROAD))
+    return check_dataset(source, FolderImages(folder / "val2017"), options=CheckOptions(classes=ROAD))
 
 
 def test_loading_agrees_with_pycocotools(source: CocoDataset, folder: Path) -> None:
@@ -51,7 +52,7 @@ def test_real_coco_needs_no_repair(checked: CheckedDataset) -> None:
 
 def test_cleaning_all_classes_changes_no_annotation(source: CocoDataset, folder: Path) -> None:
     options = CheckOptions(classes=list(source.class_names), filter_empty_gt=False, min_object_size=0.0)
-    kept = check_dataset(source, folder / "val2017", options=options).dataset
+    kept = check_dataset(source, FolderImages(folder / "val2017"), options=options).dataset
     assert kept.images == source.images
     assert [(one.id, one.bbox, one.area) for one in kept.annotations] == [
         (one.id, one.bbox, one.area) for one in source.annotations

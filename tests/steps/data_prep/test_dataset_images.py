@@ -8,9 +8,13 @@ import cv2
 import numpy as np
 import pytest
 from dataset_findings import Ledger
-from dataset_images import check_image_files, check_image_records, read_picture
+from dataset_images import check_image_files, check_image_records
+from image_files import FolderImages
+from picture_reading import read_picture
 from PIL import Image
 from prep_cases import box, dataset_of, picture, write_picture
+
+from sinara_lib.vision.coco import CocoDataset
 
 
 @pytest.fixture
@@ -20,6 +24,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _checked(dataset: CocoDataset, folder: Path, ledger: Ledger) -> CocoDataset:
+    return check_image_files(dataset, FolderImages(folder), ledger, max_aspect_ratio=50.0).dataset
+
+
 def _found(ledger: Ledger) -> dict[str, int]:
     return {finding.check.name: finding.count for finding in ledger.findings() if finding.count}
 
@@ -27,7 +35,7 @@ def _found(ledger: Ledger) -> dict[str, int]:
 def test_whole_images_of_the_stated_size_pass(folder: Path) -> None:
     ledger = Ledger()
     dataset = dataset_of([picture(1), picture(2), picture(3)], [box(1)])
-    assert check_image_files(dataset, folder, ledger) == dataset
+    assert _checked(dataset, folder, ledger) == dataset
     assert _found(ledger) == {}
 
 
@@ -40,7 +48,7 @@ def test_a_truncated_image_is_dropped_with_its_annotations(folder: Path, suffix:
     path.write_bytes(whole[: int(len(whole) * share)])
     ledger = Ledger()
     dataset = dataset_of([picture(1), picture(2, file_name=path.name)], [box(1), box(2, image=2)])
-    checked = check_image_files(dataset, folder, ledger)
+    checked = _checked(dataset, folder, ledger)
     assert [image.id for image in checked.images] == [1]
     assert [one.id for one in checked.annotations] == [1]
     assert _found(ledger)["image_unreadable"] == 1
@@ -50,38 +58,27 @@ def test_a_truncated_image_is_dropped_with_its_annotations(folder: Path, suffix:
 def test_a_file_that_is_no_image_is_dropped(folder: Path, content: bytes) -> None:
     (folder / "001.jpg").write_bytes(content)
     ledger = Ledger()
-    assert check_image_files(dataset_of([picture(1)], []), folder, ledger).images == ()
+    assert _checked(dataset_of([picture(1)], []), folder, ledger).images == ()
     assert _found(ledger)["image_unreadable"] == 1
 
 
 def test_a_missing_file_is_dropped_and_an_unlisted_one_reported(folder: Path) -> None:
     ledger = Ledger()
-    checked = check_image_files(dataset_of([picture(1), picture(3), picture(9)], [box(1, image=9)]), folder, ledger)
+    checked = _checked(dataset_of([picture(1), picture(3), picture(9)], [box(1, image=9)]), folder, ledger)
     assert [image.id for image in checked.images] == [1, 3]
     assert checked.annotations == ()
     assert _found(ledger) == {"image_missing": 1, "file_not_listed": 1}
 
 
-@pytest.mark.parametrize(("width", "height"), [(48, 64), (640, 480), (0, 0)])
-def test_a_size_unlike_the_file_is_corrected(folder: Path, width: int, height: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "check"), [(48, 64, "image_sides_swapped"), (640, 480, "image_size"), (0, 0, "image_size")]
+)
+def test_a_size_unlike_the_file_is_corrected(folder: Path, width: int, height: int, check: str) -> None:
     ledger = Ledger()
-    checked = check_image_files(dataset_of([picture(1, width=width, height=height)], [box(1)]), folder, ledger)
+    checked = _checked(dataset_of([picture(1, width=width, height=height)], [box(1)]), folder, ledger)
     assert (checked.images[0].width, checked.images[0].height) == (64, 48)
     assert len(checked.annotations) == 1
-    assert _found(ledger)["image_size"] == 1
-
-
-def test_an_image_that_exif_turns_is_dropped_only_when_its_record_has_the_unturned_size(folder: Path) -> None:
-    with Image.open(folder / "001.jpg") as image:
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        image.save(folder / "001.jpg", exif=exif)
-    upright, lying = picture(1, width=48, height=64), picture(1)
-    assert read_picture(folder / "001.jpg").turned
-    ledger = Ledger()
-    assert check_image_files(dataset_of([upright], []), folder, ledger).images == (upright,)
-    assert check_image_files(dataset_of([lying], []), folder, ledger).images == ()
-    assert _found(ledger)["image_turned"] == 1
+    assert _found(ledger)[check] == 1
 
 
 def test_a_jpeg_with_a_thumbnail_and_trailing_bytes_is_whole_and_without_its_end_is_not(folder: Path) -> None:
@@ -93,17 +90,17 @@ def test_a_jpeg_with_a_thumbnail_and_trailing_bytes_is_whole_and_without_its_end
         image.save(path, exif=exif)
     whole = path.read_bytes()
     path.write_bytes(whole + b"\0" * 100)
-    assert (read_picture(path).width, read_picture(path).height) == (64, 48)
+    assert (read_picture(path.read_bytes()).width, read_picture(path.read_bytes()).height) == (64, 48)
     path.write_bytes(whole[:-200])
     with pytest.raises(ValueError, match="ends before the picture does"):
-        read_picture(path)
+        read_picture(path.read_bytes())
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (48, 64, 4)])
 def test_grey_and_transparent_images_are_readable(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = tmp_path / "x.png"
     cv2.imwrite(str(path), np.full(shape, 200, dtype=np.uint8))
-    assert (read_picture(path).width, read_picture(path).height) == (64, 48)
+    assert (read_picture(path.read_bytes()).width, read_picture(path.read_bytes()).height) == (64, 48)
 
 
 def test_a_repeated_image_id_keeps_the_first_record() -> None:
@@ -125,5 +122,5 @@ def test_records_of_one_file_are_merged_and_their_annotations_follow() -> None:
 def test_no_file_is_changed_by_the_checks(folder: Path) -> None:
     (folder / "003.jpg").write_bytes(b"broken")
     before = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-    check_image_files(dataset_of([picture(1, width=5), picture(3)], []), folder, Ledger())
+    _checked(dataset_of([picture(1, width=5), picture(3)], []), folder, Ledger())
     assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()} == before
