@@ -12,7 +12,7 @@ SPLITS = ("train", "eval", "test")
 NO_OBJECT = 0
 SMALL, MEDIUM, LARGE = -1, -2, -3
 """Labels beside the category ids, which start at 1."""
-_SMALL_AREA, _MEDIUM_AREA = 32**2, 96**2
+SMALL_AREA, MEDIUM_AREA = 32**2, 96**2
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _labels(objects: Iterable[CocoAnnotation]) -> Iterable[int]:
     for one in objects:
         area = one.bbox[2] * one.bbox[3]
         yield one.category_id
-        yield SMALL if area < _SMALL_AREA else MEDIUM if area < _MEDIUM_AREA else LARGE
+        yield SMALL if area < SMALL_AREA else MEDIUM if area < MEDIUM_AREA else LARGE
 
 
 def _parts_before(group: _Group, earlier: Mapping[str, str]) -> dict[str, _Group]:

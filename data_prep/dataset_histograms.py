@@ -1,0 +1,115 @@
+"""The figures of the report as numbers: what the pictures draw, and what is published beside them as JSON and CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from dataset_split import Splits
+from dataset_stats import SIZES, DatasetStats, measure, size_counts
+from numpy.typing import NDArray
+
+from sinara_lib.vision.coco import CocoDataset
+
+HEAT_CELLS = 20
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many values lie between one edge and the next; the first and last bin hold what lies beyond."""
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def shares(self) -> NDArray[np.float64]:
+        """Percentages of all values; zeros when there are none."""
+        return np.asarray(100 * self.counts / max(1, int(self.counts.sum())), dtype=np.float64)
+
+
+def size_histogram(stats: DatasetStats) -> Histogram:
+    """Square roots of box areas in pixels, two bins to each doubling."""
+    return _histogram(stats.box_sides, 2 ** np.arange(0, 12.1, 0.5))
+
+
+def aspect_histogram(stats: DatasetStats) -> Histogram:
+    """Width by height of boxes, four bins to each doubling."""
+    return _histogram(stats.box_aspects, 2 ** np.arange(-4, 4.1, 0.25))
+
+
+def crowd_histogram(stats: DatasetStats, *, most: int) -> Histogram:
+    """Objects per image, at most 25 bins up to `most`."""
+    step = max(1, -(-most // 25))
+    return _histogram(stats.objects_per_image, np.arange(-0.5, most + step + 0.5, step))
+
+
+def heat_map(stats: DatasetStats, class_name: str | None = None) -> NDArray[np.int64]:
+    """Box centres per cell of the image, rows from top to bottom; of all classes or of one."""
+    chosen = slice(None) if class_name is None else stats.classes == stats.class_names.index(class_name)
+    centres = stats.centres[chosen]
+    counts, _, _ = np.histogram2d(centres[:, 1], centres[:, 0], bins=HEAT_CELLS, range=[[0, 1], [0, 1]])
+    return counts.astype(np.int64)
+
+
+def share_gap(splits: Splits) -> float:
+    """The most that a part's share of the images of a class differs from its share of all images, from 0 to 1."""
+    stats = [measure(part) for _, part in splits.items()]
+    images = np.array([one.images for one in stats])
+    shown = np.array([one.class_images for one in stats])[:, np.sum([one.class_images for one in stats], axis=0) > 0]
+    if not shown.size:
+        return 0.0
+    return float(np.abs(shown / shown.sum(axis=0) - (images / images.sum())[:, None]).max())
+
+
+def most_objects(splits: Splits) -> int:
+    """The objects of the fullest image, at least 1."""
+    return max(1, *(int(measure(part).objects_per_image.max(initial=0)) for _, part in splits.items()))
+
+
+def figures_json(splits: Splits) -> str:
+    """All numbers behind the report's pictures, of each part."""
+    most = most_objects(splits)
+    parts = {name: _figures(part, most=most) for name, part in splits.items()}
+    return json.dumps({"classes": list(splits.train.class_names), "share_gap": share_gap(splits), "parts": parts})
+
+
+def parts_csv(splits: Splits) -> str:
+    """One line for each part and class: images, objects, crowds and not, and objects of each size."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["part", "class", "images", "objects", *SIZES])
+    for name, part in splits.items():
+        stats = measure(part)
+        sizes = size_counts(stats).tolist()
+        for place, class_name in enumerate(stats.class_names):
+            table.writerow([name, class_name, stats.class_images[place], stats.class_objects[place], *sizes[place]])
+    return text.getvalue()
+
+
+def _figures(part: CocoDataset, *, most: int) -> Mapping[str, Any]:
+    stats = measure(part)
+    drawn = {
+        "box_size": size_histogram(stats),
+        "box_aspect": aspect_histogram(stats),
+        "objects_per_image": crowd_histogram(stats, most=most),
+    }
+    return {
+        "images": stats.images,
+        "empty_images": stats.empty_images,
+        "objects": stats.objects,
+        "crowds": stats.crowds,
+        "class_images": list(stats.class_images),
+        "class_objects": list(stats.class_objects),
+        "class_sizes": size_counts(stats).tolist(),
+        "histograms": {
+            name: {"edges": one.edges.round(4).tolist(), "counts": one.counts.tolist()} for name, one in drawn.items()
+        },
+        "centres": heat_map(stats).tolist(),
+    }
+
+
+def _histogram(values: NDArray[np.float64] | NDArray[np.int64], edges: NDArray[np.float64]) -> Histogram:
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), bins=edges)
+    return Histogram(edges, counts)

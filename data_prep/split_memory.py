@@ -1,0 +1,107 @@
+"""What an earlier run split stays split: its record is found, kept to, and published again with what is new."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dataset_split import SPLITS, Splits
+
+from sinara_lib.errors import ArtifactNotFoundError, DataError
+from sinara_lib.layout import StepAddress, split_entity_url
+from sinara_lib.params import PipelineParams
+from sinara_lib.settings import load_settings
+from sinara_lib.store import ArtifactStore, open_entity
+from sinara_lib.substep import ENTITY_NAME, RUN_ID, STEP_NAME
+
+SUMMARY = "dataset_summary"
+SPLIT_FILE = "split.json"
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """By what is split: fractions of train, eval and test, the seed, and whether an earlier split is kept to."""
+
+    fractions: Mapping[str, float]
+    seed: int
+    keep: bool
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """Which image was put into which part, by what seed and fractions.
+
+    `origin` is the id of the run that last put a new image somewhere.
+    """
+
+    seed: int
+    fractions: Mapping[str, float]
+    origin: str
+    part_of: Mapping[str, str] = field(default_factory=dict)
+    """By file name of the source."""
+
+    def as_json(self) -> str:
+        """The text of the file; the same record gives the same text."""
+        parts = {name: sorted(one for one, part in self.part_of.items() if part == name) for name in SPLITS}
+        content = {"seed": self.seed, "fractions": dict(self.fractions), "origin": self.origin, "parts": parts}
+        return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def read_split(url: str) -> SplitRecord:
+    """Read the record in the entity at `url`.
+
+    Raises:
+        DataError: it is not such a record.
+    """
+    try:
+        content = json.loads(open_entity(url).read(SPLIT_FILE))
+        part_of = {one: name for name in SPLITS for one in content["parts"][name]}
+        return SplitRecord(content["seed"], content["fractions"], content["origin"], part_of)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{url}/{SPLIT_FILE}: is not the record of a split ({error!r}).") from error
+
+
+def earlier_inputs(pipeline: PipelineParams, step_name: str, options: SplitOptions) -> list[dict[str, str]]:
+    """The interface's input entry of the split to keep to; empty where none was made by this seed and fractions.
+
+    It is the newest run's split, read where it was last added to: runs in between need not be kept for its sake.
+    """
+    store = load_settings().store(pipeline.env_name)
+    step = StepAddress(pipeline.pipeline_name, pipeline.zone_name, step_name)
+    newest = _newest(store, step) if options.keep else None
+    if newest is None:
+        return []
+    record = read_split(newest)
+    if (record.seed, dict(record.fractions)) != (options.seed, dict(options.fractions)):
+        return []
+    origin = _newest(store, step, run_id=record.origin)
+    run_id = split_entity_url(origin or newest)[1].run.run_id
+    return [{STEP_NAME: step_name, ENTITY_NAME: SUMMARY, RUN_ID: run_id}]
+
+
+def record_split(splits: Splits, earlier: SplitRecord | None, options: SplitOptions, *, run_id: str) -> SplitRecord:
+    """The record of this run: all that was known before, also of images that are gone, and what is new."""
+    known = dict(earlier.part_of) if earlier else {}
+    now = _part_of(splits)
+    if earlier and all(known.get(name) == part for name, part in now.items()):
+        return earlier
+    return SplitRecord(options.seed, options.fractions, run_id, known | now)
+
+
+def split_words(splits: Splits, earlier: SplitRecord | None) -> str:
+    """How many images stay where an earlier run put them, and how many are new."""
+    if earlier is None:
+        return "All images are split anew."
+    now = _part_of(splits)
+    old = sum(name in earlier.part_of for name in now)
+    return f"{old:,} images stay in the part that they had in {earlier.origin}; {len(now) - old:,} are new."
+
+
+def _part_of(splits: Splits) -> dict[str, str]:
+    return {image.file_name: name for name, part in splits.items() for image in part.images}
+
+
+def _newest(store: ArtifactStore, step: StepAddress, *, run_id: str | None = None) -> str | None:
+    try:
+        return store.url_of(store.resolve(step, [SUMMARY], run_id=run_id).entity(SUMMARY))
+    except ArtifactNotFoundError:
+        return None
