@@ -5,7 +5,7 @@ Needs numpy and OpenCV only, because this file is copied beside the packed servi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -13,19 +13,28 @@ from numpy.typing import NDArray
 
 PAD_VALUE = 114
 
+_ORIENTATION = 0x0112
+_REFUSED = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys((b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "HEIC")
+
 Image = NDArray[np.uint8]
 
 
 def decode_image(data: bytes) -> Image:
     """Decode the bytes of an image file into uint8 BGR, H x W x 3, turned upright by its EXIF orientation.
 
-    Grey, palette, CMYK and 16-bit files become 8-bit BGR; an alpha channel is dropped.
+    Grey, palette, CMYK and 16-bit files become 8-bit BGR; an alpha channel is dropped. OpenCV turns JPEG, PNG and TIFF
+    files itself; WebP files are turned here, which mmdet's loader does not do. AVIF and HEIC files are refused, because
+    whether OpenCV reads them, and how they are turned, depends on how it was built.
     Raises ValueError when the bytes are not an image that OpenCV can read.
     """
     if not data:
         raise ValueError("the image is empty: 0 bytes")
+    if data[4:8] == b"ftyp" and data[8:12] in _REFUSED:
+        raise ValueError(f"{_REFUSED[data[8:12]]} is not read; convert the image to JPEG, PNG, WebP or TIFF")
+    webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if webp else 0)
     try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise ValueError(f"the image of {len(data)} bytes cannot be decoded: {error.err}") from error
     if image is None:
@@ -33,7 +42,18 @@ def decode_image(data: bytes) -> Image:
             f"not a readable image: {len(data)} bytes starting with {data[:8]!r}; "
             "expected a whole JPEG, PNG, BMP, WebP or TIFF file"
         )
-    return np.asarray(image, dtype=np.uint8)
+    return _upright(np.asarray(image, dtype=np.uint8), webp_orientation(data) if webp else 1)
+
+
+def webp_orientation(data: bytes) -> int:
+    """Return the EXIF orientation, 1 to 8, that the bytes of a WebP file ask for; upright is 1."""
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"EXIF":
+            return _exif_orientation(data[at + 8 : at + 8 + size].removeprefix(b"Exif\0\0"))
+        at += 8 + size + size % 2
+    return 1
 
 
 def letterbox(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
@@ -83,6 +103,29 @@ def boxes_to_network(boxes_xyxy: NDArray[Any], scale: float, width: int, height:
 
 def _scaled(side: int, scale: float) -> int:
     return max(1, int(side * scale + 0.5))
+
+
+def _exif_orientation(tiff: bytes) -> int:
+    """Read the orientation from the first directory of a TIFF header, as EXIF has it."""
+    order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
+    start = int.from_bytes(tiff[4:8], order)
+    count = int.from_bytes(tiff[start : start + 2], order)
+    for at in range(start + 2, min(start + 2 + 12 * count, len(tiff) - 11), 12):
+        if int.from_bytes(tiff[at : at + 2], order) == _ORIENTATION:
+            value = int.from_bytes(tiff[at + 8 : at + 10], order)
+            return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def _upright(image: Image, orientation: int) -> Image:
+    """Turn and mirror an image as its EXIF orientation, 1 to 8, asks for."""
+    if orientation >= 5:
+        image = image.transpose(1, 0, 2)
+    if orientation in {2, 3, 6, 7}:
+        image = image[:, ::-1]
+    if orientation in {3, 4, 7, 8}:
+        image = image[::-1]
+    return np.ascontiguousarray(image)
 
 
 def _check_image(image: Image) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sinara_lib.vision.letterbox import (
     PAD_VALUE,
@@ -19,49 +19,10 @@ from sinara_lib.vision.letterbox import (
     decode_image,
     letterbox,
     to_network_input,
+    webp_orientation,
 )
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
-
-
-def _pixels(height: int, width: int, channels: int = 3) -> np.ndarray:
-    values = np.random.default_rng(height * 7 + width).integers(0, 256, (height, width, channels), dtype=np.uint8)
-    return cv2.GaussianBlur(values, (5, 5), 0).reshape(height, width, channels)
-
-
-def _saved(array: np.ndarray, mode: str | None = None, file_format: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(array, mode).save(buffer, file_format, **options)
-    return buffer.getvalue()
-
-
-def _exif_rotated_jpeg() -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return _saved(_pixels(60, 90), file_format="JPEG", exif=exif)
-
-
-def _cmyk_jpeg() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(_pixels(70, 50)).convert("CMYK").save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def _sixteen_bit_png() -> bytes:
-    values = np.random.default_rng(3).integers(0, 65536, (40, 61, 3), dtype=np.uint16)
-    return bytes(cv2.imencode(".png", values)[1])
-
-
-ODD_IMAGES = {
-    "one_row_of_a_thousand.png": lambda: _saved(_pixels(1, 1000)),
-    "one_column_of_a_thousand.png": lambda: _saved(_pixels(1000, 1)),
-    "grey.png": lambda: _saved(_pixels(33, 57, 1)[:, :, 0]),
-    "rgba.png": lambda: _saved(_pixels(64, 47, 4)),
-    "sixteen_bit.png": _sixteen_bit_png,
-    "turned_by_exif.jpg": _exif_rotated_jpeg,
-    "cmyk.jpg": _cmyk_jpeg,
-    "larger_than_the_network.png": lambda: _saved(_pixels(300, 411)),
-    "one_pixel.png": lambda: _saved(_pixels(1, 1)),
-}
+from tests.odd_images import ODD_IMAGES, pixels, saved, turned
 
 BOXES = [[0.1, 0.2, 0.6, 0.9], [0.0, 0.0, 1.0, 1.0], [0.45, 0.5, 0.5, 0.55]]
 
@@ -120,6 +81,39 @@ def test_boxes_go_to_the_network_and_back(height: int, width: int, size: tuple[i
     assert (there[:, 2] <= size[1] + 0.51).all()
     assert (there[:, 3] <= size[0] + 0.51).all()
     np.testing.assert_allclose(boxes_to_original(there, scale, width, height), original, atol=1e-2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_webp_file_is_turned_as_a_png_is_and_as_pillow_does_it(orientation: int) -> None:
+    webp = turned("WEBP", orientation, lossless=True)
+
+    found = decode_image(webp)
+
+    np.testing.assert_array_equal(found, decode_image(turned("PNG", orientation)))
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(webp)).convert("RGB"))
+    np.testing.assert_array_equal(found, np.asarray(expected)[:, :, ::-1])
+
+
+def test_the_exif_of_a_webp_file_may_come_from_a_big_endian_camera_or_be_broken() -> None:
+    webp = turned("WEBP", 6, lossless=True)
+    at = webp.index(b"EXIF") + 8
+    size = int.from_bytes(webp[at - 4 : at], "little")
+
+    def with_exif(exif: bytes) -> bytes:
+        return webp[:at] + exif.ljust(size, b"\0")[:size] + webp[at + size :]
+
+    motorola = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"
+    assert webp_orientation(with_exif(motorola)) == webp_orientation(webp) == 6
+    for broken in (b"", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", motorola.replace(b"\x06", b"\x09")):
+        assert webp_orientation(with_exif(broken)) == 1
+        assert decode_image(with_exif(broken)).shape == (60, 90, 3)
+
+
+@pytest.mark.parametrize(("brand", "name"), [(b"avif", "AVIF"), (b"heic", "HEIC"), (b"mif1", "HEIC")])
+def test_formats_that_only_some_builds_of_opencv_read_are_refused_by_name(brand: bytes, name: str) -> None:
+    data = saved(pixels(60, 90), "AVIF").replace(b"ftypavif", b"ftyp" + brand, 1)
+    with pytest.raises(ValueError, match=f"{name} is not read; convert the image to JPEG"):
+        decode_image(data)
 
 
 def test_a_side_that_would_shrink_to_nothing_keeps_one_pixel_where_mmdet_gives_up(tmp_path: Path) -> None:

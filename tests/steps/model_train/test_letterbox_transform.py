@@ -3,17 +3,20 @@
 from pathlib import Path
 
 import cv2
+import mmdet
 import numpy as np
 import pytest
 from detector_config import eval_pipeline
 from letterbox_transform import DecodeImage, LetterboxImage
 from mmcv.transforms import Compose
 from mmdet.utils import register_all_modules
+from mmengine.config import Config
 from training_data import Split
 from training_params import TrainParams
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.letterbox import letterbox
+from tests.odd_images import ODD_IMAGES
 
 INSTANCES = [{"bbox": [3.0, 2.0, 41.0, 28.0], "bbox_label": 1, "ignore_flag": 0}]
 
@@ -52,6 +55,27 @@ def test_the_evaluation_pipeline_gives_the_letterboxed_pixels_unchanged(wide_ima
     padded, _ = letterbox(cv2.imread(str(wide_image)), (64, 96))
     np.testing.assert_array_equal(packed["inputs"].numpy(), padded.transpose(2, 0, 1))
     assert packed["data_samples"].gt_instances.bboxes.tensor.tolist() == [INSTANCES[0]["bbox"]]
+
+
+@pytest.mark.parametrize("name", ODD_IMAGES)
+def test_odd_images_come_to_the_network_as_through_mmdets_own_test_pipeline_and_boxes_find_back(
+    name: str, tmp_path: Path
+) -> None:
+    register_all_modules(init_default_scope=True)
+    (tmp_path / name).write_bytes(ODD_IMAGES[name]())
+    params = TrainParams(input_size=[640, 640])
+    configurations = Path(mmdet.__file__).parent / ".mim" / "configs" / "yolox"
+    theirs = Config.fromfile(configurations / "yolox_s_8xb8-300e_coco.py").test_pipeline
+    given = {"img_path": str(tmp_path / name), "img_id": 1, "instances": INSTANCES}
+
+    expected, found = (Compose(pipeline)(dict(given)) for pipeline in (theirs, eval_pipeline(params)))
+
+    difference = found["inputs"].int() - expected["inputs"].int()
+    assert found["inputs"].shape == (3, 640, 640)
+    assert int(difference.abs().max()) <= 1
+    ours, mmdets = (packed["data_samples"].metainfo for packed in (found, expected))
+    assert ours["ori_shape"] == mmdets["ori_shape"]
+    assert ours["scale_factor"] == pytest.approx(mmdets["scale_factor"])
 
 
 def test_an_image_that_vanished_while_training_is_named(train: Split) -> None:
