@@ -1,15 +1,15 @@
-"""Parameters of data_prep.ipynb, and the folders it publishes."""
+"""Parameters of data_prep.ipynb."""
 
-import os
-import shutil
-from pathlib import Path
-
+from dataset_augment import Augment
 from dataset_checks import CheckOptions
-from pydantic import Field, model_validator
+from dataset_conversion import Tiles
+from dataset_findings import choose_actions
+from dataset_geometry import Rule
+from dataset_parts import ConvertOptions
+from pydantic import Field, field_validator, model_validator
+from split_memory import SplitOptions
 
 from sinara_lib.params import ParamsModel
-from sinara_lib.progress import progress
-from sinara_lib.vision.coco import CocoDataset, save_coco
 
 
 class Fractions(ParamsModel):
@@ -35,14 +35,34 @@ class PrepParams(ParamsModel):
     empty list keeps all."""
     fractions: Fractions = Fractions()
     seed: int = 1
+    keep_split: bool = True
+    """Leave images where the newest run with the same fractions and seed put them, and split only new ones."""
     min_object_size: float = Field(default=1.0, ge=0)
     """Objects narrower or lower than this many pixels are dropped."""
     filter_empty_gt: bool = True
     """Drop images that show none of the classes, except for the share below."""
     empty_share: float = Field(default=0.1, ge=0)
     """Images without objects that stay, as a share of the images with objects."""
+    max_aspect_ratio: float = Field(default=50.0, ge=1)
+    """Images and boxes of which one side is more than this many times the other are found odd."""
+    checks: dict[str, str] = Field(default_factory=dict)
+    """What to do with the finds of a check, by its name: `fix`, `drop`, `keep` or `fail`."""
+    longest_side: int | None = Field(default=None, ge=32)
+    """Larger images are made smaller, to this many pixels on their longer side."""
+    tiles: Tiles | None = None
+    """Windows that larger images are cut into, after `longest_side`."""
+    min_visible: float = Field(default=0.3, ge=0, le=1)
+    """Of a box that tiles or copies cut, this share must be left; else the object is dropped there."""
+    augment: Augment | None = None
+    """Changed copies of the training images."""
     gallery_images: int = Field(default=6, ge=1, le=24)
     """Examples drawn of each class in the report."""
+
+    @field_validator("checks")
+    @classmethod
+    def _known_checks(cls, checks: dict[str, str]) -> dict[str, str]:
+        choose_actions(checks)
+        return checks
 
     @property
     def check_options(self) -> CheckOptions:
@@ -53,29 +73,23 @@ class PrepParams(ParamsModel):
             filter_empty_gt=self.filter_empty_gt,
             empty_share=self.empty_share,
             seed=self.seed,
+            max_aspect_ratio=self.max_aspect_ratio,
+            actions=self.checks,
         )
 
+    @property
+    def split_options(self) -> SplitOptions:
+        """By what is split."""
+        return SplitOptions(self.fractions.model_dump(), self.seed, self.keep_split)
 
-def write_dataset(dataset: CocoDataset, folder: Path, *, images: Path) -> None:
-    """Write `annotations.json` and `images/` of one part into an empty folder.
-
-    Image files are linked (copied where the filesystem cannot) and keep their times; the document takes the time of
-    the newest image. So the same data gives the same archive, whenever it is made.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    newest = 0
-    for image in progress(dataset.images, label=f"write {folder.name}", unit="image"):
-        source, target = images / image.file_name, folder / "images" / image.file_name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _link(source, target)
-        newest = max(newest, source.stat().st_mtime_ns)
-    document = folder / "annotations.json"
-    save_coco(dataset, document)
-    os.utime(document, ns=(newest, newest))
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+    @property
+    def convert_options(self) -> ConvertOptions:
+        """How images are changed before they are published."""
+        return ConvertOptions(
+            longest_side=self.longest_side,
+            tiles=self.tiles,
+            augment=self.augment,
+            rule=Rule(min_visible=self.min_visible, min_size=self.min_object_size),
+            empty_share=self.empty_share if self.filter_empty_gt else None,
+            seed=self.seed,
+        )

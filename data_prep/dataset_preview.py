@@ -1,15 +1,23 @@
 """Histograms and heat maps of a dataset and its parts, for the report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import matplotlib as mpl
 import numpy as np
+from dataset_histograms import (
+    Histogram,
+    aspect_histogram,
+    crowd_histogram,
+    heat_map,
+    most_objects,
+    size_histogram,
+)
 from dataset_split import Splits
-from dataset_stats import DatasetStats, frequent_classes, measure
+from dataset_stats import frequent_classes, measure
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from preview_figure import INK, LOOK, as_png, new_figure
 
@@ -49,20 +57,21 @@ def draw_size_histograms(splits: Splits) -> Image:
     parts = {name: measure(part) for name, part in splits.items()}
     figure = new_figure(11, 3.6, rows=1, columns=3)
     size, aspect, crowd = figure.axes
-    _outlines(size, parts, lambda stats: np.log2(np.maximum(stats.box_sides, 1)), bins=np.arange(0, 12.1, 0.5))
+    _outlines(size, {name: size_histogram(stats) for name, stats in parts.items()})
     size.set(title="Box size", xlabel="square root of box area, pixels", ylabel="% of the part's objects")
-    size.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{2**value:.0f}"))
+    size.xaxis.set_major_locator(FixedLocator(2.0 ** np.arange(13)))
+    size.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     _mark_coco_sizes(size)
-    _outlines(aspect, parts, lambda stats: np.log2(stats.box_aspects), bins=np.arange(-4, 4.25, 0.25))
-    aspect.set(title="Box shape", xlabel="width / height", ylabel="% of the part's objects", xticks=range(-4, 5, 2))
-    aspect.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{2**value:g}" if value >= 0 else f"1/{2**-value:g}")
-    )
-    most = max(1, *(int(stats.objects_per_image.max(initial=0)) for stats in parts.values()))
-    step = max(1, -(-most // 25))
-    _outlines(crowd, parts, lambda stats: stats.objects_per_image, bins=np.arange(-0.5, most + step + 0.5, step))
+    _outlines(aspect, {name: aspect_histogram(stats) for name, stats in parts.items()})
+    aspect.set(title="Box shape", xlabel="width / height", ylabel="% of the part's objects")
+    aspect.xaxis.set_major_locator(FixedLocator(2.0 ** np.arange(-4, 5, 2)))
+    aspect.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else f"1/{1 / value:g}"))
+    most = most_objects(splits)
+    _outlines(crowd, {name: crowd_histogram(stats, most=most) for name, stats in parts.items()})
     crowd.set(title="Objects per image", xlabel="objects", ylabel="% of the part's images")
     crowd.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    for axes in (size, aspect):
+        axes.xaxis.set_minor_locator(NullLocator())
     for axes in (size, aspect, crowd):
         axes.grid(axis="y")
     _legend(figure, crowd)
@@ -73,55 +82,44 @@ def draw_size_histograms(splits: Splits) -> Image:
 def draw_heat_maps(dataset: CocoDataset) -> Image:
     """Where objects lie: density of box centres, all classes and up to 11; dots where a class has few objects."""
     stats = measure(dataset)
-    panels = [("all classes", np.ones(len(stats.classes), dtype=bool))]
-    panels += [(name, stats.classes == stats.class_names.index(name)) for name in frequent_classes(dataset, most=11)]
+    panels: list[str | None] = [None, *frequent_classes(dataset, most=11)]
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(10, 0.5 + 2.1 * rows, rows=rows, columns=columns)
     for axes in figure.axes:
         axes.set_axis_off()
-    for axes, (name, chosen) in zip(figure.axes, panels, strict=False):
-        centres = stats.centres[chosen]
+    for axes, name in zip(figure.axes, panels, strict=False):
+        centres = stats.centres[stats.classes == stats.class_names.index(name)] if name else stats.centres
         if len(centres) < _FEW:
             axes.imshow([[0]], cmap="cividis", extent=(0, 1, 1, 0), aspect=0.75)
             axes.plot(*centres.T, "o", color="#FFE945", markersize=4, alpha=0.8)
         else:
-            counts, _, _ = np.histogram2d(centres[:, 1], centres[:, 0], bins=20, range=[[0, 1], [0, 1]])
-            axes.imshow(
-                _blur(_blur(counts)), cmap="cividis", extent=(0, 1, 1, 0), aspect=0.75, interpolation="bilinear"
-            )
-        axes.set_title(f"{name} ({len(centres):,})", fontsize=10, weight="normal")
+            smooth = _blur(_blur(heat_map(stats, name).astype(float)))
+            axes.imshow(smooth, cmap="cividis", extent=(0, 1, 1, 0), aspect=0.75, interpolation="bilinear")
+        axes.set_title(f"{name or 'all classes'} ({len(centres):,})", fontsize=10, weight="normal")
     figure.suptitle(
         "Box centres in the image, brighter where there are more", x=0.01, ha="left", fontsize=11, weight="bold"
     )
     return as_png(figure, alt="Heat maps of box centres, all classes and each class")
 
 
-def _outlines(
-    axes: Axes,
-    parts: Mapping[str, DatasetStats],
-    values_of: Callable[[DatasetStats], NDArray[np.float64] | NDArray[np.int64]],
-    *,
-    bins: NDArray[np.float64],
-) -> None:
-    for name, stats in parts.items():
-        values = np.clip(values_of(stats), bins[0], bins[-1])
-        weights = np.full(len(values), 100 / max(1, len(values)))
-        filled = name == "train"
-        style = {"histtype": "stepfilled", "alpha": 0.3} if filled else {"histtype": "step", "linewidth": 1.6}
-        axes.hist(values, bins=bins, weights=weights, color=SPLIT_COLOURS[name], label=name, **style)
-    found = np.concatenate([values_of(stats) for stats in parts.values()])
-    if len(found):
-        step = bins[1] - bins[0]
-        axes.set_xlim(max(bins[0], found.min() - 2 * step), min(bins[-1], found.max() + 2 * step))
+def _outlines(axes: Axes, parts: Mapping[str, Histogram]) -> None:
+    for name, histogram in parts.items():
+        style = {"fill": True, "alpha": 0.3} if name == "train" else {"linewidth": 1.6}
+        axes.stairs(histogram.shares(), histogram.edges, color=SPLIT_COLOURS[name], label=name, **style)
+    edges = next(iter(parts.values())).edges
+    if edges[0] > 0:
+        axes.set_xscale("log", base=2)
+    if len(filled := np.flatnonzero(sum(histogram.counts for histogram in parts.values()))):
+        axes.set_xlim(edges[max(0, filled[0] - 2)], edges[min(len(edges) - 1, filled[-1] + 3)])
 
 
 def _mark_coco_sizes(axes: Axes) -> None:
     """COCO calls objects below 32 x 32 pixels small and above 96 x 96 large."""
     for side in (32, 96):
-        axes.axvline(np.log2(side), color=INK, linewidth=0.8, linestyle=":")
+        axes.axvline(side, color=INK, linewidth=0.8, linestyle=":")
     height = axes.get_ylim()[1] * 1.02
-    for place, align, name in ((4.9, "right", "small"), (5.8, "center", "medium"), (6.7, "left", "large")):
+    for place, align, name in ((30, "right", "small"), (55, "center", "medium"), (104, "left", "large")):
         axes.text(place, height, name, ha=align, va="bottom", fontsize=7)
     axes.set_ylim(top=height * 1.08)
 

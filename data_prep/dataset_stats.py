@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from dataset_findings import Finding
-from dataset_split import Splits
+from dataset_split import MEDIUM_AREA, SMALL_AREA, Splits
 from numpy.typing import NDArray
 
 from sinara_lib.vision.coco import CocoDataset
 
 Table = tuple[list[str], list[list[str]]]
+SIZES = ("small", "medium", "large")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,14 @@ def measure(dataset: CocoDataset) -> DatasetStats:
     )
 
 
+def size_counts(stats: DatasetStats) -> NDArray[np.int64]:
+    """(classes, 3): small, medium and large objects of each class, by box area as COCO divides them."""
+    bins = np.digitize(stats.box_sides**2, [SMALL_AREA, MEDIUM_AREA])
+    counts = np.zeros((len(stats.class_names), len(SIZES)), dtype=np.int64)
+    np.add.at(counts, (stats.classes, bins), 1)
+    return counts
+
+
 def frequent_classes(dataset: CocoDataset, *, most: int = 12) -> list[str]:
     """Names of the classes that have objects, in the document's order; of many, those with most objects."""
     counts = dict(zip(dataset.class_names, measure(dataset).class_objects, strict=True))
@@ -77,31 +85,12 @@ def split_table(splits: Splits) -> Table:
         ["**objects**", *_shares([one.objects for one in stats])],
         ["crowds among them", *_shares([one.crowds for one in stats])],
     ]
+    sizes = [size_counts(one).sum(axis=0) for one in stats]
+    rows += [[f"{name} objects", *_shares([int(one[place]) for one in sizes])] for place, name in enumerate(SIZES)]
     for number, name in enumerate(stats[0].class_names):
         rows.append([f"{name}: objects", *_shares([one.class_objects[number] for one in stats])])
         rows.append([f"{name}: images", *_shares([one.class_images[number] for one in stats])])
     return headers, rows
-
-
-def findings_table(findings: Sequence[Finding]) -> Table:
-    """What the checks found and what was done, in the order of the checks; those that found nothing are left out."""
-    headers = ["check", "found", "done", "meaning", "examples"]
-    return headers, [
-        [
-            f"`{one.check.name}`",
-            f"**{one.count:,}**",
-            one.check.action,
-            one.check.meaning,
-            "<br>".join(example.text for example in one.examples),
-        ]
-        for one in findings
-        if one.count
-    ]
-
-
-def quiet_checks(findings: Sequence[Finding]) -> str:
-    """Names of the checks that found nothing."""
-    return ", ".join(f"`{one.check.name}`" for one in findings if not one.count) or "none"
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
