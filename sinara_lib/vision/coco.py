@@ -113,10 +113,11 @@ def load_coco(path: str | Path) -> CocoDataset:
     """Read and check a COCO JSON file.
 
     Raises:
-        DataError: the file is missing, is not JSON, or its structure is not COCO's; names the place.
+        DataError: the file is missing, is not JSON, gives a key twice in one object, or its structure is not
+            COCO's; names the place.
     """
     try:
-        document = json.loads(Path(path).read_bytes())
+        document = json.loads(Path(path).read_bytes(), object_pairs_hook=fields.object_of)
     except OSError as error:
         raise DataError(f"{path}: the COCO document cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
@@ -151,7 +152,7 @@ def save_coco(dataset: CocoDataset, path: str | Path) -> None:
     """Write a document; the same dataset always gives the same bytes.
 
     Raises:
-        DataError: a coordinate is not a finite number, which JSON cannot hold.
+        DataError: a value is not a finite number or not whole Unicode, which JSON cannot hold.
     """
     document = {
         "info": dataset.info,
@@ -162,10 +163,12 @@ def save_coco(dataset: CocoDataset, path: str | Path) -> None:
         **dataset.extra,
     }
     try:
-        text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    except ValueError as error:
-        raise DataError(f"{path}: not written, a value is not a finite number; repair the dataset first.") from error
-    Path(path).write_text(text, encoding="utf-8")
+        data = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: not written, a value is not a finite number or not whole text; repair the dataset first: {error}."
+        ) from error
+    Path(path).write_bytes(data)
 
 
 def select_classes(dataset: CocoDataset, names: Sequence[str]) -> CocoDataset:
@@ -236,19 +239,16 @@ def _annotation(item: Mapping[str, Any], place: str) -> CocoAnnotation:
         category_id=fields.integer(item, "category_id", place),
         bbox=(x, y, width, height),
         area=None if area is None else fields.number(area, "area", place),
-        iscrowd=1 if item.get("iscrowd", 0) else 0,
+        iscrowd=fields.flag(item, "iscrowd", place),
         segmentation=segmentation,
         extra=fields.others(item, _ANNOTATION_KEYS),
     )
 
 
 def _category(item: Mapping[str, Any], place: str) -> CocoCategory:
-    name = item.get("name")
-    if not isinstance(name, str) or not name:
-        raise DataError(f"{place}: `name` must be a text that is not empty, found {fields.shown(name)}.")
     return CocoCategory(
         id=fields.integer(item, "id", place),
-        name=name,
+        name=fields.text(item, "name", place),
         supercategory=str(item.get("supercategory") or ""),
         extra=fields.others(item, _CATEGORY_KEYS),
     )

@@ -11,6 +11,8 @@ from typing import Any
 
 from sinara_lib.errors import DataError
 
+_MOST = (1 << 53) - 1
+
 
 def mapping(value: object, place: str) -> dict[str, Any]:
     """The value as a JSON object."""
@@ -28,14 +30,43 @@ def items(document: Mapping[str, Any], key: str, place: str) -> list[Any]:
     return value
 
 
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys differ; ValueError for one that is given twice, of which readers keep either."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice in one object")
+    return found
+
+
 def integer(item: Mapping[str, Any], key: str, place: str) -> int:
-    """A whole number, also when written as 3.0."""
+    """A whole number of at most 53 bits, which every reader of JSON keeps exactly; also when written as 3.0."""
     value = item.get(key)
-    if type(value) is int:
-        return value
     if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
+        raise DataError(f"{place}: `{key}` must be a whole number, found {shown(value)}.")
+    if abs(value) > _MOST:
+        raise DataError(f"{place}: `{key}` must be at most {_MOST}, found {shown(value)}.")
+    return value
+
+
+def flag(item: Mapping[str, Any], key: str, place: str) -> int:
+    """0 or 1, also when written as false or true; 0 where the key is absent or null."""
+    value = item.get(key)
+    if value is None:
+        return 0
+    if isinstance(value, bool | int | float) and value in (0, 1):
         return int(value)
-    raise DataError(f"{place}: `{key}` must be a whole number, found {shown(value)}.")
+    raise DataError(f"{place}: `{key}` must be 0 or 1, found {shown(value)}.")
+
+
+def text(item: Mapping[str, Any], key: str, place: str) -> str:
+    """A text that is not empty and can be written as UTF-8."""
+    value = item.get(key)
+    if isinstance(value, str) and value and not any("\ud800" <= one <= "\udfff" for one in value):
+        return value
+    raise DataError(f"{place}: `{key}` must be a text that is not empty, found {shown(value)}.")
 
 
 def number(value: object, key: str, place: str) -> float:
@@ -50,9 +81,9 @@ def number(value: object, key: str, place: str) -> float:
 
 def file_name(item: Mapping[str, Any], place: str) -> str:
     """The name of the image file: relative, inside its folder."""
-    name = item.get("file_name")
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise DataError(f"{place}: `file_name` must be a text that is not empty, found {shown(name)}.")
+    name = text(item, "file_name", place)
+    if "\0" in name:
+        raise DataError(f"{place}: `file_name` must not hold the character 0, found {shown(name)}.")
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise DataError(f"{place}: `file_name` must stay inside the folder of images, found {shown(name)}.")
@@ -68,5 +99,7 @@ def shown(value: object) -> str:
     """A short form of a value for messages."""
     if value is None:
         return "nothing"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    if isinstance(value, int) and abs(value) > 10**80:
+        return "a number of over 80 digits"
+    words = ascii(value)
+    return words if len(words) <= 80 else f"{words[:77]}..."

@@ -127,6 +127,19 @@ def test_annotations_of_an_image_come_in_document_order(dataset: CocoDataset) ->
         (_with(["categories", 0], "name", 5), r"categories\[0\]: `name` must be a text that is not empty, found 5"),
         (_with(["categories", 0], "name", "person"), r"each category name must be given once.* person"),
         (_with(["categories", 0], "id", 4), r"each category id must be given once.* 4"),
+        (
+            _with(["images", 0], "id", 2**53),
+            r"images\[0\]: `id` must be at most 9007199254740991, found 9007199254740992",
+        ),
+        (
+            _with(["images", 0], "width", 1e300),
+            r"images\[0\]: `width` must be at most .*, found a number of over 80 digi",
+        ),
+        (
+            _with(["images", 0], "file_name", "\ud800.jpg"),
+            r"`file_name` must be a text that is not empty, found '.ud800",
+        ),
+        (_with(["annotations", 0], "iscrowd", "0"), r"annotations\[0\]: `iscrowd` must be 0 or 1, found '0'"),
         (_with([], "info", "mine"), r"here: `info` must be a JSON object, found 'mine'"),
     ],
 )
@@ -142,6 +155,8 @@ def test_wrong_structure_is_refused_with_its_place(document: object, expected: s
         (b"<html>404</html>", "is not a JSON document"),
         (b"\xff\xfe\x00", "is not a JSON document"),
         (b"[" * 100_000, "is not a JSON document"),
+        (b'{"images": [], "images": []}', "is not a JSON document: the key 'images' is given twice in one object"),
+        (b'{"images": ["\xff"]}', "is not a JSON document"),
     ],
 )
 def test_a_file_that_is_not_json_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
@@ -159,6 +174,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_coordinate_that_json_cannot_hold_is_not_written(tmp_path: Path) -> None:
     broken = parse_coco(_with(["annotations", 0], "bbox", [1, 2, float("nan"), 4]), where="test")
     with pytest.raises(DataError, match="not a finite number"):
+        save_coco(broken, tmp_path / "broken.json")
+    assert not (tmp_path / "broken.json").exists()
+
+
+def test_text_that_is_not_whole_unicode_is_not_written(tmp_path: Path) -> None:
+    broken = parse_coco(_with(["images", 0], "license", "\ud800"), where="test")
+    with pytest.raises(DataError, match="not whole text"):
         save_coco(broken, tmp_path / "broken.json")
     assert not (tmp_path / "broken.json").exists()
 
