@@ -94,7 +94,7 @@ class WebFile:
                     self.url, headers=fixed | headers, stream=True, timeout=(CONNECT_SECONDS, self.timeout)
                 ) as response,
             ):
-                _refuse_downgrade(response)
+                refuse_downgrade(response)
                 yield response
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise BrokenTransferError(f"the connection broke: {_reason(error)}") from error
@@ -145,8 +145,8 @@ def _expect(response: requests.Response, status: int) -> None:
         )
 
 
-def _refuse_downgrade(response: requests.Response) -> None:
-    """Nobody may be led from a connection that proves its server to one that does not."""
+def refuse_downgrade(response: requests.Response) -> None:
+    """Raise DownloadError when a connection that proves its server led to one that does not."""
     schemes = [urlsplit(one.url).scheme for one in (*response.history, response)]
     if "https" in schemes[:-1] and "http" in schemes[schemes.index("https") :]:
         raise DownloadError(

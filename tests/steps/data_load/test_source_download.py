@@ -1,35 +1,19 @@
 """Downloads arrive whole or not at all, and say why not."""
 
-import hashlib
-import random
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
+import requests
 import source_download
+from download_cases import BODY, SHA256, Patience, obtain
 from faulty_server import FaultyServer, cut, ignores_range, status, whole
-from source_cached import FetchOptions
-from source_download import RetryPolicy
-from source_fetch import FetchedSource, fetch_source, url_file_name
+from source_fetch import url_file_name
+from source_transfer import refuse_downgrade
 
 from sinara_lib.errors import DownloadError
 from sinara_lib.layout import without_credentials
-
-BODY = random.Random(1).randbytes(700_000)
-SHA256 = hashlib.sha256(BODY).hexdigest()
-
-
-def obtain(url: str, folder: Path, *, sha256: str | None = None, retry: RetryPolicy | None = None) -> FetchedSource:
-    options = FetchOptions(retry or RetryPolicy(attempts=3, timeout=5.0, sleep=lambda seconds: None))
-    return fetch_source(url, folder, sha256=sha256, options=options)
-
-
-class Patience:
-    """A retry policy that notes its pauses instead of sleeping."""
-
-    def __init__(self, attempts: int = 3) -> None:
-        self.pauses: list[float] = []
-        self.policy = RetryPolicy(attempts=attempts, first_wait=1.0, timeout=5.0, sleep=self.pauses.append)
 
 
 def test_a_download_arrives_with_its_checksum_and_origin(server: FaultyServer, tmp_path: Path) -> None:
@@ -102,6 +86,23 @@ def test_503_is_tried_again_after_the_time_the_server_asks_for(server: FaultySer
     assert patience.pauses == [7.0, 2.0]
 
 
+def test_a_connection_that_stays_silent_is_given_up_and_resumed(server: FaultyServer, tmp_path: Path) -> None:
+    silence = threading.Event()
+    url = server.serve("/data.zip", whole(BODY, sent=300_000, stall=silence), whole(BODY))
+    try:
+        assert obtain(url, tmp_path, retry=Patience(timeout=0.3).policy).origin.sha256 == SHA256
+    finally:
+        silence.set()
+    assert 200_000 < int(server.asked[1]["Range"][6:].partition("-")[0]) <= 300_000
+
+
+def test_a_server_that_says_too_large_a_length_is_not_believed(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", status(200, body=BODY, headers={"Content-Length": "700001"}))
+
+    with pytest.raises(DownloadError, match=r"with 6\d\d,\d{3} bytes received: .*IncompleteRead"):
+        obtain(url, tmp_path)
+
+
 def test_404_is_not_tried_again(server: FaultyServer, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"/gone\.zip: the server answered 404 Not Found\. Check that the address"):
         obtain(f"{server.url}/gone.zip", tmp_path, retry=Patience().policy)
@@ -124,6 +125,17 @@ def test_redirects_are_followed_and_endless_ones_end(server: FaultyServer, tmp_p
     assert obtain(url, tmp_path).origin.sha256 == SHA256
     with pytest.raises(DownloadError, match=r"loop\.zip: cannot be fetched: .*redirects"):
         obtain(loop, tmp_path)
+
+
+def test_nobody_is_led_from_https_to_http() -> None:
+    answers = [requests.Response() for _ in range(3)]
+    for answer, url in zip(answers, ["https://host/a?sig=secret", "http://other/a", "https://host/b"], strict=True):
+        answer.url = url
+    answers[1].history = answers[:1]
+    with pytest.raises(DownloadError, match=r"https://host/a: leads from https to http://other/a, where anybody"):
+        refuse_downgrade(answers[1])
+    answers[2].history = answers[1:2]
+    refuse_downgrade(answers[2])
 
 
 def test_a_wrong_checksum_names_both(server: FaultyServer, tmp_path: Path) -> None:
