@@ -61,7 +61,8 @@ def build_config(
         "log_level": "INFO",
         **_loops(params.epochs),
         **_data(params, recipe, classes=classes, place=place, batch_size=batch_size),
-        **_optimisation(recipe, learning_rate=params.learning_rate or recipe.learning_rate, iterations=iterations),
+        "trained_layers": recipe.trained_layers,
+        **_optimisation(recipe, iterations=iterations),
         "default_hooks": _default_hooks(),
         "custom_hooks": _average_hooks(recipe, iterations),
     }
@@ -93,6 +94,7 @@ def _data(
                 "type": "SeededSamples",
                 "seed": params.seed,
                 "dataset": _dataset(place.train, classes, train_pipeline(params, recipe), test_mode=False),
+                **_mixed_samples(params, recipe, classes=classes, place=place),
             },
         },
         "val_dataloader": {
@@ -134,6 +136,26 @@ def train_pipeline(params: TrainParams, recipe: Recipe) -> list[dict[str, Any]]:
     ]
 
 
+def _mixed_samples(
+    params: TrainParams, recipe: Recipe, *, classes: tuple[str, ...], place: TrainingPlace
+) -> dict[str, Any]:
+    """Say which samples the epochs before the plain ones see, where images are mixed at all."""
+    epochs = params.epochs - recipe.plain_epochs
+    if epochs <= 0 or not (recipe.mosaic or recipe.mixup):
+        return {}
+    read, change = train_pipeline(params, recipe)[:2], train_pipeline(params, recipe)[2:]
+    size = tuple(params.input_size)
+    mosaic = {"type": "MosaicImage", "size": size, "share": recipe.mosaic}
+    mixup = {"type": "MixUpImage", "size": size, "share": recipe.mixup}
+    letterboxed = [one["type"] for one in change].index("LetterboxImage") + 1
+    mixed = {
+        "type": "MultiImageMixDataset",
+        "dataset": _dataset(place.train, classes, read, test_mode=False),
+        "pipeline": [mosaic, *change[:letterboxed], mixup, *change[letterboxed:]],
+    }
+    return {"mixed": mixed, "mixed_epochs": epochs}
+
+
 def eval_pipeline(params: TrainParams) -> list[dict[str, Any]]:
     """Return the transforms of an image to be scored; its boxes stay in original pixels."""
     return [
@@ -144,15 +166,16 @@ def eval_pipeline(params: TrainParams) -> list[dict[str, Any]]:
     ]
 
 
-def _optimisation(recipe: Recipe, *, learning_rate: float, iterations: int) -> dict[str, Any]:
+def _optimisation(recipe: Recipe, *, iterations: int) -> dict[str, Any]:
+    peak, warm_up = recipe.learning_rate, round(recipe.warm_up * iterations)
     return {
         "optim_wrapper": {
             "type": "OptimWrapper",
-            "optimizer": {"type": "AdamW", "lr": learning_rate, "weight_decay": recipe.weight_decay},
+            "optimizer": {"type": "AdamW", "lr": peak, "weight_decay": recipe.weight_decay},
             "paramwise_cfg": {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0},
-            "clip_grad": {"max_norm": 35.0},
+            "clip_grad": {"max_norm": recipe.gradient_clip},
         },
-        "param_scheduler": _schedule(learning_rate, iterations, warm_up=max(1, round(recipe.warm_up * iterations))),
+        "param_scheduler": _schedule(peak, iterations, warm_up=max(1, warm_up)),
     }
 
 

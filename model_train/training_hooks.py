@@ -56,17 +56,6 @@ class Journal:
     best: Scores = field(default_factory=dict)
 
 
-class FrozenNormStatistics(Hook):
-    """Keeps the running mean and variance of batch normalisation as they were loaded."""
-
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Undo what `model.train()` did to these layers at the start of the epoch."""
-        if batch_idx == 0:
-            for module in runner.model.modules():
-                if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-
-
 class TrainingWatch(Hook):
     """Scores the start and every epoch, keeps the weights of the best and of the last, and stops at a loss of NaN.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import letterbox_transform  # noqa: F401  (registers the transforms that the configuration names)
+import mixed_images  # noqa: F401  (registers more of them)
 import torch
 from detector_config import TrainingPlace, build_config
 from mmdet.registry import MODELS
@@ -20,10 +21,12 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import SyncBuffersHook
 from mmengine.runner import Runner, set_random_seed
 from pretrained_weights import FitReport, fit_weights, load_checkpoint
+from torch import nn
+from trained_layers import FrozenNormStatistics, freeze_others
 from training_batches import BatchPictures
 from training_cache import hold_archives
 from training_errors import explain
-from training_hooks import FrozenNormStatistics, Journal, TrainingWatch
+from training_hooks import Journal, TrainingWatch
 from training_params import Recipe, TrainParams, choose_recipe
 from training_samples import SeededIterations
 from training_state import TrainingState, read_journal
@@ -121,7 +124,11 @@ def _write_start(
 
 
 class _Runner(Runner):
-    """mmengine's runner, which does not ask the shell for a compiler: on a machine without one, the shell complains."""
+    """mmengine's runner with frozen layers; it does not ask the shell for a compiler, which complains where none is."""
+
+    def build_model(self, model: nn.Module | dict[str, Any]) -> nn.Module:
+        """Build the network, in which only some layers learn, before it is shared out to processes."""
+        return freeze_others(super().build_model(model), self.cfg.trained_layers)
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
         self.logger.info("torch %s, environment %s", torch.__version__, env_cfg)
@@ -131,9 +138,9 @@ def _build_runner(config: Config, params: TrainParams, recipe: Recipe, work: Pat
     config.experiment_name = f"{work.name}-{time.time_ns()}"
     runner = _Runner.from_cfg(config)
     runner.register_hook(SeededIterations(params.seed))
-    if recipe.keep_norm_statistics:
-        runner.register_hook(FrozenNormStatistics())
-    elif runner.distributed:
+    learns = recipe.norm_statistics == "learn"
+    runner.register_hook(FrozenNormStatistics(everywhere=not learns))
+    if learns and runner.distributed:
         runner.register_hook(SyncBuffersHook())
     return runner
 

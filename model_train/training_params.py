@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pydantic import Field, PositiveInt, field_validator
@@ -11,6 +11,7 @@ from sinara_lib.params import ParamsModel
 
 STRIDE = 32
 
+TrainedLayers = Literal["last", "head", "all"]
 ModelName = Literal["yolox_nano", "yolox_tiny", "yolox_s", "yolox_m", "yolox_l", "yolox_x"]
 
 
@@ -26,8 +27,28 @@ class TrainParams(ParamsModel):
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=8, ge=1)
     """Images in one step of each process."""
+    patience: int | None = Field(default=None, ge=0)
+    """Stop after so many epochs without a better one; 0: never. This and the following: null is the recipe's own."""
+    trained_layers: TrainedLayers | None = None
+    """`last`: those that give class, box and objectness; `head`: all behind the neck; `all`."""
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Peak learning rate; null: the recipe's own."""
+    """Peak learning rate of AdamW."""
+    warm_up: float | None = Field(default=None, ge=0, lt=1)
+    """Share of all iterations in which the learning rate rises; then it falls along a cosine."""
+    weight_decay: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Of weights; biases and batch normalisation are not decayed."""
+    gradient_clip: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Greatest norm of all gradients together."""
+    norm_statistics: Literal["keep", "learn"] | None = None
+    """Means and variances of batch normalisation; those of layers that do not learn are always kept."""
+    average_over: float | None = Field(default=None, ge=0, le=1)
+    """Share of all iterations over which the weights are averaged (EMA); 0: not averaged."""
+    mosaic: float | None = Field(default=None, ge=0, le=1)
+    """Share of the training images that are put together from four."""
+    mixup: float | None = Field(default=None, ge=0, le=1)
+    """Share of the training images that are the mean of two."""
+    plain_epochs: int | None = Field(default=None, ge=0)
+    """Epochs at the end without mosaic and mixup."""
     workers: int = Field(default=0, ge=0)
     """Processes that load images; 0 loads them in the training process."""
     cache: Literal["none", "ram", "disk"] = "none"
@@ -46,44 +67,60 @@ class TrainParams(ParamsModel):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the weights are moved; learning rates are for AdamW.
-
-    A pretrained network is disturbed as little as possible: small steps, long warm-up, the statistics of its
-    batch normalisation kept, and an average of the weights scored instead of the last ones.
-    """
+    """How the weights are moved; learning rates are for AdamW. Each field of a parameter's name can be set by it."""
 
     name: str
+    trained_layers: TrainedLayers
     learning_rate: float
     warm_up: float
-    """Share of all iterations in which the learning rate rises."""
     weight_decay: float
-    keep_norm_statistics: bool
+    gradient_clip: float
+    norm_statistics: Literal["keep", "learn"]
     average_over: float
-    """Share of all iterations over which the weights are averaged (EMA); 0: not averaged."""
     colour_change: bool
+    mosaic: float
+    mixup: float
+    plain_epochs: int
+    patience: int
 
 
+# A network that knows its classes is disturbed as little as possible: the features stay, what is read off them is
+# fitted to the new images. docs/decisions/013 has the measurements.
 FINE_TUNE = Recipe(
     name="fine_tune",
-    learning_rate=1e-5,
+    trained_layers="last",
+    learning_rate=1e-3,
     warm_up=0.2,
     weight_decay=5e-4,
-    keep_norm_statistics=True,
+    gradient_clip=35.0,
+    norm_statistics="keep",
     average_over=0.2,
     colour_change=True,
+    mosaic=0.0,
+    mixup=0.0,
+    plain_epochs=0,
+    patience=0,
 )
 FROM_SCRATCH = Recipe(
     name="from_scratch",
+    trained_layers="all",
     learning_rate=2e-3,
     warm_up=0.2,
     weight_decay=5e-4,
-    keep_norm_statistics=False,
+    gradient_clip=35.0,
+    norm_statistics="learn",
     average_over=0.0,
     colour_change=False,
+    mosaic=0.0,
+    mixup=0.0,
+    plain_epochs=0,
+    patience=0,
 )
 
 
 def choose_recipe(params: TrainParams, *, has_weights: bool) -> Recipe:
-    """Return the recipe asked for; `auto` decides by whether there are pretrained weights."""
+    """Return the recipe asked for, changed as the parameters say; `auto` decides by whether there are weights."""
     name = params.recipe if params.recipe != "auto" else ("fine_tune" if has_weights else "from_scratch")
-    return FINE_TUNE if name == "fine_tune" else FROM_SCRATCH
+    recipe = FINE_TUNE if name == "fine_tune" else FROM_SCRATCH
+    given = {one.name: getattr(params, one.name, None) for one in fields(Recipe) if one.name != "name"}
+    return replace(recipe, **{key: value for key, value in given.items() if value is not None})

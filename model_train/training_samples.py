@@ -46,10 +46,15 @@ class SeededSamples:
     """A dataset whose sample is the same whoever loads it: its randomness follows from seed, epoch and index.
 
     dataset: configuration of the dataset behind it. Numbers from `len()` on stand for later epochs.
+    mixed: that of the same images, several put together in one, which takes its place in the first `mixed_epochs`.
     """
 
-    def __init__(self, dataset: dict[str, Any], seed: int) -> None:
+    def __init__(
+        self, dataset: dict[str, Any], seed: int, mixed: dict[str, Any] | None = None, mixed_epochs: int = 0
+    ) -> None:
         self.dataset = DATASETS.build(dataset)
+        self._mixed = DATASETS.build(mixed) if mixed else None
+        self._mixed_epochs = mixed_epochs
         self.metainfo = self.dataset.metainfo
         self._seed = seed
 
@@ -63,7 +68,8 @@ class SeededSamples:
     def __getitem__(self, number: int) -> Any:
         epoch, index = divmod(number, len(self))
         seed_all(self._seed, _SAMPLE, epoch, index)
-        return self.dataset[index]
+        source = self._mixed if self._mixed and epoch < self._mixed_epochs else self.dataset
+        return source[index]
 
 
 class SeededIterations(Hook):

@@ -1,0 +1,62 @@
+"""Mosaic and mixup: training images put together from several, each with its own probability."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sized
+from typing import Any
+
+from sinara_lib.vision.letterbox import PAD_VALUE
+from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
+
+ensure_mmcv_ops()
+
+from mmdet.datasets.transforms import MixUp, Mosaic, RandomAffine  # noqa: E402  (mmdet can be imported only now)
+from mmdet.registry import TRANSFORMS  # noqa: E402
+
+SCALES = (0.5, 1.5)
+
+
+@TRANSFORMS.register_module()
+class MosaicImage(Mosaic):
+    """With probability `share`: mmdet's mosaic of four images, turned, sheared and scaled as YOLOX does it.
+
+    size: (height, width) of the result in pixels. Other images are read only when they are needed.
+    mmdet's own draws an index one beyond the dataset, and moves images that are no mosaic out of sight.
+    """
+
+    def __init__(self, size: tuple[int, int], share: float) -> None:
+        height, width = size
+        super().__init__(img_scale=(width, height), pad_val=float(PAD_VALUE))
+        self._affine = RandomAffine(
+            scaling_ratio_range=SCALES, border=(-(width // 2), -(height // 2)), border_val=(PAD_VALUE,) * 3
+        )
+        self._share = share
+
+    def get_indexes(self, dataset: Sized) -> list[int]:
+        """Draw the three images that join the first; none where it stays alone."""
+        return [random.randrange(len(dataset)) for _ in range(3)] if random.random() < self._share else []  # noqa: S311
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Replace image and boxes by those of the mosaic."""
+        return self._affine.transform(super().transform(results)) if results["mix_results"] else results
+
+
+@TRANSFORMS.register_module()
+class MixUpImage(MixUp):
+    """With probability `share`: mmdet's mixup, two images of equal strength, the second scaled at random.
+
+    size: (height, width) of the letterboxed image in pixels.
+    """
+
+    def __init__(self, size: tuple[int, int], share: float) -> None:
+        super().__init__(img_scale=(size[1], size[0]), ratio_range=SCALES, pad_val=float(PAD_VALUE))
+        self._share = share
+
+    def get_indexes(self, dataset: Sized) -> list[int]:
+        """Draw the image that joins the first; none where it stays alone."""
+        return [random.randrange(len(dataset))] if random.random() < self._share else []  # noqa: S311
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Replace the image by the mean of both, and add the boxes of the second."""
+        return super().transform(results) if results["mix_results"] else results
