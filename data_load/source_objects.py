@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from functools import cached_property
 from typing import Any
 
 import fsspec
@@ -25,6 +26,10 @@ class ObjectFile:
     """An object; credentials and endpoint come from the environment, as the cloud's own tools read them."""
 
     url: str
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        return open_object(self.url)
 
     @contextmanager
     def ask(self, known: Version | None) -> Iterator[Answer]:
@@ -47,7 +52,7 @@ class ObjectFile:
             yield Answer(version, segment.position, self._blocks(segment, version))
 
     def _blocks(self, segment: Segment, version: Version) -> Iterator[bytes]:
-        fs, path = open_object(self.url)
+        fs, path = self._opened
         end = segment.end or 0
         for start in range(segment.position, end, BLOCK):
             yield fs.cat_file(path, start=start, end=min(start + BLOCK, end))
@@ -58,7 +63,7 @@ class ObjectFile:
             raise OtherVersionError("the object was changed meanwhile; starting again")
 
     def _version(self) -> Version:
-        fs, path = open_object(self.url)
+        fs, path = self._opened
         fs.invalidate_cache(path)
         return object_version(fs.info(path))
 
