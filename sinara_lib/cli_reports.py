@@ -47,6 +47,15 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     compare.add_argument("--env", default="user", help="environment: user (default), test, prod, or one of sinara.toml")
     compare.set_defaults(command=show, lines=_compare)
 
+    board = commands.add_parser("tensorboard", help="gather the TensorBoard logs of runs in one folder")
+    board.add_argument("runs", nargs="*", metavar="RUN", help=f"{RUN_HELP} (default: the newest of each step)")
+    board.add_argument("--pipeline", metavar="NAME", help="without RUN: of this pipeline (default: all)")
+    board.add_argument("--step", metavar="STEP", help="without RUN: of this step (default: all)")
+    board.add_argument("--limit", type=count, default=20, metavar="N", help="the newest N runs of a step (default: 20)")
+    board.add_argument("--to", type=Path, metavar="FOLDER", help="add them there (default: a cache, emptied before)")
+    board.add_argument("--env", help="environment (default: user; for RUN: all)")
+    board.set_defaults(command=show, lines=_tensorboard)
+
 
 def count(text: str) -> int:
     """Parse a whole number from 1 on, for argparse."""
@@ -130,3 +139,20 @@ def _compare(args: argparse.Namespace) -> Iterator[str]:
         args.csv.write_text(table.csv(), encoding="utf-8")
     if args.html:
         args.html.write_text(table_html(table, title=f"Runs of {step.step}"), encoding="utf-8")
+
+
+def _tensorboard(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.reports.logged_runs import named_runs, new_log_cache, newest_logged_runs
+    from sinara_lib.settings import load_settings
+    from sinara_lib.tensorboard_logs import gather_logs
+
+    settings = load_settings()
+    if args.runs:
+        runs = list(named_runs(settings, args.runs, env=args.env))
+    else:
+        store = settings.store(args.env or "user")
+        runs = list(newest_logged_runs(store, limit=args.limit, pipeline=args.pipeline, step=args.step))
+    folder = args.to or new_log_cache()
+    for run in gather_logs(runs, folder):
+        yield f"{run.step.path}  {run.run_id}"
+    yield f"tensorboard --logdir {folder}"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, check_name
-from sinara_lib.store import ArtifactStore, publish_folder
-from sinara_lib.store.entity_folder import fetch_files
+from sinara_lib.store import ArtifactStore
+from sinara_lib.store.entity_folder import fetch_files, put_files
 
 LOGS_ENTITY = "tensorboard_logs"
 _MARK = "tfevents"
@@ -40,13 +40,13 @@ def publish_logs(tmp: Path, store: ArtifactStore, run: RunAddress) -> str | None
                     shutil.copyfile(file, target / f"events.out.{_MARK}.{number:03d}")
         if not any(Path(folder).iterdir()):
             return None
-        url = store.url_of(run.entity(LOGS_ENTITY))
-        publish_folder(folder, url)
-        return url
+        with store.begin(run.entity(LOGS_ENTITY)) as writer:
+            put_files(writer, Path(folder))
+    return store.url_of(run.entity(LOGS_ENTITY))
 
 
-def gather_logs(runs: Iterable[tuple[ArtifactStore, RunAddress]], folder: Path) -> list[str]:
-    """Lay the published logs of runs into `folder`, and return the ids of the runs that have any.
+def gather_logs(runs: Iterable[tuple[ArtifactStore, RunAddress]], folder: Path) -> list[RunAddress]:
+    """Lay the published logs of runs into `folder`, and return those of the runs that have any.
 
     What an earlier call laid there stays, so that a folder can grow; logs of the same runs are laid anew.
     Raises ArtifactNotFoundError when none of them has any.
@@ -63,11 +63,11 @@ def gather_logs(runs: Iterable[tuple[ArtifactStore, RunAddress]], folder: Path) 
                 target = folder / log.name / run.run_id
                 shutil.rmtree(target, ignore_errors=True)
                 shutil.copytree(log, target)
-        found.append(run.run_id)
+        found.append(run)
     if not found:
         raise ArtifactNotFoundError(
-            f"None of {len(asked)} runs has an entity {LOGS_ENTITY}: model_train publishes it, and any notebook that "
-            "writes into substep.tensorboard_log_dir()."
+            f"No logs among {len(asked)} run(s) looked at: model_train publishes them as {LOGS_ENTITY}, and so does "
+            "any notebook that writes event files into substep.tensorboard_log_dir()."
         )
     return found
 
