@@ -7,11 +7,12 @@ that was turned in the tool, and shapes without a box, are left out and counted.
 Format: https://labelstud.io/guide/export
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from label_values import json_value, number, side, text
 from labelled_images import LabelledImage, LabelledObject, Labels
@@ -21,6 +22,7 @@ from sinara_lib.errors import DataError
 from sinara_lib.vision.coco_fields import mapping, shown
 
 LABEL_KEYS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 
 
@@ -42,12 +44,18 @@ def parse_label_studio(files: Iterable[tuple[str, bytes]]) -> Labels:
 
 def image_path(reference: str) -> str:
     """The file that a task names: a URL as it is; of Label Studio's own addresses the path they stand for."""
-    parts = urlsplit(reference)
-    if parts.path.endswith("/data/local-files/") and (found := parse_qs(parts.query).get("d")):
-        return found[0].lstrip("/")
-    if parts.path.startswith("/data/upload/"):
-        return unquote(parts.path).removeprefix("/data/upload/")
+    for own in ("/data/local-files/?d=", "/data/upload/"):
+        host, found, path = reference.partition(own)
+        if found and "?" not in host:
+            return unquote(path).lstrip("/")
     return reference
+
+
+def original_stem(name: str) -> str:
+    """Of a file uploaded to Label Studio, which puts eight hex digits before its name, the name it had, no suffix."""
+    path = PurePosixPath(name)
+    found = _UPLOADED.match(path.stem)
+    return str(path.with_name(found[1])) if found else ""
 
 
 def _task(item: dict[str, Any], place: str) -> dict[str, Any]:
@@ -84,8 +92,10 @@ def _image(task: Mapping[str, Any], place: str, left_out: Counter[str]) -> Label
         if width and height:
             sides = (width, height)
         objects += _objects(region, there, left_out, sides=sides)
+    name = image_path(_reference(mapping(task["data"], f"{place}: data"), place))
     return LabelledImage(
-        name=image_path(_reference(mapping(task["data"], f"{place}: data"), place)),
+        name=name,
+        stem=original_stem(name),
         beside=place.split(": task ")[0],
         objects=tuple(objects),
         width=sides[0],

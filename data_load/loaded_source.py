@@ -66,7 +66,7 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
             take_named(names, source, params, gathered, work)
         return _converted(labels, format_name, gathered, where, said)
     except DataError as error:
-        raise DataError(f"{where}: {error}") from error
+        raise DataError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
 
 
 def _ensure_images(source: SourceFields, gathered: Gathered) -> None:

@@ -68,9 +68,7 @@ def read_query(url: str, query: str) -> QueryResult:
     if not _READS.match(query):
         raise DataError(f"{shown}: the query must be a SELECT; it starts with {query.strip()[:20]!r}.")
     try:
-        address = sqlalchemy.make_url(url)
-        if password:
-            address = address.set(password=password)
+        address = address_of(url, password)
         _ensure_file(address, shown)
         engine = sqlalchemy.create_engine(address)
         try:
@@ -84,6 +82,12 @@ def read_query(url: str, query: str) -> QueryResult:
         raise DataError(f"{shown}: the query failed: {_first_line(error, hide=password)}.") from None
     _refuse_repeats(names, shown)
     return _result(names, rows)
+
+
+def address_of(url: str, password: str | None) -> sqlalchemy.URL:
+    """The address of a database, with the password where the URL names a user; shown it hides the password."""
+    address = sqlalchemy.make_url(url)
+    return address.set(password=password) if password and address.username else address
 
 
 def _result(names: list[str], rows: Sequence[tuple[Any, ...]]) -> QueryResult:
