@@ -3,7 +3,8 @@
 Equal in value are files that differ in nothing but:
 - when they were written: modification times in archives and zip files, and the times that text files tell;
 - in JSON, the order of keys and white space;
-- where the store is: text files may name its root.
+- where the store is: text files may name its root;
+- in TensorBoard's event files, when and in which order the same values were written.
 """
 
 import hashlib
@@ -54,6 +55,8 @@ def value_digest(name: str, data: bytes, *, roots: Mapping[str, str] | None = No
     """Return a sha256 that is the same for files of equal value; `roots` are replaced in texts."""
     if PurePosixPath(name).suffix.lower() in _TEXT:
         data = _plain_text(name, data, roots or {})
+    elif "tfevents" in PurePosixPath(name).name:
+        data = b"".join(sorted(_events(data)))
     elif zipfile.is_zipfile(io.BytesIO(data)):
         data = "\n".join(_members(data, roots or {})).encode()
     return hashlib.sha256(data).hexdigest()
@@ -78,6 +81,19 @@ def _members(data: bytes, roots: Mapping[str, str]) -> Iterator[str]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for name in sorted(archive.namelist()):
             yield f"{name} {value_digest(name, archive.read(name), roots=roots)}"
+
+
+def _events(data: bytes) -> Iterator[bytes]:
+    """Yield the events of a file without their times: each lies between its length (8 bytes), and two checks (4 each).
+
+    The time is the first field of a written event: one byte that says so, and eight.
+    """
+    at = 0
+    while at + 12 <= len(data):
+        size = int.from_bytes(data[at : at + 8], "little")
+        event = data[at + 12 : at + 12 + size]
+        yield event[9:] if event[:1] == b"\x09" else event
+        at += size + 16
 
 
 def _files(entity: EntityReader) -> dict[str, tuple[str | None, Read]]:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from reported_runs import Reported
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from sinara_lib.archive import pack
 from sinara_lib.layout import RunAddress
@@ -92,3 +95,23 @@ def test_archives_are_compared_by_what_is_in_them(packed: Callable[..., str]) ->
     assert _compare(first, same) == (Verdict.VALUE, [])
     other = packed({"a.json": b'{"x":1}', "b.bin": b"c", "new": b""}, mtime=3)
     assert _compare(first, other) == (Verdict.DIFFERENT, ["b.bin", "new"])
+
+
+def _event_file(folder: Path, values: list[tuple[int, float]], *, began: float) -> bytes:
+    writer = EventFileWriter(str(folder))
+    for step, value in values:
+        summary = Summary(value=[Summary.Value(tag="loss", simple_value=value)])
+        writer.add_event(Event(step=step, wall_time=began + step, summary=summary))
+    writer.close()
+    return next(folder.iterdir()).read_bytes()
+
+
+def test_event_files_are_equal_whenever_and_in_whatever_order_the_same_values_were_written(tmp_path: Path) -> None:
+    name = "log/events.out.tfevents.000"
+    a = _event_file(tmp_path / "a", [(1, 0.5), (2, 0.25)], began=1e9)
+    b = _event_file(tmp_path / "b", [(2, 0.25), (1, 0.5)], began=2e9)
+    other = _event_file(tmp_path / "c", [(1, 0.5), (2, 0.26)], began=1e9)
+
+    assert value_digest(name, a) == value_digest(name, b)
+    assert value_digest(name, a) != value_digest(name, other)
+    assert value_digest(name, a) != value_digest(name, a[:-30])
