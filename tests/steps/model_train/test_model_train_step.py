@@ -1,44 +1,24 @@
 """The notebook as a step runs it: from runs of data_prep and data_load to inference files and a report."""
 
 import json
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from drawn_splits import draw_split
+from published_splits import STEP, publish_upstream, write_params
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from sinara_lib.archive import open_archive, pack
-from sinara_lib.checkout import read_producer
+from sinara_lib.archive import open_archive
 from sinara_lib.errors import StepFailedError
-from sinara_lib.layout import StepAddress
 from sinara_lib.step import StepResult, run_step
-from sinara_lib.store import ArtifactStore, fetch_folder, open_entity, store_at
-from sinara_lib.store.manifest import RunRecord, RunStatus
+from sinara_lib.store import fetch_folder, open_entity
 
-STEP = Path(__file__).parents[3] / "model_train"
 TINY = {"model_name": "yolox_nano", "input_size": [64, 64], "epochs": 1, "batch_size": 3}
 
 
-def _publish(store: ArtifactStore, step: str, **folders: Path) -> str:
-    now = datetime(2026, 11, 21, tzinfo=timezone.utc)
-    record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=read_producer(STEP))
-    run = store.start_run(StepAddress("obj_detect_rest", "test", step), record, now=now)
-    for entity, folder in folders.items():
-        pack(folder, f"{store.url_of(run)}/{entity}")
-    started = store.run_record(run)
-    assert started is not None
-    store.replace_record(run, started.model_copy(update={"status": RunStatus.SUCCESS}))
-    return run.run_id
-
-
 def _run(root: Path, tmp_path: Path, **changes: Any) -> StepResult:
-    document = json.loads((STEP / "params" / "sample.json").read_text(encoding="utf-8"))
-    document["substeps_params"][0]["substep_params"] |= {**TINY, **changes}
-    params = tmp_path / "params.json"
-    params.write_text(json.dumps(document), encoding="utf-8")
+    params = write_params(tmp_path / "params.json", **{**TINY, **changes})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SINARA_USER_ROOT", f"file://{root}")
         return run_step(STEP, mode="dev", params_file=params)
@@ -48,14 +28,7 @@ def _run(root: Path, tmp_path: Path, **changes: Any) -> StepResult:
 def upstream(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A store with a run of data_prep and one of data_load without weights; returns its root and the dataset's run."""
     folder, root = tmp_path_factory.mktemp("upstream"), tmp_path_factory.mktemp("store")
-    draw_split(folder / "train", "train", images=6, seed=1)
-    draw_split(folder / "eval", "eval", images=3, seed=2)
-    (folder / "weights").mkdir()
-    (folder / "weights" / "weights.json").write_text('{"url": null, "file_name": null, "sha256": null, "bytes": 0}')
-    store = store_at(f"file://{root}")
-    _publish(store, "data_load", yolox_pth_pretrain_weights=folder / "weights")
-    dataset_run = _publish(store, "data_prep", coco_train_dataset=folder / "train", coco_eval_dataset=folder / "eval")
-    return root, dataset_run
+    return root, publish_upstream(folder, root)
 
 
 @pytest.fixture(scope="module")
