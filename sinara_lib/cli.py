@@ -108,26 +108,34 @@ def _add_store_commands(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from sinara_lib.pipeline import choose_steps, closing_lines, pipeline_steps, run_pipeline
-    from sinara_lib.reports.pipeline_index import write_index
+    from sinara_lib.pipeline import choose_steps, closing_lines, pipeline_steps, published_rows, run_pipeline
     from sinara_lib.settings import load_settings
     from sinara_lib.step import StepResult
 
     done: list[StepResult] = []
+    begun: list[str] = []
     steps = choose_steps(pipeline_steps(load_settings()), args.steps, args.start)
+    ended_well = False
     try:
-        run_pipeline(steps, env=args.env, params=args.params, done=done)
+        run_pipeline(steps, env=args.env, params=args.params, done=done, begun=begun)
+        ended_well = True
     finally:
         print()
-        rows = []
-        for result in done:
-            urls = list(result.outputs.values()) or [result.run_url]
-            rows += [
-                [result.step, result.run_id, f"{result.seconds:.0f}", urls[0]],
-                *[["", "", "", u] for u in urls[1:]],
-            ]
-        _table(["step", "run", "seconds", "published"], rows)
-    print("", *closing_lines(done, index=write_index(done, load_settings())), sep="\n")
+        _table(["step", "run", "seconds", "published"], published_rows(done))
+        print("", *closing_lines(done if ended_well else [], index=_write_index(begun)), sep="\n")
+
+
+def _write_index(runs: list[str]) -> str | None:
+    """Write the page in front of these runs and return where; None without runs, or when it cannot be written."""
+    from sinara_lib.errors import SinaraError
+    from sinara_lib.reports.pipeline_index import write_index
+    from sinara_lib.settings import load_settings
+
+    try:
+        return write_index(runs, load_settings()) if runs else None
+    except SinaraError as error:
+        print(f"no page in front of the reports: {error}")
+        return None
 
 
 def _ls(args: argparse.Namespace) -> None:

@@ -68,15 +68,29 @@ def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str
     return chosen
 
 
-def run_pipeline(steps: Sequence[PipelineStep], *, env: str, params: str | None, done: list[StepResult]) -> None:
+def run_pipeline(
+    steps: Sequence[PipelineStep], *, env: str, params: str | None, done: list[StepResult], begun: list[str]
+) -> None:
     """Run steps one after the other, adding each result to `done`, so that a failure leaves what came before.
 
+    `begun` gets the URLs of the runs as they begin, so that a failed one is there too.
     `params` is `sample`, a file below each step's folder, or None for the full job.
     """
     file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
     for number, step in enumerate(steps, 1):
         log.info("[%d/%d] %s", number, len(steps), step.name)
-        done.append(run_step(step.folder(), mode=MODE_OF_ENV[env], params_file=file, settings=step.settings))
+        mode = MODE_OF_ENV[env]
+        done.append(run_step(step.folder(), mode=mode, params_file=file, settings=step.settings, on_start=begun.append))
+
+
+def published_rows(results: Sequence[StepResult]) -> list[list[str]]:
+    """Return rows of step, run, seconds and what it published, an entity a row."""
+    rows = []
+    for result in results:
+        first, *others = list(result.outputs.values()) or [result.run_url]
+        rows.append([result.step, result.run_id, f"{result.seconds:.0f}", first])
+        rows += [["", "", "", url] for url in others]
+    return rows
 
 
 def closing_lines(results: Sequence[StepResult], *, index: str | None = None) -> list[str]:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -79,8 +79,8 @@ class Step:
         if resumption and resumption.run.step != self._address:
             raise ParamsError(f"{resumption.run.path} is no run of {self._address.path}: resume it in its own step.")
 
-    def run(self) -> StepResult:
-        """Run every notebook in the order of the params file.
+    def run(self, *, on_start: Callable[[str], object] | None = None) -> StepResult:
+        """Run every notebook in the order of the params file; `on_start` is told the URL of the run as it begins.
 
         One that raises Unchanged is the last, and the run a success that publishes no data. Raises StepFailedError when
         one fails and StopStep when one stops on purpose; the run is recorded and its reports are published in any case.
@@ -88,6 +88,8 @@ class Step:
         started = _now()
         run = self._start(started)
         log.info("%s  %s  ->  %s", self.name, run.run_id, self._store.url_of(run))
+        if on_start:
+            on_start(self._store.url_of(run))
         records, reason = [], None
         try:
             with tempfile.TemporaryDirectory(prefix="sinara-run-") as tmp:
@@ -217,11 +219,13 @@ def run_step(
     resume: str | None = None,
     settings: Settings | None = None,
     push: bool = False,
+    on_start: Callable[[str], object] | None = None,
 ) -> StepResult:
     """Run a step: in `dev` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds.
 
     Where the environments live is read around `folder` in both, unless `settings` are given.
     `resume` names a run, by id or URL, to go on from: its parameters and inputs are taken, not those of `params_file`.
+    `on_start` is told the URL of the run as it begins.
     """
     folder = folder.resolve()
     settings = settings or load_settings(folder)
@@ -229,14 +233,14 @@ def run_step(
     params_of = functools.partial(_params, file=params_file, mode=mode, assignments=assignments, resumption=resumption)
     if mode == "dev":
         params = params_of(folder)
-        return Step(folder, params, run_id=run_id, settings=settings, resumption=resumption).run()
+        return Step(folder, params, run_id=run_id, settings=settings, resumption=resumption).run(on_start=on_start)
     with head_worktree(folder) as tree:
         if left_out := uncommitted_files(folder):
             log.info("prod runs HEAD; left out, not committed: %s", _some(left_out))
         library = next((p for p in tree.parents if (p / "sinara_lib" / "step.py").is_file()), None)
         params = params_of(tree)
         step = Step(tree, params, run_id=run_id, settings=settings, library=library, resumption=resumption)
-        result = step.run()
+        result = step.run(on_start=on_start)
         tag_head(tree, result.run_id, message=result.run_url, push=push)
     log.info("tagged %s", result.run_id)
     return result

@@ -1,14 +1,15 @@
 """One page in front of a pipeline's run: every step with its numbers, and links to all its reports.
 
-It is `<env root>/<pipeline>/<zone>/index.html`, written anew by every run of the pipeline. Steps are folders there, so
-a file is no step, run or entity, and nothing that lists a store sees it. Links are relative: the page moves with the
-store.
+It is `<env root>/<pipeline>/<zone>/index.html`, written anew by every run of the pipeline, failed ones too. Steps are
+folders there, so a file is no step, run or entity, and nothing that lists a store sees it. Links are relative: the page
+moves with the store.
 """
 
 import base64
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError
@@ -20,9 +21,9 @@ from sinara_lib.reports.run_report import gate_words, picture_names, report_page
 from sinara_lib.reports.run_summary import QUALITY_REPORT, RunSummary, open_quality_report, read_summary
 from sinara_lib.reports.run_table import read_chain
 from sinara_lib.settings import Settings
-from sinara_lib.step import StepResult
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.files import StoreFiles
+from sinara_lib.store.manifest import RunStatus
 from sinara_lib.target import Target
 
 INDEX_FILE = "index.html"
@@ -41,16 +42,18 @@ class Card:
     seconds: float | None
 
 
-def write_index(results: list[StepResult], settings: Settings) -> str:
-    """Write the page for the runs of `results` and all that they were made from, and return its URL."""
-    last = results[-1]
-    root, address = split_run_url(last.run_url)
+def write_index(urls: Sequence[str], settings: Settings) -> str:
+    """Write the page for the runs at `urls`, in their order, and all that the last was made from; return its URL.
+
+    A run that failed comes first.
+    """
+    root, address = split_run_url(urls[-1])
     stores = {store.url: store for store in known_stores(settings).values()}
     store = stores[root]
     runs = read_chain(settings, store, address).runs
-    own = [_read(stores, result) for result in results if result.run_url not in {run.url for run in runs}]
+    own = [_read(stores, url) for url in urls if url not in {run.url for run in runs}]
     place = f"{address.step.pipeline}/{address.step.zone}"
-    html = index_html(sorted((*runs, *own), key=lambda run: run.started), store=store, place=place)
+    html = index_html(sorted((*runs, *own), key=_place_on_page), store=store, place=place)
     StoreFiles(store.fs).write(f"{store.root}/{place}/{INDEX_FILE}", html.encode())
     return f"{store.url}/{place}/{INDEX_FILE}"
 
@@ -62,14 +65,19 @@ def index_html(runs: list[RunSummary], *, store: ArtifactStore, place: str) -> s
         "index.html.j2",
         title=place.replace("/", " · "),
         cards=[_card(run, store, place) for run in runs],
+        failed=sum(run.status == RunStatus.FAILED.value for run in runs),
         gate=gate_words(scored) if scored else None,
         quality=_link(scored, f"{QUALITY_REPORT}/report.html", store, place) if scored else None,
         pictures=list(_pictures(scored)) if scored else [],
     )
 
 
-def _read(stores: dict[str, ArtifactStore], result: StepResult) -> RunSummary:
-    root, address = split_run_url(result.run_url)
+def _place_on_page(run: RunSummary) -> tuple[bool, datetime]:
+    return run.status != RunStatus.FAILED.value, run.started
+
+
+def _read(stores: dict[str, ArtifactStore], url: str) -> RunSummary:
+    root, address = split_run_url(url)
     return read_summary(Target(stores[root], address))
 
 

@@ -1,6 +1,7 @@
 """The command line: what it loads, what it prints, how it ends."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,13 +88,18 @@ def test_a_run_ends_with_a_table_and_the_score_and_can_be_listed_and_shown(
 
 
 @pytest.mark.usefixtures("pipeline")
-def test_a_run_that_fails_exits_with_1_and_still_lists_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_fails_exits_with_1_and_still_lists_what_was_done_and_names_its_page(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["run"]) == 1
     lines = capsys.readouterr().out.splitlines()
     header = lines.index(next(line for line in lines if line.split() == ["step", "run", "seconds", "published"]))
     assert lines[header + 1].startswith("one ")
     assert "failed: count.ipynb, 'Divide': ZeroDivisionError: division by zero" in lines
     assert not any(line.startswith("score") for line in lines)
+    index = tmp_path / "store" / "user" / "rest" / "test" / "index.html"
+    assert f"all      {index}" in lines
+    assert re.findall(r"<h2>(\w+) ", index.read_text()) == ["two", "one"]
 
 
 @pytest.mark.usefixtures("pipeline")

@@ -122,7 +122,7 @@ def test_a_step_by_git_url_publishes_to_the_roots_of_the_pipeline_that_names_it(
     monkeypatch.delenv("SINARA_USER_ROOT")
     steps = _pipeline(tmp_path / "project", f"file://{far_step}", more='[env.user]\nroot = "artifacts"\n')
     done: list[StepResult] = []
-    run_pipeline(steps, env="user", params=None, done=done)
+    run_pipeline(steps, env="user", params=None, done=done, begun=[])
     assert cache.is_dir()
     assert done[0].run_url.startswith(f"file://{tmp_path}/project/artifacts/rest/test/count/run-")
     assert list(done[0].outputs) == ["user.rest.test.count.numbers"]
@@ -133,9 +133,12 @@ def test_a_failure_leaves_the_results_of_the_steps_before_it(tmp_path: Path, mak
     make_step({"a.ipynb": []}, name="project/one")
     make_step({"a.ipynb": ["1 / 0"]}, name="project/two")
     done: list[StepResult] = []
+    begun: list[str] = []
     with pytest.raises(StepFailedError, match=r"division by zero"):
-        run_pipeline(_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done)
+        run_pipeline(_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done, begun=begun)
     assert [result.step for result in done] == ["one"]
+    assert [url.split("/")[-2] for url in begun] == ["one", "two"]
+    assert begun[0] == done[0].run_url
 
 
 @pytest.mark.parametrize(("params", "file"), [("sample", "sample.json"), ("params/job.json", "job.json")])
@@ -144,7 +147,7 @@ def test_sample_and_a_file_choose_the_params_in_each_steps_folder(
 ) -> None:
     make_step({"a.ipynb": []}, name="project/one")
     with pytest.raises(ParamsError, match=rf"Cannot read params file .*one/params/{file}"):
-        run_pipeline(_pipeline(tmp_path / "project", "one"), env="user", params=params, done=[])
+        run_pipeline(_pipeline(tmp_path / "project", "one"), env="user", params=params, done=[], begun=[])
 
 
 def _result(outputs: dict[str, str], metrics: dict[str, float | int | str]) -> StepResult:

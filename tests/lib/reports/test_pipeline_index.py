@@ -13,7 +13,6 @@ from sinara_lib.layout import RunAddress
 from sinara_lib.reports.pipeline_index import write_index
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import place_of
-from sinara_lib.step import StepResult
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import RunStatus
 from sinara_lib.store.verify import verify_store
@@ -25,15 +24,10 @@ def reported(store: ArtifactStore, now: datetime) -> Reported:
     return Reported(store, now)
 
 
-def _result(reported: Reported, run: RunAddress) -> StepResult:
-    url = reported.store.url_of(run)
-    return StepResult(step=run.step.step, run_id=run.run_id, run_url=url, seconds=1.0, outputs={}, metrics={})
-
-
 def _write(reported: Reported, *runs: RunAddress) -> tuple[str, str]:
     place = place_of(reported.store.url)
     settings = Settings(None, (), {"user": reported.store.url}, {"user": place.storage if place else {}})
-    url = write_index([_result(reported, run) for run in runs], settings)
+    url = write_index([reported.store.url_of(run) for run in runs], settings)
     path = f"{reported.store.root}{url.removeprefix(reported.store.url)}"
     return url, reported.store.fs.cat_file(path).decode()
 
@@ -75,6 +69,16 @@ def test_a_step_that_nothing_after_it_has_read_is_shown_as_well(reported: Report
     assert re.findall(r"<h2>(\w+) ", _write(reported, lonely, score)[1]) == ["load", "eval"]
 
 
+def test_a_step_that_failed_comes_first_with_what_it_was_to_be_made_from_below(reported: Reported) -> None:
+    data = reported.run("load", outputs={"d": b"d"})
+    inputs = [reported.store.url_of(data.entity("d"))]
+    bad = reported.run("train", inputs=inputs, status=RunStatus.FAILED, reason="the loss became nan")
+    html = _write(reported, data, bad)[1]
+    assert re.findall(r"<h2>(\w+) ", html) == ["train", "load"]
+    assert "the loss became nan" in html
+    assert "2 steps, what failed on top" in html
+
+
 def test_a_damaged_report_is_told_on_its_card(reported: Reported) -> None:
     run = reported.run("load")
     lay_file(reported.store, f"{run.path}/reports_load_ipynb/metrics.json", b"{")
@@ -96,7 +100,7 @@ def test_runs_in_another_environment_are_linked_by_their_whole_url(tmp_path: Pat
     data = prod.run("load", outputs={"d": b"d"})
     score = user.run("eval", inputs=[prod.store.url_of(data.entity("d"))])
     settings = Settings(None, (), {"user": user.store.url, "prod": prod.store.url})
-    write_index([_result(user, score)], settings)
+    write_index([user.store.url_of(score)], settings)
     html = (tmp_path / "user" / "rest" / "test" / "index.html").read_text()
     assert f'href="{prod.store.url_of(data)}/reports_load_ipynb/report.html"' in html
 
@@ -104,5 +108,7 @@ def test_runs_in_another_environment_are_linked_by_their_whole_url(tmp_path: Pat
 def test_an_environment_without_its_key_does_not_spoil_the_end_of_a_run(tmp_path: Path, now: datetime) -> None:
     user = Reported(store_at(str(tmp_path / "user")), now)
     roots = {"user": user.store.url, "prod": "s3://far"}
-    write_index([_result(user, user.run("load"))], Settings(None, (), roots, {"user": {}, "prod": {"key_env": "NONE"}}))
+    write_index(
+        [user.store.url_of(user.run("load"))], Settings(None, (), roots, {"user": {}, "prod": {"key_env": "NONE"}})
+    )
     assert (tmp_path / "user" / "rest" / "test" / "index.html").is_file()
