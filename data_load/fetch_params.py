@@ -140,6 +140,9 @@ class FetchParams(SourceFields):
     when_unreachable: Literal["fail", "use_cached"] = "fail"
     """Whether a copy from an earlier run will do when no server answers."""
     max_unpacked_gib: float = Field(default=500.0, gt=0)
+    max_unpacked_files: int = Field(default=2_000_000, ge=1)
+    max_unpacked_ratio: int = Field(default=200, ge=1)
+    """Unpacked bytes to packed bytes."""
     preview_images: int = Field(default=12, ge=1, le=60)
 
     @model_validator(mode="after")
@@ -164,7 +167,11 @@ class FetchParams(SourceFields):
     @property
     def limits(self) -> Limits:
         """What an archive may unpack to."""
-        return Limits(total_bytes=int(self.max_unpacked_gib * (1 << 30)))
+        return Limits(
+            files=self.max_unpacked_files,
+            total_bytes=int(self.max_unpacked_gib * (1 << 30)),
+            ratio=self.max_unpacked_ratio,
+        )
 
     def custom_inputs(self) -> list[dict[str, str]]:
         """The given URLs as custom inputs of the notebook's interface, without passwords."""
