@@ -50,7 +50,7 @@ def datasets(draw: st.DrawFn, holds: set[str]) -> CocoDataset:
 def _annotation(draw: st.DrawFn, image: CocoImage, number: int, classes: int, holds: set[str]) -> CocoAnnotation:
     shares = [draw(st.integers(0, 1000)) / 1000 for _ in range(4)]
     x, y = shares[0] * image.width, shares[1] * image.height
-    width, height = shares[2] * (image.width - x) + 0.01, shares[3] * (image.height - y) + 0.01
+    width, height = shares[2] * (image.width - x) + 1.5, shares[3] * (image.height - y) + 1.5
     flags = draw(st.dictionaries(st.sampled_from(["occluded", "truncated"]), st.integers(0, 1)))
     if "polygon" in holds:
         flags = {key: value for key, value in flags.items() if key == "occluded"}
