@@ -8,7 +8,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ from onnx_nms import NmsSettings, append_nms
 from torch import Tensor, nn
 
 from sinara_lib.errors import DataError
+from sinara_lib.store import open_entity
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
 
 OPSET = 18
 STRIDE = 32
-"""Height and width of the input must be multiples of the network's coarsest stride."""
+"""Height and width of the input are multiples of the network's coarsest stride; model_train asks the same."""
+MODULES_KEY = "pkg.torch.onnx.name_scopes"
+"""Where the exporter notes the modules that an operator comes from, the outermost first, its own name last."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ class ModelCard:
             height, width = document["input_size"]
             card = cls(
                 model_name=document["model_name"],
-                input_size=(int(height), int(width)),
+                input_size=(height, width),
                 classes=tuple(document["classes"]),
                 category_ids=tuple(document["category_ids"]),
                 run_id=document["run_id"],
@@ -61,6 +64,8 @@ class ModelCard:
             raise DataError(f"{path}: not a complete model card ({error!r}); run model_train again.") from error
         if len(card.classes) != len(card.category_ids) or not card.classes:
             raise DataError(f"{path}: {len(card.classes)} classes but {len(card.category_ids)} category ids.")
+        if any(side < STRIDE or side % STRIDE for side in card.input_size):
+            raise DataError(f"{path}: input_size {list(card.input_size)} must be two multiples of {STRIDE}.")
         return card
 
 
@@ -77,13 +82,12 @@ class RawDetector(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Run backbone, neck and head, then decode every level."""
-        head = self.detector.bbox_head
-        levels = [
-            _decode_level(*maps, stride=stride[0])
-            for *maps, stride in zip(
-                *head(self.detector.extract_feat(images)), head.prior_generator.strides, strict=True
-            )
-        ]
+        return self.decode(self.detector.bbox_head(self.detector.extract_feat(images)))
+
+    def decode(self, maps: Sequence[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
+        """Turn the head's maps (class, box, objectness, each of every level) into boxes and scores."""
+        strides = self.detector.bbox_head.prior_generator.strides
+        levels = [_decode_level(*one, stride=stride[0]) for *one, stride in zip(*maps, strides, strict=True)]
         boxes, scores = zip(*levels, strict=True)
         return torch.cat(boxes, dim=1), torch.cat(scores, dim=1)
 
@@ -106,25 +110,42 @@ def load_detector(folder: str | Path, *, weights: str = "best.pth") -> nn.Module
 def export_detector(
     detector: nn.Module, path: str | Path, *, card: ModelCard, nms: NmsSettings, metadata: dict[str, str]
 ) -> None:
-    """Write `detector` to one ONNX file, opset 18, with dynamic batch, height and width.
+    """Write `detector` to one ONNX file, opset 18, with dynamic batch, height and width (multiples of 32).
 
-    Input `images` float32 [B, 3, H, W]; outputs `dets` [B, N, 5] and `labels` [B, N] (see `append_nms`).
+    Input `images` float32 [B, 3, H, W]; outputs `dets` [B, N, 5] and `labels` [B, N] (see `append_nms`). Constants
+    are folded and batch normalisation is part of the convolutions: the exporter runs onnxscript's optimizer.
     """
     with tempfile.TemporaryDirectory() as work:
         raw = Path(work) / "raw.onnx"
         export_raw(detector, raw, card=card)
         model = append_nms(onnx.load(raw), nms)
+    _keep_scopes_only(model)
     facts = {"classes": json.dumps(card.classes), "input_size": json.dumps(card.input_size), **metadata}
-    onnx.helper.set_model_props(model, facts)
+    save_model(model, path, metadata=facts)
+    logger.info("Exported %s: opset %d, %.1f MB.", Path(path).name, OPSET, Path(path).stat().st_size / 1e6)
+
+
+def save_model(model: onnx.ModelProto, path: str | Path, *, metadata: dict[str, str]) -> None:
+    """Check a graph and write it to one file with `metadata` as its only properties."""
+    onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
-    logger.info("Exported %s: opset %d, %.1f MB.", Path(path).name, OPSET, Path(path).stat().st_size / 1e6)
+
+
+def model_metadata(card: ModelCard, url: str) -> dict[str, str]:
+    """Return what the file says of its origin; `url` is the entity of model_train that the weights came in.
+
+    `training_commit` is left out where the training ran outside a repository.
+    """
+    commit = open_entity(url).manifest.producer.commit
+    facts = {"run_id": card.run_id, "dataset_run": card.dataset_run, "model_name": card.model_name}
+    return facts | ({"training_commit": commit} if commit else {})
 
 
 def export_raw(detector: nn.Module, path: str | Path, *, card: ModelCard) -> None:
     """Write the network up to decoded boxes and scores as ONNX: outputs `boxes` and `scores` of `RawDetector`."""
-    _check_input_size(card.input_size)
-    height, width = card.input_size
+    # Of an axis of one cell torch.export would make a constant; the graph itself takes one cell too.
+    height, width = (max(side, 2 * STRIDE) for side in card.input_size)
     side = {name: STRIDE * torch.export.Dim(f"{name}_cells", min=2, max=256) for name in ("height", "width")}
     dims = {0: torch.export.Dim("batch", min=1, max=1024), 2: side["height"], 3: side["width"]}
     with torch.no_grad(), _quiet_exporter():
@@ -140,6 +161,19 @@ def export_raw(detector: nn.Module, path: str | Path, *, card: ModelCard) -> Non
             external_data=False,
             verbose=False,
         )
+
+
+def _keep_scopes_only(model: onnx.ModelProto) -> None:
+    # The exporter notes the Python source of every operator, with paths of this machine. Which module an operator
+    # comes from stays: it names the layer when the models differ.
+    for node in model.graph.node:
+        kept = [one for one in node.metadata_props if one.key == MODULES_KEY]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+        node.ClearField("doc_string")
+    del model.graph.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
 
 
 @contextlib.contextmanager
@@ -205,11 +239,4 @@ def _refuse_normalisation(detector: nn.Module, path: Path) -> None:
         raise DataError(
             f"{path}: data_preprocessor normalises images, but the service feeds them as they are; "
             "remove mean and std from it and train again."
-        )
-
-
-def _check_input_size(size: tuple[int, int]) -> None:
-    if any(side < 2 * STRIDE or side % STRIDE for side in size):
-        raise DataError(
-            f"input_size {list(size)}: height and width must be multiples of {STRIDE}, at least {2 * STRIDE}."
         )

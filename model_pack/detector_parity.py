@@ -1,47 +1,33 @@
-"""Proof that the exported file is the trained model: the same raw outputs, the same detections."""
+"""Proof that the exported file is the trained model: the same raw outputs, the same detections, the same AP."""
 
 from __future__ import annotations
 
-import html
-import os
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import torch
-from detector_export import RawDetector
-from numpy.typing import NDArray
+import onnxruntime as ort
+from detector_images import ImagePlace, NetworkImage
+from detector_layers import first_difference
+from detector_outputs import RAW_OUTPUTS, Array, Detections, ModelOutput, open_session, run_onnx, run_torch
 from onnx_nms import NmsSettings
 from torch import nn
 
 from sinara_lib.errors import DataError
 
-# onnxruntime decides at import whether it sends usage data; nothing here may leave the machine.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-import onnxruntime as ort
-
 RAW_TOLERANCE = 1e-3
 SCORE_TOLERANCE = 1e-3
 MIN_IOU = 0.99
-_RAW = ("boxes", "scores")
+BATCH = 4
+"""Images that the ONNX model gets at once, while PyTorch sees one at a time: so that batching is proven too."""
 _LEAST_SCORE = 0.01
 """Errors of scores below one percent are taken relative to one percent: nobody sees the rest."""
 
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Detections:
-    """What one image gave: boxes [N, 4] as x1, y1, x2, y2 in input pixels, scores [N], labels [N]."""
-
-    boxes: Array
-    scores: Array
-    labels: Array
+Found = tuple[ImagePlace, Detections]
 
 
 @dataclass(frozen=True)
@@ -66,51 +52,57 @@ class ParityRow:
         return self.unmatched == 0 and max(self.box_error, self.score_error) <= RAW_TOLERANCE
 
 
-def check_parity(
-    detector: nn.Module, onnx_path: str | Path, *, nms: NmsSettings, images: Mapping[str, Array]
-) -> list[ParityRow]:
-    """Run both models on `images` (float32 [3, H, W] each, all of one size) and compare them.
+@dataclass(frozen=True)
+class Comparison:
+    """Both models on one set of images: a row for each that was compared, and what each model found on all."""
 
-    The ONNX file gets them as one batch, PyTorch one by one, so that batching is proven too.
-    Raises DataError naming the image and the figures when the models differ beyond the tolerances.
+    name: str
+    rows: list[ParityRow] = field(default_factory=list)
+    by_torch: list[Found] = field(default_factory=list)
+    by_onnx: list[Found] = field(default_factory=list)
+
+
+def compare_models(
+    detector: nn.Module,
+    model: str | Path | onnx.ModelProto,
+    *,
+    nms: NmsSettings,
+    name: str,
+    images: Iterable[NetworkImage],
+    most: int | None = None,
+) -> Comparison:
+    """Run both models on all `images` (of one size) and compare the first `most` of them, or all.
+
+    Raises DataError as soon as an image differs beyond the tolerances: it names image, figures and the first layer.
     """
-    batch = np.stack(list(images.values()))
-    raw_onnx, found = _run_onnx(onnx_path, batch)
-    rows = []
-    for index, name in enumerate(images):
-        raw_torch, expected = _run_torch(detector, batch[index : index + 1], nms)
-        errors = (
-            _relative_error(raw_onnx["boxes"][index], raw_torch["boxes"], scale=_sides(raw_torch["boxes"])),
-            _relative_error(raw_onnx["scores"][index], raw_torch["scores"], scale=np.float32(_LEAST_SCORE)),
-        )
-        rows.append(_compare(name, errors=errors, expected=expected, found=found[index], nms=nms))
-    if failed := [row for row in rows if not row.passed]:
-        raise DataError(f"{onnx_path}: differs from the PyTorch model, nothing is published. {_reasons(failed)}")
-    return rows
+    session = open_session(model, outputs=RAW_OUTPUTS)
+    comparison = Comparison(name)
+    for image, expected, found in _run_both(detector, session, images, nms=nms):
+        comparison.by_torch.append((image.place, expected.found))
+        comparison.by_onnx.append((image.place, found.found))
+        if most is None or len(comparison.rows) < most:
+            row = compare_outputs(image.place.name, expected, found, nms=nms)
+            if not row.passed:
+                raise DataError(_refusal(row, first_difference(detector, model, image.pixels)))
+            comparison.rows.append(row)
+    return comparison
 
 
-def parity_table(rows: list[ParityRow]) -> Any:
-    """Return the comparison as a table for the notebook, one column per image."""
-    from IPython.display import HTML
-
-    facts = {
-        "raw boxes, largest relative error": lambda row: f"{row.box_error:.1e}",
-        "raw scores, largest relative error": lambda row: f"{row.score_error:.1e}",
-        "detections of PyTorch": lambda row: str(row.torch_detections),
-        "detections of ONNX": lambda row: str(row.onnx_detections),
-        "not in the other model": lambda row: str(row.unmatched),
-        "lowest IoU of a pair": lambda row: f"{row.lowest_iou:.5f}",
-        "largest score gap of a pair": lambda row: f"{row.largest_score_gap:.1e}",
-        "same model": lambda row: "yes" if row.passed else "no",
-    }
-    head = "".join(f"<th>{html.escape(row.image)}</th>" for row in rows)
-    body = "".join(f"<tr><th>{k}</th>{''.join(f'<td>{f(row)}</td>' for row in rows)}</tr>" for k, f in facts.items())
-    return HTML(f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>")
-
-
-def noise_image(size: tuple[int, int], *, seed: int) -> NDArray[np.float32]:
-    """Uniform noise as network input, float32 [3, H, W]."""
-    return np.random.default_rng(seed).integers(0, 256, (3, *size)).astype(np.float32)
+def compare_outputs(name: str, expected: ModelOutput, found: ModelOutput, *, nms: NmsSettings) -> ParityRow:
+    """Compare what PyTorch (`expected`) and ONNX gave for one image."""
+    bars = [nms.score_threshold]
+    bars += [float(one.found.scores.min()) for one in (expected, found) if len(one.found.scores) >= nms.keep_top_k]
+    unmatched, lowest_iou, gap = match_detections(expected.found, found.found, bar=max(bars))
+    return ParityRow(
+        image=name,
+        box_error=_relative_error(found.boxes, expected.boxes, scale=_sides(expected.boxes)),
+        score_error=_relative_error(found.scores, expected.scores, scale=np.float32(_LEAST_SCORE)),
+        torch_detections=len(expected.found.scores),
+        onnx_detections=len(found.found.scores),
+        unmatched=unmatched,
+        lowest_iou=lowest_iou,
+        largest_score_gap=gap,
+    )
 
 
 def match_detections(expected: Detections, found: Detections, *, bar: float) -> tuple[int, float, float]:
@@ -135,55 +127,14 @@ def match_detections(expected: Detections, found: Detections, *, bar: float) -> 
     return unmatched, min(ious), max(gaps)
 
 
-def _compare(
-    name: str, *, errors: tuple[float, float], expected: Detections, found: Detections, nms: NmsSettings
-) -> ParityRow:
-    bars = [nms.score_threshold]
-    bars += [float(one.scores.min()) for one in (expected, found) if len(one.scores) >= nms.keep_top_k]
-    unmatched, lowest_iou, gap = match_detections(expected, found, bar=max(bars))
-    return ParityRow(
-        image=name,
-        box_error=errors[0],
-        score_error=errors[1],
-        torch_detections=len(expected.scores),
-        onnx_detections=len(found.scores),
-        unmatched=unmatched,
-        lowest_iou=lowest_iou,
-        largest_score_gap=gap,
-    )
-
-
-def _run_onnx(path: str | Path, batch: Array) -> tuple[dict[str, Array], list[Detections]]:
-    # The tensors between network and NMS keep their names in the file: shown as outputs, they are what is compared.
-    model = onnx.load(str(path))
-    for name in _RAW:
-        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    dets, labels, *raw = session.run(["dets", "labels", *_RAW], {"images": batch})
-    found = [Detections(d[k >= 0, :4], d[k >= 0, 4], k[k >= 0]) for d, k in zip(dets, labels, strict=True)]
-    return dict(zip(_RAW, raw, strict=True)), found
-
-
-def _run_torch(detector: nn.Module, image: Array, nms: NmsSettings) -> tuple[dict[str, Array], Detections]:
-    # Detections come from mmdet's own post-processing. split_thr=1 makes it run NMS class by class; its usual
-    # way shifts the boxes of each class apart, which costs float32 digits that ONNX does not lose.
-    from mmengine.config import ConfigDict
-
-    tensor = torch.from_numpy(image)
-    config = ConfigDict(
-        score_thr=nms.score_threshold, nms={"type": "nms", "iou_threshold": nms.iou_threshold, "split_thr": 1}
-    )
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mmdet calls torch.meshgrid in its older form
-        boxes, scores = RawDetector(detector)(tensor)
-        outputs = detector.bbox_head(detector.extract_feat(tensor))
-        meta = {"img_shape": tuple(image.shape[2:]), "scale_factor": (1.0, 1.0)}
-        (result,) = detector.bbox_head.predict_by_feat(*outputs, batch_img_metas=[meta], cfg=config)
-    labels = result.labels.numpy()
-    rank = np.array([np.sum(labels[:i] == label) for i, label in enumerate(labels)], dtype=int)
-    kept = np.flatnonzero(rank < nms.max_output_boxes_per_class)[: nms.keep_top_k]
-    raw = {"boxes": boxes[0].numpy(), "scores": scores[0].numpy()}
-    return raw, Detections(result.bboxes.numpy()[kept], result.scores.numpy()[kept], labels[kept])
+def _run_both(
+    detector: nn.Module, session: ort.InferenceSession, images: Iterable[NetworkImage], *, nms: NmsSettings
+) -> Iterator[tuple[NetworkImage, ModelOutput, ModelOutput]]:
+    left = iter(images)
+    while batch := list(islice(left, BATCH)):
+        answers = run_onnx(session, np.stack([image.pixels for image in batch]))
+        for image, found in zip(batch, answers, strict=True):
+            yield image, run_torch(detector, image.pixels, nms), found
 
 
 def _relative_error(found: Array, expected: Array, *, scale: Any) -> float:
@@ -204,10 +155,9 @@ def _iou(box: Array, others: Array) -> Array:
     return np.asarray(shared / np.maximum(areas - shared, 1e-12))
 
 
-def _reasons(rows: list[ParityRow]) -> str:
-    return " ".join(
-        f"Image {row.image}: raw boxes off by {row.box_error:.2g}, raw scores by {row.score_error:.2g} "
-        f"(allowed {RAW_TOLERANCE:g}), {row.unmatched} of {max(row.torch_detections, row.onnx_detections)} "
-        "detections differ (allowed 0)."
-        for row in rows
+def _refusal(row: ParityRow, where: str) -> str:
+    return (
+        f"The exported model differs from the PyTorch model, nothing is published. Image {row.image}: raw boxes off by "
+        f"{row.box_error:.2g}, raw scores by {row.score_error:.2g} (allowed {RAW_TOLERANCE:g}), {row.unmatched} of "
+        f"{max(row.torch_detections, row.onnx_detections)} detections differ (allowed 0). {where}"
     )

@@ -37,7 +37,8 @@ postprocess (float[batch, P, 4] boxes, float[batch, P, K] scores) => (float[batc
   int64[1] pre_top_k = {%(pre_top_k)d}, int64[1] keep_top_k = {%(keep_top_k)d},
   int64[1] per_class = {%(max_output_boxes_per_class)d},
   float[1] iou_threshold, float[1] score_threshold,
-  float absent = {-1.0}, float zero = {0.0}, int64 no_label = {-1}, int64[2] image_prior = {0, 2}
+  float absent = {-1.0}, float zero = {0.0}, int64 no_label = {-1}, int64[2] image_prior = {0, 2},
+  int64[3] four = {1, 1, 4}, int64 start = {0}, int64 step = {1}, int64[2] class_axes = {0, 2}
 >
 {
   best = ReduceMax <keepdims = 0> (scores, last)
@@ -45,7 +46,6 @@ postprocess (float[batch, P, 4] boxes, float[batch, P, K] scores) => (float[batc
   candidate_count = Min (prior_count, pre_top_k)
   candidate_scores, candidates = TopK <axis = 1> (best, candidate_count)
   candidate_rows = Unsqueeze (candidates, last)
-  four = Constant <value_ints = [1, 1, 4]> ()
   box_index = Tile (candidate_rows, four)
   candidate_boxes = GatherElements <axis = 1> (boxes, box_index)
   best_class = ArgMax <axis = -1, keepdims = 0> (scores)
@@ -53,10 +53,7 @@ postprocess (float[batch, P, 4] boxes, float[batch, P, K] scores) => (float[batc
 
   class_count = Shape <start = 2, end = 3> (scores)
   class_depth = Squeeze (class_count)
-  start = Constant <value_int = 0> ()
-  step = Constant <value_int = 1> ()
   class_row = Range (start, class_depth, step)
-  class_axes = Constant <value_ints = [0, 2]> ()
   class_column = Unsqueeze (class_row, class_axes)
   label_rows = Unsqueeze (candidate_labels, axis1)
   score_rows = Unsqueeze (candidate_scores, axis1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 from detector_export import ModelCard
+from detector_precision import PrecisionName
 from onnx_nms import NmsSettings
 from pydantic import Field
 
@@ -32,6 +33,12 @@ class PackParams(NmsSettings):
     """Pack the best weights; false packs those of the last epoch."""
     min_score: float = Field(default=0.25, ge=0, le=1)
     """The service leaves out detections below it unless a request says otherwise."""
+    precision: PrecisionName = "fp32"
+    """What the network computes in; decoding and suppression stay fp32."""
+    max_ap_loss: float = Field(default=0.01, ge=0, le=1)
+    """AP on the eval split that fp16 or int8 may lose against fp32; beyond it nothing is published."""
+    torchscript: bool = False
+    """Pack the model as TorchScript too, beside the ONNX file."""
     onnxruntime_package: OnnxruntimePackage = "onnxruntime"
     """What the service's image installs: onnxruntime, or onnxruntime-gpu for CUDA."""
     parity_seed: int = 0
@@ -41,6 +48,11 @@ class PackParams(NmsSettings):
     def weights(self) -> str:
         """File name of the weights to pack."""
         return "best.pth" if self.save_best else "last.pth"
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Entities of data_prep that are read: both models are scored on eval, int8 is calibrated on train."""
+        return ("coco_eval_dataset", "coco_train_dataset") if self.precision == "int8" else ("coco_eval_dataset",)
 
 
 def find_test_image(inference_files: str | Path) -> Path:
@@ -103,14 +115,17 @@ def write_expected_result(folder: str | Path) -> dict[str, Any]:
     return result
 
 
-def service_labels(card: ModelCard, *, folder: Path, run_id: str, model: Path) -> dict[str, str]:
-    """Return what the bento says about its origin: this run, its commit, the runs of model and dataset.
+def service_labels(
+    card: ModelCard, *, folder: Path, run_id: str, model: Path, precision: PrecisionName
+) -> dict[str, str]:
+    """Return what the bento says about itself: this run, its commit, the runs of model and dataset, the precision.
 
     `model_sha256` is that of the ONNX file: the same model packed twice carries the same one.
     """
     commit = read_producer(folder).commit
     checksum = hashlib.sha256(model.read_bytes()).hexdigest()
-    labels = {"run_id": run_id, "model_run": card.run_id, "dataset_run": card.dataset_run, "model_sha256": checksum}
+    runs = {"run_id": run_id, "model_run": card.run_id, "dataset_run": card.dataset_run}
+    labels = {**runs, "model_sha256": checksum, "precision": precision}
     return labels | ({"git_commit": commit} if commit else {})
 
 

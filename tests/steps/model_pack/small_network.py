@@ -11,14 +11,15 @@ from onnx_nms import NmsSettings
 from torch import nn
 
 from sinara_lib.bento import save_bentoservice
-from sinara_lib.layout import StepAddress
-from sinara_lib.store import store_at
+from sinara_lib.layout import RunAddress, StepAddress
+from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
 
 CLASSES = ("person", "bicycle", "car")
 INPUT_SIZE = (96, 128)
 MIN_SCORE = 0.465
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NMS = NmsSettings(score_threshold=0.2, keep_top_k=50)
 CARD = {
     "model_name": "yolox_nano",
@@ -73,9 +74,15 @@ def save_small_network(folder: Path) -> None:
 def publish_service(service_folder: Path, root: str) -> str:
     """Publish the service's folder as a run of model_pack would, and give the entity's URL."""
     store = store_at(root)
-    now = datetime.now(timezone.utc)
-    record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="test"))
-    run = store.start_run(StepAddress("obj_detect_rest", "test", "model_pack"), record, now=now)
-    url = store.url_of(run.entity("bento_service"))
+    url = store.url_of(started_run(store, "model_pack").entity("bento_service"))
     save_bentoservice(service_folder, url, version="run-26-01-02-040506-789", labels={"model_run": "run-x"})
     return url
+
+
+def started_run(store: ArtifactStore, step: str) -> RunAddress:
+    """Start a run of a step, to publish in."""
+    now = datetime.now(timezone.utc)
+    record = RunRecord(
+        run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="test", commit=COMMIT)
+    )
+    return store.start_run(StepAddress("obj_detect_rest", "test", step), record, now=now)

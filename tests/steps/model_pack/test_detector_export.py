@@ -1,7 +1,7 @@
 """The exported file gives what mmdet's own predict gives, at any batch and size."""
 
 import json
-from dataclasses import replace
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,15 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from detector_export import ModelCard, export_raw, load_detector
-from detector_parity import Detections, match_detections
-from small_network import CLASSES, INPUT_SIZE, NMS
+from detector_export import ModelCard, load_detector, model_metadata
+from detector_outputs import Detections
+from detector_parity import match_detections
+from small_network import CLASSES, COMMIT, INPUT_SIZE, NMS, started_run
 from torch import nn
 
+from sinara_lib.archive import pack
 from sinara_lib.errors import DataError
+from sinara_lib.store import store_at
 
 
 def noise(batch: int, size: tuple[int, int]) -> np.ndarray:
@@ -51,7 +54,7 @@ def test_detections_equal_those_of_mmdet(detector: nn.Module, onnx_file: Path) -
         assert (unmatched, lowest_iou > 0.99, gap < 1e-3) == (0, True, True)
 
 
-@pytest.mark.parametrize(("batch", "size"), [(1, (64, 64)), (3, (160, 96)), (2, INPUT_SIZE)])
+@pytest.mark.parametrize(("batch", "size"), [(1, (32, 32)), (3, (160, 96)), (2, INPUT_SIZE)])
 def test_batch_height_and_width_are_free(onnx_file: Path, batch: int, size: tuple[int, int]) -> None:
     images = noise(batch, size)
     together = run(onnx_file, images)
@@ -70,6 +73,38 @@ def test_the_file_is_whole_and_says_what_it_is(onnx_file: Path, card: ModelCard)
     assert json.loads(facts["classes"]) == list(CLASSES)
     assert json.loads(facts["input_size"]) == list(INPUT_SIZE)
     assert facts["run_id"] == card.run_id
+
+
+def test_the_file_names_nothing_of_the_machine_that_wrote_it(onnx_file: Path) -> None:
+    content = onnx_file.read_bytes()
+    assert str(Path(torch.__file__).parents[1]).encode() not in content
+    assert b".py" not in content
+
+
+def test_onnxruntime_finds_nothing_to_simplify(onnx_file: Path, tmp_path: Path) -> None:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(tmp_path / "simplified.onnx")
+    ort.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
+    ours, theirs = (
+        Counter(n.op_type for n in onnx.load(p).graph.node) for p in (onnx_file, tmp_path / "simplified.onnx")
+    )
+    assert ours == theirs
+    assert "BatchNormalization" not in ours
+
+
+def test_the_origin_names_the_runs_and_the_commit_of_the_training(
+    inference_files: Path, card: ModelCard, tmp_path: Path
+) -> None:
+    store = store_at(str(tmp_path))
+    url = store.url_of(started_run(store, "model_train").entity("obj_detect_inference_files"))
+    pack(inference_files, url)
+    assert model_metadata(card, url) == {
+        "run_id": card.run_id,
+        "dataset_run": card.dataset_run,
+        "model_name": "yolox_nano",
+        "training_commit": COMMIT,
+    }
 
 
 def test_weights_of_another_network_are_refused_by_name(inference_files: Path, tmp_path: Path) -> None:
@@ -92,9 +127,14 @@ def test_a_missing_file_says_which_step_makes_it(tmp_path: Path) -> None:
         load_detector(tmp_path)
 
 
-def test_an_input_size_off_the_stride_is_refused(detector: nn.Module, card: ModelCard, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="multiples of 32"):
-        export_raw(detector, tmp_path / "raw.onnx", card=replace(card, input_size=(100, 96)))
+@pytest.mark.parametrize("size", [[100, 96], [0, 32], [416, 416.5]])
+def test_an_input_size_off_the_stride_is_refused_with_the_card(
+    inference_files: Path, tmp_path: Path, size: list[float]
+) -> None:
+    document = json.loads((inference_files / "model.json").read_text(encoding="utf-8"))
+    (tmp_path / "model.json").write_text(json.dumps({**document, "input_size": size}), encoding="utf-8")
+    with pytest.raises(DataError, match=r"input_size .* must be two multiples of 32"):
+        ModelCard.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
-"""Parity lets the same model through and stops any other."""
+"""Parity lets the same model through, stops any other, and names the layer where they part."""
 
 import copy
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from detector_export import ModelCard
-from detector_parity import Detections, check_parity, match_detections, noise_image, parity_table
+from detector_images import NetworkImage, noise_image
+from detector_layers import first_difference
+from detector_outputs import Detections
+from detector_parity import compare_models, match_detections
 from small_network import NMS
 from torch import nn
 
@@ -15,32 +19,73 @@ from sinara_lib.errors import DataError
 
 
 @pytest.fixture
-def images(card: ModelCard) -> dict[str, np.ndarray]:
-    return {f"noise {seed}": noise_image(card.input_size, seed=seed) for seed in (1, 2)}
+def images(card: ModelCard) -> list[NetworkImage]:
+    return [noise_image(card.input_size, seed=seed) for seed in range(6)]
+
+
+def damaged(path: Path, name: str) -> onnx.ModelProto:
+    """The graph with another first number in one of its initializers."""
+    model = onnx.load(path)
+    one = next(each for each in model.graph.initializer if each.name == name)
+    values = onnx.numpy_helper.to_array(one).copy()
+    values.flat[0] += 0.5
+    one.CopyFrom(onnx.numpy_helper.from_array(values, name))
+    return model
 
 
 def test_the_same_model_passes_with_detections_on_every_image(
-    detector: nn.Module, onnx_file: Path, images: dict[str, np.ndarray]
+    detector: nn.Module, onnx_file: Path, images: list[NetworkImage]
 ) -> None:
-    rows = check_parity(detector, onnx_file, nms=NMS, images=images)
-    assert [row.image for row in rows] == list(images)
-    assert all(row.passed and row.torch_detections > 10 for row in rows)
-    assert "noise 2" in parity_table(rows).data
+    done = compare_models(detector, onnx_file, nms=NMS, name="noise", images=images, most=5)
+    assert len(done.rows) == 5
+    assert all(row.passed and row.torch_detections > 10 for row in done.rows)
+    assert [len(found) for found in (done.by_torch, done.by_onnx)] == [6, 6]
 
 
-def test_slightly_other_weights_are_stopped_and_named(
-    detector: nn.Module, onnx_file: Path, images: dict[str, np.ndarray]
-) -> None:
+def test_slightly_other_weights_are_stopped(detector: nn.Module, onnx_file: Path, images: list[NetworkImage]) -> None:
     other = copy.deepcopy(detector)
     with torch.no_grad():
         other.bbox_head.multi_level_conv_obj[0].bias += 0.05
-    with pytest.raises(DataError, match=r"nothing is published.*Image noise 1: .*raw scores by"):
-        check_parity(other, onnx_file, nms=NMS, images=images)
+    with pytest.raises(
+        DataError,
+        match=r"nothing is published. Image noise: .*raw scores by .*"
+        r"The first layer that differs is detector\.bbox_head\.multi_level_conv_obj\.0 ",
+    ):
+        compare_models(other, onnx_file, nms=NMS, name="noise", images=images)
 
 
-def test_other_suppression_is_stopped(detector: nn.Module, onnx_file: Path, images: dict[str, np.ndarray]) -> None:
-    with pytest.raises(DataError, match="detections differ"):
-        check_parity(detector, onnx_file, nms=NMS.model_copy(update={"iou_threshold": 0.2}), images=images)
+def test_other_suppression_is_stopped(detector: nn.Module, onnx_file: Path, images: list[NetworkImage]) -> None:
+    other = NMS.model_copy(update={"iou_threshold": 0.2})
+    with pytest.raises(DataError, match=r"detections differ .*both raw outputs agree: suppression differs"):
+        compare_models(detector, onnx_file, nms=other, name="noise", images=images)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "layer"),
+    [
+        ("detector.backbone.stem.conv.conv.weight", "detector.backbone.stem.conv.bn"),
+        ("detector.backbone.stage3.1.blocks.1.conv1.conv.weight", "detector.backbone.stage3.1.blocks.1.conv1.bn"),
+        ("detector.neck.bottom_up_blocks.1.main_conv.conv.weight", "detector.neck.bottom_up_blocks.1.main_conv.bn"),
+        ("detector.bbox_head.multi_level_conv_reg.2.bias", "detector.bbox_head.multi_level_conv_reg.2"),
+    ],
+)
+def test_a_damaged_number_of_the_graph_is_traced_to_its_layer(
+    detector: nn.Module, onnx_file: Path, images: list[NetworkImage], initializer: str, layer: str
+) -> None:
+    told = first_difference(detector, damaged(onnx_file, initializer), images[0].pixels)
+    assert told.startswith(f"The first layer that differs is {layer} (off by ")
+
+
+def test_a_damaged_decoding_is_told_from_a_damaged_layer(
+    detector: nn.Module, onnx_file: Path, images: list[NetworkImage]
+) -> None:
+    stride = next(
+        one.name
+        for one in onnx.load(onnx_file).graph.initializer
+        if one.data_type == onnx.TensorProto.FLOAT and not one.dims and onnx.numpy_helper.to_array(one) == 32.0
+    )
+    told = first_difference(detector, damaged(onnx_file, stride), images[0].pixels)
+    assert "the decoding of boxes differs" in told
 
 
 BOX = [10.0, 10.0, 50.0, 50.0]

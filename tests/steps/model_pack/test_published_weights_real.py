@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from detector_export import ModelCard, export_detector, load_detector
-from detector_parity import check_parity, noise_image
+from detector_images import noise_image, prepare_image
+from detector_parity import compare_models
 from detector_scoring import score_detections
 from onnx_nms import NmsSettings
 from service_packing import lay_out_service
 
 from sinara_lib.bento import isolated_modules
 from sinara_lib.vision.coco import CocoDataset, parse_coco, select_classes
-from sinara_lib.vision.letterbox import decode_image, letterbox, to_network_input
 
 ROAD = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
 SIZE = (416, 416)
@@ -61,12 +61,11 @@ def exported(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_both_models_agree_on_real_images(
     files: Path, exported: Path, road: CocoDataset, images: zipfile.ZipFile
 ) -> None:
-    batch = {"noise": noise_image(SIZE, seed=0)}
+    batch = [noise_image(SIZE, seed=0)]
     for image in road.images[:16]:
-        picture = decode_image(images.read(f"val2017/{image.file_name}"))
-        batch[image.file_name] = to_network_input(letterbox(picture, SIZE)[0])
-    rows = check_parity(load_detector(files), exported, nms=NmsSettings(), images=batch)
-    assert sum(row.onnx_detections for row in rows) > 200
+        batch.append(prepare_image(images.read(f"val2017/{image.file_name}"), image.file_name, size=SIZE))
+    done = compare_models(load_detector(files), exported, nms=NmsSettings(), name="photographs", images=batch)
+    assert sum(row.onnx_detections for row in done.rows) > 200
 
 
 def test_the_packed_detector_scores_what_its_weights_are_known_for(

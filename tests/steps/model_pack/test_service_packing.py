@@ -74,12 +74,13 @@ def test_no_test_image_or_two_is_an_error(tmp_path: Path) -> None:
 
 def test_labels_name_the_runs_and_the_model(card: ModelCard, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"weights")
-    labels = service_labels(card, folder=tmp_path, run_id="run-1", model=tmp_path / "model.onnx")
+    labels = service_labels(card, folder=tmp_path, run_id="run-1", model=tmp_path / "model.onnx", precision="int8")
     assert labels == {
         "run_id": "run-1",
         "model_run": card.run_id,
         "dataset_run": card.dataset_run,
         "model_sha256": hashlib.sha256(b"weights").hexdigest(),
+        "precision": "int8",
     }
 
 
