@@ -124,6 +124,11 @@ class NotebookRun:
         """Record what is known of raw data; the manifests of what the run publishes from here on name it."""
         self._store.replace_record(self._address, self._record().with_source(source))
 
+    def remember_metrics(self, metrics: Mapping[str, float | int | str]) -> None:
+        """Record what a notebook opened by hand has measured; under a step its report tells that."""
+        if self.by_hand:
+            self._store.replace_record(self._address, self._record().model_copy(update={"metrics": dict(metrics)}))
+
     def confirm(self, key: StepKey, urls: Mapping[str, str]) -> None:
         """Check, after `remember`, that the chosen run still stands.
 

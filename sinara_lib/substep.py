@@ -223,6 +223,7 @@ class NotebookSubstep:
             raise InterfaceError(f"Metric {name!r} is a {type(value).__name__}: give an int, float or str.")
         self._record = self._record.model_copy(update={"metrics": {**self._record.metrics, name: value}})
         self._tell()
+        self._run.remember_metrics(self._record.metrics)
 
     def print_metrics(self) -> None:
         """Show the metrics kept so far."""
@@ -233,10 +234,7 @@ class NotebookSubstep:
         """In design mode (DESIGN_MODE set) write the interface to the folder VISUALIZER_SESSION_RUN_ID and stop."""
         if "DESIGN_MODE" not in os.environ:
             return
-        folder = os.environ.get("VISUALIZER_SESSION_RUN_ID")
-        if not folder:
-            raise InterfaceError("DESIGN_MODE is set but VISUALIZER_SESSION_RUN_ID is not: set it to a folder's path.")
-        path = write_design(Path(folder), step_name=self.step_name, record=self._record)
+        path = write_design(os.environ, step_name=self.step_name, record=self._record)
         raise StopStep(f"design mode: the interface was written to {path}")
 
     def _entities(self, kind: str) -> Entities:

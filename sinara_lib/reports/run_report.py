@@ -62,8 +62,14 @@ def report_pages(run: RunSummary) -> list[ReportPage]:
     if not pages:
         if run.damage:
             raise ArtifactCorruptError(f"The reports of {run.url} cannot be read: {' '.join(run.damage)}")
-        raise ArtifactNotFoundError(f"{run.url} ({run.status}) has no report: none was published by its notebooks.")
+        raise ArtifactNotFoundError(f"{run.url} ({run.status}) has no report: {_why_none(run)}.")
     return pages
+
+
+def _why_none(run: RunSummary) -> str:
+    if run.status == RunStatus.INTERACTIVE.value:
+        return "it was run by hand, and the notebook itself is its page; `sinara diff` and `compare` tell its numbers"
+    return "none was published by its notebooks"
 
 
 def show_place(url: str) -> str:

@@ -131,7 +131,7 @@ def read_summary(target: Target) -> RunSummary:
         inputs=record.inputs if record else _foreign_inputs(infos),
         sources=record.sources if record else (),
         outputs=outputs,
-        metrics={name: value for report in reports for name, value in report.metrics.items()},
+        metrics=dict(_metrics(record, reports)),
         environment=environments[0] if environments else None,
         reports=_in_order(reports, record),
     )
@@ -195,6 +195,12 @@ def _params(recorded: Mapping[str, Any] | None, infos: list[RunInfo]) -> Iterato
     for substep in told if told is not None else [each for info in infos for each in info.substeps_params]:
         params = substep.get("substep_params") or {}
         yield from ((f"{substep.get('substep_name', '')}.{name}", value) for name, value in params.items())
+
+
+def _metrics(record: RunRecord | None, reports: tuple[NotebookReport, ...]) -> Iterator[tuple[str, Metric]]:
+    yield from record.metrics.items() if record else ()
+    for report in reports:
+        yield from report.metrics.items()
 
 
 def _foreign_status(infos: list[RunInfo]) -> str:

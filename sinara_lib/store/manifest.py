@@ -95,6 +95,8 @@ class RunRecord(Record):
     inputs: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     params: dict[str, Any] = {}
+    metrics: dict[str, float | int | str] = {}
+    """Of a notebook opened by hand, which publishes no report."""
 
     def with_inputs(self, urls: Iterable[str]) -> "RunRecord":
         """Return the record with `urls` added, each once, in the order they were first named."""

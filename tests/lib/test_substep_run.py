@@ -11,6 +11,8 @@ from substep_cases import IMAGES, LABELS, make_substep, run_id_of
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, StopStep
 from sinara_lib.layout import RunAddress, StepAddress, split_run_url
 from sinara_lib.notebook_run import NotebookRun
+from sinara_lib.reports.run_report import report_pages
+from sinara_lib.reports.run_summary import read_summary
 from sinara_lib.store import ArtifactStore, publish_folder
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunStatus, Source, SubstepRecord
@@ -19,6 +21,7 @@ from sinara_lib.substep import (
     STEP_NAME,
     NotebookSubstep,
 )
+from sinara_lib.target import Target
 
 pytestmark = pytest.mark.usefixtures("step_folder", "log_as_before")
 
@@ -35,6 +38,20 @@ def test_a_notebook_opened_by_hand_is_an_interactive_run_of_the_step_its_folder_
     assert record.status is RunStatus.INTERACTIVE
     assert record.params == {"substep_params": {"size": 256}}
     assert record.process == this_process()
+
+
+def test_what_a_notebook_measures_by_hand_is_known_at_once_and_its_report_is_itself(
+    stores: Callable[[str], ArtifactStore],
+) -> None:
+    substep = make_substep()
+    substep.interface()
+    substep.add_metric("AP50", 0.5)
+    substep.add_metric("images", 7)
+    substep.add_metric("best_is", "epoch_3")
+    run = read_summary(Target(stores("user"), split_run_url(substep.run_url)[1]))
+    assert run.metrics == {"AP50": 0.5, "images": 7, "best_is": "epoch_3"}
+    with pytest.raises(ArtifactNotFoundError, match=r"\(INTERACTIVE\) has no report: it was run by hand"):
+        report_pages(run)
 
 
 def test_what_a_notebook_publishes_by_hand_resolves(stores: Callable[[str], ArtifactStore], tmp_path: Path) -> None:
