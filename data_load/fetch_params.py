@@ -1,6 +1,7 @@
 """Parameters of data_load.ipynb."""
 
 import re
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -61,6 +62,8 @@ class SourceFields(ParamsModel):
     columns: TableColumns = TableColumns()
     relative_boxes: bool = False
     """Whether the boxes of a table are shares of the image's sides, 0 to 1."""
+    always_changed: bool = False
+    """Whether the source is labelled elsewhere: a run that finds all sources as they were publishes nothing."""
 
     @property
     def is_sample(self) -> bool:
@@ -106,6 +109,8 @@ class SourceFields(ParamsModel):
                 raise ValueError(f"{role}_sha256 belongs to one URL; {role}_url has {len(urls)}")
             for url in urls:
                 _check_url(url, f"{role}_url", lone=len(urls) == 1)
+        if self.always_changed and (self.is_sample or self.images_sha256 or self.annotations_sha256):
+            raise ValueError("always_changed contradicts a sha256 and the built-in sample, which never change")
         if self.is_query != (self.query is not None):
             raise ValueError("query and a database as annotations_url belong together")
         if self.is_query and self.format not in {None, "table"}:
@@ -163,6 +168,12 @@ class FetchParams(SourceFields):
         """How downloads are made."""
         retry = RetryPolicy(attempts=self.attempts, timeout=self.timeout_seconds)
         return FetchOptions(retry, connections=self.connections, when_unreachable=self.when_unreachable)
+
+    def options_for(self, source: SourceFields) -> FetchOptions:
+        """How the downloads of a source are made: an old copy never stands in for one that is `always_changed`."""
+        if source.always_changed:
+            return replace(self.fetch_options, when_unreachable="fail")
+        return self.fetch_options
 
     @property
     def limits(self) -> Limits:

@@ -48,7 +48,7 @@ def gather(source: SourceFields, params: FetchParams, work: Path, folder: Path) 
     for role, urls in (("images", source.images_urls), ("annotations", annotations)):
         for number, url in enumerate(urls, start=1):
             sha256 = source.images_sha256 if role == "images" else source.annotations_sha256
-            fetched = fetch_source(url, work / DOWNLOADS, sha256=sha256, options=params.fetch_options)
+            fetched = fetch_source(url, work / DOWNLOADS, sha256=sha256, options=params.options_for(source))
             name = "images and annotations" if both and not source.is_query else role
             gathered.origins[name if number == 1 else f"{name} {number}"] = fetched.origin
             taking = Taking(gathered, folder, url, prefix=_prefix(urls, number))

@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -15,17 +16,40 @@ from sinara_lib.vision.coco import CocoDataset, CocoImage, draw_boxes
 BAR_COLOUR = "#2f6f9f"
 
 
-def origins_table(origins: dict[str, Origin | None]) -> str:
-    """Markdown table: each source with its size, checksum and the time it was retrieved."""
+def origins_table(origins: Mapping[str, Origin | None]) -> str:
+    """Markdown table: each source with its size, checksum, version, when its bytes came, and how that is known."""
     rows = []
     for name, origin in origins.items():
         if origin is None:
-            rows.append(f"| {name} | none: training starts from scratch | | | |")
+            rows.append(f"| {name} | none: training starts from scratch | | | | | |")
             continue
         when = origin.retrieved.strftime("%Y-%m-%d %H:%M:%S UTC")
-        size = f"{origin.size / 1e6:,.1f} MB"
-        rows.append(f"| {name} | {_cell(origin.url)} | {size} | `{origin.sha256[:16]}…` | {when} |")
-    return "\n".join(["| Source | URL | Size | sha256 | Retrieved |", "|---|---|---:|---|---|", *rows])
+        version = origin.etag or origin.last_modified
+        known = [f"agrees with {origin.checked}" if origin.checked else "", origin.note or ""]
+        cells = [
+            name,
+            _cell(origin.url),
+            f"{origin.size / 1e6:,.1f} MB",
+            f"`{origin.sha256[:16]}…`",
+            f"`{_cell(version)}`" if version else "",
+            when,
+            "; ".join(filter(None, known)),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    titles = ["Source", "URL", "Size", "sha256", "Version", "Retrieved", "Known of it"]
+    return "\n".join([f"| {' | '.join(titles)} |", "|---|---|---:|---|---|---|---|", *rows])
+
+
+def licences_table(dataset: CocoDataset) -> str:
+    """Markdown table: the licences that the document names, and how many images are under each."""
+    counts = Counter(image.extra.get("license") for image in dataset.images)
+    rows = []
+    for licence in dataset.licenses:
+        count = counts.pop(licence.get("id"), 0)
+        rows.append(f"| {_cell(licence.get('name', '?'))} | {_cell(licence.get('url', ''))} | {count:,} |")
+    if left := sum(counts.values()):
+        rows.append(f"| not stated | | {left:,} |")
+    return "\n".join(["| Licence | URL | Images |", "|---|---|---:|", *rows])
 
 
 def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: int) -> str:
@@ -43,7 +67,6 @@ def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: in
         "… of which crowds": sum(annotation.iscrowd for annotation in dataset.annotations),
         "Classes": len(dataset.categories),
         "Image sizes": f"{len(sizes)}; most often {width} x {height} ({most} images)",
-        "Licences": ", ".join(sorted({str(one.get("name", "?")) for one in dataset.licenses})) or "not stated",
     }
     rows = [f"| {name} | {f'{value:,}' if isinstance(value, int) else _cell(value)} |" for name, value in facts.items()]
     return "\n".join(["| | |", "|---|---|", *rows])

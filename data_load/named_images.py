@@ -11,7 +11,7 @@ from fetch_params import FetchParams, SourceFields, shown_url
 from gathered_files import DOWNLOADS, Gathered, is_image
 from image_index import plain_path
 from source_fetch import fetch_source, is_remote, local_path
-from source_origin import Origin
+from source_origin import Origin, keep_server_time
 
 from sinara_lib.download_cache import file_sha256
 from sinara_lib.parallel import Check, in_threads
@@ -33,10 +33,13 @@ def take_named(names: Iterable[str], source: SourceFields, params: FetchParams, 
     def fetch(item: tuple[int, str], check: Check) -> Path:
         check()
         number, place = item
-        fetched = fetch_source(place, work / DOWNLOADS, options=params.fetch_options)
+        fetched = fetch_source(place, work / DOWNLOADS, options=params.options_for(source))
         copy = folder / f"{number:08d}"
         shutil.copyfile(fetched.path, copy)
-        shutil.copystat(fetched.path, copy)
+        if is_remote(place):
+            keep_server_time(copy, fetched.origin)
+        else:
+            shutil.copystat(fetched.path, copy)
         return copy
 
     digest, size = hashlib.sha256(), 0

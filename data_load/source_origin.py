@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 from file_times import FIXED_TIME, stamp
 
@@ -37,6 +38,15 @@ def origin_of_files(url: str, folder: Path, paths: Iterable[Path]) -> Origin:
         digest.update(f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n".encode())
         size += path.stat().st_size
     return Origin(url, size, digest.hexdigest(), datetime.now(timezone.utc))
+
+
+def with_licences(origins: Mapping[str, Origin | None], licences: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The origins with the licences that a COCO document names for its images; a checkpoint is not among them."""
+    named = tuple(" ".join(str(one[key]) for key in ("name", "url") if one.get(key)) for one in licences)
+    return {
+        name: replace(origin, licences=named) if origin and name != "weights" else origin
+        for name, origin in origins.items()
+    }
 
 
 def other_checksum(origin: Origin, promised: str) -> str:
@@ -78,4 +88,5 @@ def _facts(origin: Origin) -> dict[str, object]:
         "sha256": origin.sha256,
         "etag": origin.etag,
         "last_modified": origin.last_modified,
+        "licences": list(origin.licences),
     }

@@ -1,6 +1,5 @@
 """Whether a run would only publish again what an earlier one has published: the same sources, parameters and code."""
 
-import logging
 from collections.abc import Iterable, Iterator
 
 from sinara_lib.errors import ArtifactNotFoundError, Unchanged
@@ -9,28 +8,25 @@ from sinara_lib.settings import load_settings
 from sinara_lib.store.manifest import RunRecord
 from sinara_lib.substep import NotebookSubstep
 
-log = logging.getLogger(__name__)
 
-
-def end_if_unchanged(substep: NotebookSubstep, sources: Iterable[tuple[str, str]]) -> None:
+def end_if_unchanged(substep: NotebookSubstep, sources: Iterable[tuple[str, str]]) -> str:
     """End the notebook well, by raising Unchanged, when the newest run with all its outputs read the same.
 
     `sources` are URL (without credentials) and sha256 of all raw data that the run reads. The same means: these, all
-    parameters, the step folder's modules and notebooks, and the library's version. What differs is logged. The earlier
-    run becomes an input of this one, so that `sinara gc` keeps it as long as this one.
+    parameters, the step folder's modules and notebooks, and the library's version. The earlier run becomes an input of
+    this one, so that `sinara gc` keeps it as long as this one. Otherwise returns what differs, in words.
     """
     store = load_settings().store(substep.pipeline_params.env_name)
     run, names = split_run_url(substep.run_url)[1], list(substep.outputs())
     try:
         earlier = store.resolve(run.step, names)
     except ArtifactNotFoundError:
-        return
+        return "no earlier run has all outputs"
     before, now = store.run_record(earlier), store.run_record(run)
     if before is None or now is None:
-        return
+        return f"nothing is recorded of {earlier.run_id}"
     if changes := list(_changes(before, now, set(sources))):
-        log.info("changed since %s: %s", earlier.run_id, ", ".join(changes))
-        return
+        return f"changed since {earlier.run_id}: {', '.join(changes)}"
     store.replace_record(run, now.with_inputs(store.url_of(earlier.entity(name)) for name in names))
     store.resolve(run.step, names, run_id=earlier.run_id)  # a collection of garbage may have taken it meanwhile
     raise Unchanged(f"unchanged since {earlier.run_id}")

@@ -303,7 +303,7 @@ def test_the_source_page_keeps_no_secret_and_no_time(
     write_source_page(tmp_path / "source.json", {"images": origin, "weights": None})
 
     page = json.loads((tmp_path / "source.json").read_text())
-    assert page["images"].keys() == {"url", "bytes", "sha256", "etag", "last_modified"}
+    assert page["images"].keys() == {"url", "bytes", "sha256", "etag", "last_modified", "licences"}
     assert page["images"]["url"] == url
     assert page["weights"] is None
 

@@ -5,12 +5,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from load_summary import class_chart, contact_sheet, counts_table, origins_table
+from load_summary import class_chart, contact_sheet, counts_table, licences_table, origins_table
 from PIL import Image
 from sample_scenes import ScenesRequest, write_scenes
 from source_origin import Origin
 
-from sinara_lib.vision.coco import CocoDataset
+from sinara_lib.vision.coco import CocoDataset, CocoImage
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,28 @@ def test_counts_are_those_of_the_dataset(sample: tuple[CocoDataset, Path]) -> No
 
 
 def test_origins_show_the_time_in_utc_and_missing_weights() -> None:
-    origin = Origin("http://h/a|b.zip", 1_500_000, "ab" * 32, datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc))
+    when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    origin = Origin("http://h/a|b.zip", 1_500_000, "ab" * 32, when, '"v|1"', checked="Digest", note="cached")
 
     table = origins_table({"images": origin, "weights": None})
 
-    assert r"| images | http://h/a\|b.zip | 1.5 MB | `abababababababab…` | 2026-01-02 03:04:05 UTC |" in table
+    row = r'| images | http://h/a\|b.zip | 1.5 MB | `abababababababab…` | `"v\|1"` | 2026-01-02 03:04:05 UTC |'
+    assert f"{row} agrees with Digest; cached |" in table
     assert "| weights | none: training starts from scratch |" in table
+
+
+def test_licences_are_counted_by_image() -> None:
+    images = tuple(
+        CocoImage(id=number, file_name=f"{number}.jpg", width=8, height=8, extra=extra)
+        for number, extra in enumerate([{"license": 3}, {"license": 3}, {"license": 9}, {}])
+    )
+    licences = ({"id": 3, "name": "CC BY | 2.0", "url": "http://cc/by"}, {"id": 4, "name": "Public domain"})
+
+    assert licences_table(CocoDataset(images, (), (), licenses=licences)).splitlines()[2:] == [
+        r"| CC BY \| 2.0 | http://cc/by | 2 |",
+        "| Public domain |  | 0 |",
+        "| not stated | | 2 |",
+    ]
 
 
 def test_the_contact_sheet_has_a_tile_per_image_and_survives_unreadable_ones(sample: tuple[CocoDataset, Path]) -> None:
