@@ -1,12 +1,19 @@
 """Small real datasets for the tests of data_prep: pictures written to a folder and records made to fit them."""
 
+import os
 import zlib
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from sinara_lib.archive import ArchiveReader, open_archive, pack
+from sinara_lib.checkout import read_producer
+from sinara_lib.layout import StepAddress
+from sinara_lib.store import store_at
+from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
 CATEGORIES = (CocoCategory(1, "person"), CocoCategory(3, "car"), CocoCategory(18, "dog"))
@@ -40,3 +47,22 @@ def box(number: int, *, image: int = 1, **changes: Any) -> CocoAnnotation:
 def dataset_of(images: list[CocoImage], annotations: list[CocoAnnotation]) -> CocoDataset:
     """A dataset of people, cars and dogs."""
     return CocoDataset(tuple(images), tuple(annotations), CATEGORIES)
+
+
+def archive_of(files: dict[str, bytes], folder: Path) -> ArchiveReader:
+    """The reader of an archive that holds these files, all of one time, in a store below the folder."""
+    for name, data in files.items():
+        path = folder / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    url = f"{new_run(folder / 'store')}/coco_datasets_images"
+    pack(folder / "files", url)
+    return open_archive(url)
+
+
+def new_run(root: Path) -> str:
+    """The URL of a new run at work in a store."""
+    store, now = store_at(f"file://{root}"), datetime(2026, 11, 21, tzinfo=timezone.utc)
+    record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=read_producer(Path.cwd()))
+    return store.url_of(store.start_run(StepAddress("p", "z", "s"), record, now=now))

@@ -1,22 +1,28 @@
 """The notebook as a step runs it: from a run of data_load to three datasets and a report."""
 
+import csv
 import json
 import os
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prep_cases import box, dataset_of, picture, write_picture
+from split_memory import SplitOptions, earlier_inputs
 
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.checkout import read_producer
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
+from sinara_lib.params import PipelineParams
 from sinara_lib.step import StepResult, run_step
 from sinara_lib.store import open_entity, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from sinara_lib.substep import RUN_ID
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco
+from sinara_lib.vision.letterbox import decode_image
 
 STEP = Path(__file__).parents[3] / "data_prep"
 ENTITIES = ("coco_train_dataset", "coco_eval_dataset", "coco_test_dataset")
@@ -25,18 +31,25 @@ ENTITIES = ("coco_train_dataset", "coco_eval_dataset", "coco_test_dataset")
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one run of data_load: twenty images with cars and people, one unreadable, one box outside."""
-    folder, root = tmp_path_factory.mktemp("data_load"), tmp_path_factory.mktemp("store")
-    for number in range(1, 21):
+    root = tmp_path_factory.mktemp("store")
+    _load(root, tmp_path_factory.mktemp("data_load"), images=20)
+    return root
+
+
+def _load(root: Path, folder: Path, *, images: int) -> None:
+    """Add a run of data_load."""
+    for number in range(1, images + 1):
         write_picture(folder / "images" / f"{number:03}.jpg")
         os.utime(folder / "images" / f"{number:03}.jpg", (1_700_000_000, 1_700_000_000))
     (folder / "images" / "020.jpg").write_bytes(b"not an image")
-    annotations = [box(number, image=number, category_id=1 + number % 2 * 2) for number in range(1, 21)]
-    annotations.append(box(21, image=1, bbox=(500.0, 5.0, 9.0, 9.0)))
+    annotations = [box(number, image=number, category_id=1 + number % 2 * 2) for number in range(1, images + 1)]
+    annotations = [replace(one, bbox=(5.0, 6.0, 20.0, 10.0)) for one in annotations]
+    annotations.append(box(images + 1, image=1, bbox=(500.0, 5.0, 9.0, 9.0)))
     (folder / "annotations").mkdir()
-    images = [picture(number) for number in range(1, 21)]
-    save_coco(dataset_of(images, annotations), folder / "annotations" / "instances.json")
+    records = [picture(number) for number in range(1, images + 1)]
+    save_coco(dataset_of(records, annotations), folder / "annotations" / "instances.json")
 
-    store, now = store_at(f"file://{root}"), datetime(2026, 11, 21, tzinfo=timezone.utc)
+    store, now = store_at(f"file://{root}"), datetime(2026, 11, images - 10, tzinfo=timezone.utc)
     record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=read_producer(STEP))
     run = store.start_run(StepAddress("obj_detect_rest", "test", "data_load"), record, now=now)
     pack(folder / "images", f"{store.url_of(run)}/coco_datasets_images")
@@ -44,7 +57,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     started = store.run_record(run)
     assert started is not None
     store.replace_record(run, started.model_copy(update={"status": RunStatus.SUCCESS}))
-    return root
 
 
 def _run(root: Path, tmp_path: Path, **changes: Any) -> StepResult:
@@ -109,6 +121,56 @@ def test_the_same_data_and_parameters_publish_the_same_content(result: StepResul
     for entity in ENTITIES:
         first, second = (open_entity(f"{url}/{entity}").manifest for url in (result.run_url, again.run_url))
         assert first.content == second.content
+
+
+def test_a_second_run_reads_the_split_where_it_was_made_and_another_seed_makes_its_own(result: StepResult) -> None:
+    summary = open_entity(f"{result.run_url}/dataset_summary")
+    split = json.loads(summary.read("split.json"))
+    assert (split["origin"], split["seed"]) == (result.run_id, 1)
+    assert sorted(name for part in split["parts"].values() for name in part) == [f"{n:03}.jpg" for n in range(1, 20)]
+    pipeline = PipelineParams(env_name="user", pipeline_name="obj_detect_rest", zone_name="test")
+    options = SplitOptions(split["fractions"], 1, keep=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SINARA_USER_ROOT", result.run_url.partition("/obj_detect_rest/")[0])
+        (entry,) = earlier_inputs(pipeline, "data_prep", options)
+        assert entry[RUN_ID] == result.run_id
+        assert earlier_inputs(pipeline, "data_prep", replace(options, seed=2)) == []
+        assert earlier_inputs(pipeline, "data_prep", replace(options, keep=False)) == []
+
+
+def test_figures_are_published_as_data_that_agree_with_the_datasets(result: StepResult) -> None:
+    summary = open_entity(f"{result.run_url}/dataset_summary")
+    figures = json.loads(summary.read("figures.json"))
+    lines = list(csv.DictReader(summary.read("parts.csv").decode().splitlines()))
+    for name, entity in zip(("train", "eval", "test"), ENTITIES, strict=True):
+        part, found = _part(result, entity), figures["parts"][name]
+        assert (found["images"], found["objects"]) == (len(part.images), len(part.annotations))
+        assert {sum(one["counts"]) for one in found["histograms"].values()} == {len(part.images)}
+        assert sum(map(sum, found["centres"])) == sum(map(sum, found["class_sizes"])) == len(part.annotations)
+        assert [int(one["objects"]) for one in lines if one["part"] == name] == found["class_objects"]
+
+
+def test_added_images_move_none_and_tiles_and_copies_are_published_with_their_boxes(
+    result: StepResult, root: Path, tmp_path: Path
+) -> None:
+    _load(root, tmp_path / "more", images=35)
+    changes = {"tiles": {"width": 40, "height": 48}, "augment": {"flip": True, "colour": 0.2}}
+    grown = _run(root, tmp_path, classes={"thing": ["car", "person"]}, **changes)
+    splits = [json.loads(open_entity(f"{one.run_url}/dataset_summary").read("split.json")) for one in (result, grown)]
+    for name in ("train", "eval", "test"):
+        assert set(splits[0]["parts"][name]) <= set(splits[1]["parts"][name])
+    assert splits[1]["origin"] == grown.run_id
+    train, evaluation, test = (_part(grown, entity) for entity in ENTITIES)
+    assert {one.name for one in train.categories} == {"thing"}
+    assert [bool(one.extra.get("augmented")) for one in train.images].count(True) == len(train.images) / 2
+    assert not any(one.extra.get("augmented") for one in (*evaluation.images, *test.images))
+    groups = [{one.extra["group"] for one in part.images} for part in (train, evaluation, test)]
+    assert sum(map(len, groups)) == len(set.union(*groups))
+    archive = open_archive(f"{grown.run_url}/coco_train_dataset")
+    for image in train.images:
+        assert decode_image(archive.read(f"images/{image.file_name}")).shape[:2] == (image.height, image.width)
+    page = open_entity(f"{grown.run_url}/reports_data_prep_ipynb").read("business_report.html").decode()
+    assert page.count("<img") == 7, "two galleries less for one class, before and after twice"
 
 
 def test_an_unknown_class_fails_the_step_with_the_names_there_are_and_publishes_nothing(

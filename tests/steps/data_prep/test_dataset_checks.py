@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from dataset_checks import CheckOptions, check_dataset
 from dataset_findings import CHECKS
-from dataset_prep import write_dataset
 from image_files import FolderImages
 from prep_cases import CATEGORIES, box, dataset_of, picture, write_picture
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset
+from sinara_lib.vision.coco import CocoDataset, save_coco
 
 CARS = CheckOptions(classes=["car"])
 
@@ -142,8 +141,8 @@ def test_pycocotools_loads_the_cleaned_document_and_scores_its_own_boxes_as_perf
     folder: Path, tmp_path: Path
 ) -> None:
     dataset = check_dataset(_faulty(), FolderImages(folder), options=CheckOptions(classes=["car", "person"])).dataset
-    write_dataset(dataset, tmp_path / "out", images=folder)
-    oracle = COCO(str(tmp_path / "out" / "annotations.json"))
+    save_coco(dataset, tmp_path / "annotations.json")
+    oracle = COCO(str(tmp_path / "annotations.json"))
     results = [
         {"image_id": one.image_id, "category_id": one.category_id, "bbox": list(one.bbox), "score": 0.9}
         for one in dataset.annotations

@@ -1,17 +1,13 @@
 """Parameters are checked, and what is published is exact and repeatable."""
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_prep import PrepParams, write_dataset
-from prep_cases import box, dataset_of, picture, write_picture
+from dataset_prep import PrepParams
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import load_params, parse_params
-from sinara_lib.vision.coco import load_coco
 
 STEP = Path(__file__).parents[3] / "data_prep"
 
@@ -23,7 +19,13 @@ STEP = Path(__file__).parents[3] / "data_prep"
         ({"fractions": {"train": 1.0, "eval": 0.0, "test": 0.0}}, "less than 1"),
         ({"min_object_size": -1}, "min_object_size"),
         ({"empty_share": "some"}, "empty_share"),
-        ({"clases": ["car"]}, "unknown key 'clases'.*Allowed here: classes, empty_share"),
+        ({"classes": {"vehicle": "car"}}, "classes"),
+        ({"tiles": {"width": 640, "height": 480, "overlap": 480}}, "overlap must be smaller than width and height"),
+        ({"tiles": {"width": 640}}, "missing key 'tiles.height'"),
+        ({"augment": {"copies": 2}}, "nothing would change"),
+        ({"augment": {"turn": 2}}, "unknown key 'augment.turn'.*Allowed in augment: colour, copies"),
+        ({"min_visible": 1.5}, "min_visible"),
+        ({"clases": ["car"]}, "unknown key 'clases'.*Allowed here: augment, checks, classes"),
     ],
 )
 def test_wrong_parameters_are_refused_by_name(given: dict[str, Any], expected: str) -> None:
@@ -46,25 +48,3 @@ def test_params_files_are_valid_and_ask_for_the_six_road_classes(name: str) -> N
 def test_the_full_job_lists_every_parameter() -> None:
     substep = load_params(STEP / "params" / "step_params.json").substeps_params[0]
     assert set(substep.substep_params) == set(PrepParams.model_fields)
-
-
-def test_a_written_dataset_holds_the_document_and_the_files_with_their_times(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    for number, seconds in ((1, 1_000_000_000), (2, 1_500_000_000), (3, 1_700_000_000)):
-        write_picture(source / "in" / f"{number}.jpg")
-        os.utime(source / "in" / f"{number}.jpg", (seconds, seconds))
-    images = [picture(number, file_name=f"in/{number}.jpg") for number in (1, 2)]
-    dataset = dataset_of(images, [box(1)])
-    target = tmp_path / "out"
-    write_dataset(dataset, target, images=source)
-    assert load_coco(target / "annotations.json") == dataset
-    files = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
-    assert files == ["annotations.json", "images/in/1.jpg", "images/in/2.jpg"]
-    assert (target / "images/in/1.jpg").read_bytes() == (source / "in/1.jpg").read_bytes()
-    assert (target / "images/in/1.jpg").stat().st_mtime == 1_000_000_000
-    assert (target / "annotations.json").stat().st_mtime == 1_500_000_000
-
-
-def test_a_part_without_images_is_a_document_without_records(tmp_path: Path) -> None:
-    write_dataset(dataset_of([], []), tmp_path / "out", images=tmp_path)
-    assert json.loads((tmp_path / "out" / "annotations.json").read_bytes())["images"] == []

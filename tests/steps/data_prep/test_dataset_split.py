@@ -1,29 +1,34 @@
 """The split is complete, disjoint, repeatable and fair to every class."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import pytest
-from dataset_split import SPLITS, hash_order, split_dataset, split_sizes
-from hypothesis import given, settings
+from dataset_split import SPLITS, Splits, group_of, hash_order, split_dataset, split_sizes
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from prep_cases import box, dataset_of, picture
 
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoCategory, CocoDataset
+from sinara_lib.vision.coco import CocoCategory, CocoDataset, select_images
 
 FRACTIONS = {"train": 0.7, "eval": 0.15, "test": 0.15}
 
 
-def _dataset(shown: list[list[int]], classes: int) -> CocoDataset:
-    """Image i shows one object of each class listed in shown[i]."""
+def _dataset(shown: list[list[int]], classes: int, groups: Sequence[int | None] = ()) -> CocoDataset:
+    """Image i shows one object of each class listed in shown[i], and is of the group groups[i]."""
     annotations = [
         box(1000 * number + place, image=number, category_id=category)
         for number, categories in enumerate(shown, start=1)
         for place, category in enumerate(categories)
     ]
     categories = tuple(CocoCategory(number, f"class {number}") for number in range(1, classes + 1))
-    images = [picture(number) for number in range(1, len(shown) + 1)]
+    images = [
+        picture(number, extra={} if group is None else {"group": f"group {group}"})
+        for number, (_, group) in enumerate(zip_longest(shown, groups), start=1)
+    ]
     return replace(dataset_of(images, annotations), categories=categories)
 
 
@@ -31,7 +36,20 @@ def _dataset(shown: list[list[int]], classes: int) -> CocoDataset:
 def datasets(draw: st.DrawFn) -> CocoDataset:
     classes = draw(st.integers(1, 6))
     labels = st.lists(st.integers(1, classes), max_size=5)
-    return _dataset(draw(st.lists(labels, min_size=3, max_size=60)), classes)
+    dataset = _dataset(draw(st.lists(labels, min_size=3, max_size=60)), classes)
+    mixer = draw(st.randoms(use_true_random=False))
+    sides = [mixer.choice((20.0, 50.0, 150.0)) for _ in dataset.annotations]
+    annotations = (replace(one, bbox=(0.0, 0.0, a, a)) for one, a in zip(dataset.annotations, sides, strict=True))
+    return replace(dataset, annotations=tuple(annotations))
+
+
+@st.composite
+def grouped_datasets(draw: st.DrawFn) -> CocoDataset:
+    classes = draw(st.integers(1, 4))
+    count = draw(st.integers(6, 60))
+    shown = draw(st.lists(st.lists(st.integers(1, classes), max_size=4), min_size=count, max_size=count))
+    groups = draw(st.lists(st.none() | st.integers(0, 8), min_size=count - 3, max_size=count - 3))
+    return _dataset(shown, classes, [*groups, None, None, None])
 
 
 @st.composite
@@ -70,15 +88,89 @@ def test_the_split_does_not_depend_on_the_order_of_the_document(dataset: CocoDat
 
 @settings(max_examples=150, deadline=None)
 @given(dataset=datasets(), fractions=fractions(), seed=st.integers(0, 9))
-def test_each_class_is_within_two_images_more_than_there_are_classes_of_its_share(
+def test_the_images_of_each_class_and_size_are_shared_out_to_within_as_many_as_there_are_of_both(
     dataset: CocoDataset, fractions: dict[str, float], seed: int
 ) -> None:
-    images_of = Counter(category for _, category in {(one.image_id, one.category_id) for one in dataset.annotations})
+    """The stated distance: classes and three sizes together, in images, and two more."""
+    most = len(dataset.categories) + 3 + 2
+    images_of = _images_of_labels(dataset)
     for _, part in split_dataset(dataset, fractions, seed=seed).items():
-        found = Counter(category for _, category in {(one.image_id, one.category_id) for one in part.annotations})
-        share = len(part.images) / len(dataset.images)
-        for category, count in images_of.items():
-            assert abs(found[category] - share * count) <= len(dataset.categories) + 2
+        found, share = _images_of_labels(part), len(part.images) / len(dataset.images)
+        for label, count in images_of.items():
+            assert abs(found[label] - share * count) <= most
+
+
+def _images_of_labels(dataset: CocoDataset) -> Counter[int | float]:
+    """In how many images each class (by its id) and each side of a box (negative) is seen."""
+    labels = {(one.image_id, label) for one in dataset.annotations for label in (one.category_id, -one.bbox[2])}
+    return Counter(label for _, label in labels)
+
+
+@settings(max_examples=100, deadline=None)
+@given(dataset=grouped_datasets(), fractions=fractions(), seed=st.integers(0, 9))
+def test_images_of_a_group_lie_in_one_part_and_no_part_is_empty(
+    dataset: CocoDataset, fractions: dict[str, float], seed: int
+) -> None:
+    parts = [part for _, part in split_dataset(dataset, fractions, seed=seed).items()]
+    assert Counter(one.id for part in parts for one in part.images) == Counter(one.id for one in dataset.images)
+    assert all(part.images for part in parts)
+    homes = [{group_of(image) for image in part.images} for part in parts]
+    assert not homes[0] & homes[1]
+    assert not homes[0] & homes[2]
+    assert not homes[1] & homes[2]
+
+
+@settings(max_examples=100, deadline=None)
+@given(dataset=grouped_datasets(), kept=st.data(), fractions=fractions())
+def test_added_images_move_none_of_those_that_were_split_before(
+    dataset: CocoDataset, kept: st.DataObject, fractions: dict[str, float]
+) -> None:
+    before = kept.draw(st.lists(st.sampled_from(dataset.images), unique_by=lambda one: one.id, min_size=3))
+    first = select_images(dataset, [one.id for one in before])
+    assume(len({group_of(one) for one in before}) >= 3)
+    earlier = _part_of(split_dataset(first, fractions, seed=1))
+    grown = split_dataset(dataset, fractions, seed=1, earlier=earlier)
+    now = _part_of(grown)
+    assert {name: now[name] for name in earlier} == earlier
+    assert len(now) == len(dataset.images)
+    for image in dataset.images:
+        if image.file_name not in earlier:
+            friends = {earlier[one.file_name] for one in before if group_of(one) == group_of(image)}
+            assert not friends or friends == {now[image.file_name]}
+
+
+@settings(max_examples=60, deadline=None)
+@given(dataset=datasets(), more=st.lists(st.lists(st.integers(1, 6), max_size=5), max_size=60))
+def test_what_is_added_makes_up_for_what_each_part_lacks(dataset: CocoDataset, more: list[list[int]]) -> None:
+    """After growing, sizes are as near to the fractions as the images that may not move allow: to one image."""
+    shown = [[one.category_id for one in dataset.annotations_of(image.id)] for image in dataset.images]
+    grown = _dataset(shown + more, classes=6)
+    earlier = _part_of(split_dataset(dataset, FRACTIONS, seed=1))
+    old = Counter(earlier.values())
+    sizes = Counter(_part_of(split_dataset(grown, FRACTIONS, seed=1, earlier=earlier)).values())
+    wanted = split_sizes(len(grown.images), FRACTIONS)
+    over = sum(max(0, old[name] - wanted[name]) for name in SPLITS)
+    for name in SPLITS:
+        assert old[name] <= sizes[name] or old[name] == 0
+        assert wanted[name] - over <= sizes[name] <= max(wanted[name], old[name])
+
+
+def test_near_twins_that_were_split_apart_before_they_were_known_as_such_stay_where_they_are() -> None:
+    dataset = _dataset([[1]] * 8, classes=1, groups=[None] * 5 + [1, 1, 1])
+    earlier = {"006.jpg": "train", "007.jpg": "test"}
+    now = _part_of(split_dataset(dataset, FRACTIONS, seed=1, earlier=earlier))
+    assert (now["006.jpg"], now["007.jpg"]) == ("train", "test")
+    assert now["008.jpg"] == "train"
+
+
+def test_each_size_of_object_has_its_share_in_each_part() -> None:
+    sides = [10.0] * 20 + [50.0] * 20 + [200.0] * 20
+    images = [picture(number, width=300, height=300) for number in range(1, 61)]
+    boxes = [box(number, image=number, bbox=(0.0, 0.0, side, side)) for number, side in enumerate(sides, start=1)]
+    for seed in range(5):
+        for _, part in _parts(dataset_of(images, boxes), seed=seed):
+            counts = Counter(one.bbox[2] for one in part.annotations)
+            assert set(counts.values()) <= {len(part.images) // 3}
 
 
 @given(count=st.integers(3, 10_000), fractions=fractions())
@@ -119,6 +211,10 @@ def test_another_seed_gives_another_split() -> None:
 def test_the_split_of_today_is_the_split_of_tomorrow() -> None:
     dataset = _dataset([[1], [2], [1, 2], [], [1], [2], [1], [1, 2], [2], []], classes=2)
     assert [[image.id for image in part.images] for _, part in _parts(dataset, seed=1)] == GOLDEN
+
+
+def _part_of(splits: Splits) -> dict[str, str]:
+    return {image.file_name: name for name, part in splits.items() for image in part.images}
 
 
 def _parts(dataset: CocoDataset, *, seed: int) -> tuple[tuple[str, CocoDataset], ...]:

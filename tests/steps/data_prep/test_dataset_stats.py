@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from dataset_findings import Ledger
 from dataset_split import Splits
-from dataset_stats import findings_table, frequent_classes, markdown_table, measure, quiet_checks, split_table
+from dataset_stats import frequent_classes, markdown_table, measure, split_table
+from findings_report import findings_table, quiet_checks
 from prep_cases import box, dataset_of, picture
 
 DATASET = dataset_of(
