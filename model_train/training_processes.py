@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +31,8 @@ from sinara_lib.progress import PROGRESS_VARIABLE, show_log
 JOB, OUTCOME = TypeAdapter(TrainingJob), TypeAdapter(Outcome)
 JOB_FILE, OUTCOME_FILE, LOG_FILE = "job.json", "outcome.json", "processes.log"
 NOTEBOOK_PROCESS = "SINARA_TRAINING_PARENT"
+SAID = "\x1e"
+"""Stands before each line of the log that is for people; what frameworks print is left out."""
 SECONDS_TO_END = 10
 
 logger = logging.getLogger(__name__)
@@ -45,7 +48,8 @@ def run_in_processes(job: TrainingJob, devices: Devices) -> Outcome:
     (work / JOB_FILE).write_bytes(JOB.dump_json(job))
     with _started(work, devices) as group:
         for line in group.stdout or ():
-            logger.info(line.rstrip())
+            if line.startswith(SAID):
+                logger.info(line[len(SAID) :].rstrip())
         failed = group.wait()
     if failed:
         _raise_failure(work)
@@ -98,6 +102,7 @@ def main(job_file: str) -> int:
     threading.Thread(target=_end_with, args=(int(os.environ[NOTEBOOK_PROCESS]),), daemon=True).start()
     if rank == 0:
         show_log()
+        logging.getLogger().handlers[0].setFormatter(logging.Formatter(f"{SAID}%(message)s"))
     else:
         job = replace(job, place=replace(job.place, work=str(work / f"process_{rank}")), run_url=None)
     try:
@@ -111,7 +116,7 @@ def main(job_file: str) -> int:
             "message": str(error) if ours else f"{type(error).__name__}: {error}",
         }
         (work / f"error-{rank}.json").write_text(json.dumps(note), encoding="utf-8")
-        logging.getLogger(__name__).debug("failed", exc_info=True)
+        traceback.print_exc()
         return 1
     if rank == 0:
         (work / OUTCOME_FILE).write_bytes(OUTCOME.dump_json(outcome))
