@@ -29,6 +29,7 @@ class NmsSettings(ParamsModel):
 # Written in ONNX's text format: https://github.com/onnx/onnx/blob/main/docs/Syntax.md
 # A prior carries one label (its best class), so each (image, prior) is selected at most once and its score can
 # be scattered back to its place; -1 marks what was not selected. N is the largest count of the batch.
+# Only as many priors as pass the bar (at least one, for the shapes' sake) are ranked: few do, and ranking costs most.
 _GRAPH = """
 <ir_version: 10, opset_import: ["": 18]>
 postprocess (float[batch, P, 4] boxes, float[batch, P, K] scores) => (float[batch, N, 5] dets, int64[batch, N] labels)
@@ -38,18 +39,22 @@ postprocess (float[batch, P, 4] boxes, float[batch, P, K] scores) => (float[batc
   int64[1] per_class = {%(max_output_boxes_per_class)d},
   float[1] iou_threshold, float[1] score_threshold,
   float absent = {-1.0}, float zero = {0.0}, int64 no_label = {-1}, int64[2] image_prior = {0, 2},
-  int64[3] four = {1, 1, 4}, int64 start = {0}, int64 step = {1}, int64[2] class_axes = {0, 2}
+  int64[1] one = {1}, int64 start = {0}, int64 step = {1}, int64[2] class_axes = {0, 2}
 >
 {
   best = ReduceMax <keepdims = 0> (scores, last)
+  passes = Greater (best, score_threshold)
+  pass_ones = Cast <to = 7> (passes)
+  pass_counts = ReduceSum <keepdims = 0> (pass_ones, axis1)
+  most_passing = ReduceMax <keepdims = 1> (pass_counts, first)
+  some = Max (most_passing, one)
   prior_count = Shape <start = 1, end = 2> (best)
-  candidate_count = Min (prior_count, pre_top_k)
+  candidate_count = Min (prior_count, pre_top_k, some)
   candidate_scores, candidates = TopK <axis = 1> (best, candidate_count)
   candidate_rows = Unsqueeze (candidates, last)
-  box_index = Tile (candidate_rows, four)
-  candidate_boxes = GatherElements <axis = 1> (boxes, box_index)
-  best_class = ArgMax <axis = -1, keepdims = 0> (scores)
-  candidate_labels = GatherElements <axis = 1> (best_class, candidates)
+  candidate_boxes = GatherND <batch_dims = 1> (boxes, candidate_rows)
+  class_rows = GatherND <batch_dims = 1> (scores, candidate_rows)
+  candidate_labels = ArgMax <axis = -1, keepdims = 0> (class_rows)
 
   class_count = Shape <start = 2, end = 3> (scores)
   class_depth = Squeeze (class_count)
@@ -78,8 +83,7 @@ postprocess (float[batch, P, 4] boxes, float[batch, P, K] scores) => (float[batc
   out_kept = Slice (is_kept, first, largest_count, axis1)
 
   out_rows = Unsqueeze (out_places, last)
-  out_box_index = Tile (out_rows, four)
-  out_boxes = GatherElements <axis = 1> (candidate_boxes, out_box_index)
+  out_boxes = GatherND <batch_dims = 1> (candidate_boxes, out_rows)
   out_score_column = Unsqueeze (out_scores, last)
   found = Concat <axis = -1> (out_boxes, out_score_column)
   kept_column = Unsqueeze (out_kept, last)
