@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dataset_checks import CheckOptions, check_dataset
-from dataset_findings import CHECKS
+from dataset_findings import CHECKS, choose_actions
 from image_files import FolderImages
 from prep_cases import CATEGORIES, box, dataset_of, picture, write_picture
 from pycocotools.coco import COCO
@@ -153,3 +153,46 @@ def test_pycocotools_loads_the_cleaned_document_and_scores_its_own_boxes_as_perf
     evaluation.accumulate()
     evaluation.summarize()
     assert np.isclose(evaluation.stats[0], 1.0)
+
+
+def test_a_check_that_is_set_to_fail_stops_after_all_have_run(folder: Path) -> None:
+    options = replace(CARS, actions={"box_outside": "fail", "crowd": "fail", "image_size": "fail"})
+    checked = check_dataset(_faulty(), FolderImages(folder), options=options)
+    assert checked.counts()["box_over_edge"] == 1
+    with pytest.raises(
+        DataError, match=r"image_size 1 \(007.jpg: 1 x 48.*; box_outside 1 \(annotation 3.*; crowd 1 \("
+    ):
+        checked.stop_where_asked()
+    check_dataset(_faulty(), FolderImages(folder), options=CARS).stop_where_asked()
+
+
+def test_what_a_check_is_set_to_drop_is_gone_and_passes_again(folder: Path) -> None:
+    drop = {check.name: "drop" for check in CHECKS if "drop" in check.actions}
+    options = replace(CARS, actions=drop, filter_empty_gt=False)
+    checked = check_dataset(_faulty(), FolderImages(folder), options=options)
+    assert {one.check.name: one.done for one in checked.findings if one.count and one.check.name in drop} == {
+        "image_missing": "dropped",
+        "image_size": "dropped",
+        "annotation_without_image": "dropped",
+        "category_unknown": "dropped",
+        "box_outside": "dropped",
+        "box_over_edge": "dropped",
+        "box_repeated": "dropped",
+        "crowd": "dropped",
+    }
+    assert [one.id for one in checked.dataset.annotations] == [1]
+    assert 7 not in {image.id for image in checked.dataset.images}
+    again = check_dataset(checked.dataset, FolderImages(folder), options=options)
+    assert again.dataset == checked.dataset
+
+
+def test_every_action_of_every_check_can_be_asked_for_and_the_readme_lists_it() -> None:
+    page = (Path(__file__).parents[3] / "data_prep" / "README.md").read_text(encoding="utf-8")
+    for check in CHECKS:
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{check.name}` |"))
+        assert check.fault in row
+        settable = len(check.actions) > 1
+        assert row.endswith(f"| {', '.join(f'`{one}`' for one in check.actions) if settable else 'left out'} |")
+        for action in check.actions if settable else ():
+            assert choose_actions({check.name: action})[check.name] == action
+        assert bool(check.fix) == ("fix" in check.actions)
