@@ -45,12 +45,13 @@ class Card:
 def write_index(urls: Sequence[str], settings: Settings) -> str:
     """Write the page for the runs at `urls`, in their order, and all that the last was made from; return its URL.
 
-    A run that failed comes first.
+    A run that failed comes first. Where a run was made from an earlier one of its own step, as data_prep is that keeps
+    to a split, the newest run of the step is shown.
     """
     root, address = split_run_url(urls[-1])
     stores = {store.url: store for store in known_stores(settings).values()}
     store = stores[root]
-    runs = read_chain(settings, store, address).runs
+    runs = {(run.store.url, run.address.step): run for run in read_chain(settings, store, address).runs}.values()
     own = [_read(stores, url) for url in urls if url not in {run.url for run in runs}]
     place = f"{address.step.pipeline}/{address.step.zone}"
     html = index_html(sorted((*runs, *own), key=_place_on_page), store=store, place=place)

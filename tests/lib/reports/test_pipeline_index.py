@@ -53,6 +53,20 @@ def test_a_run_of_the_last_step_alone_still_shows_all_that_it_was_made_from(repo
         assert reported.store.fs.exists(f"{reported.store.root}/rest/test/{link}")
 
 
+def test_of_a_step_that_read_an_earlier_run_of_itself_the_newest_run_is_shown(reported: Reported) -> None:
+    def prepare(*earlier: RunAddress) -> tuple[RunAddress, RunAddress]:
+        data = reported.run("load", outputs={"d": b"d"})
+        read = [reported.store.url_of(one) for one in (data.entity("d"), *(run.entity("split") for run in earlier))]
+        return data, reported.run("prep", inputs=read, outputs={"split": b"s"})
+
+    _, first = prepare()
+    data, second = prepare(first)
+    _, html = _write(reported, second)
+    assert re.findall(r"<h2>(\w+) ", html) == ["load", "prep"]
+    assert data.run_id in html
+    assert second.run_id in html
+
+
 def test_the_page_is_no_artifact_and_is_written_anew(reported: Reported) -> None:
     runs = _chain(reported)
     before = reported.store.steps()
