@@ -1,5 +1,6 @@
 """A run is repeated from its own record: same commit, parameters and inputs, apart from the store."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -162,3 +163,22 @@ def test_a_repetition_that_fails_is_told_with_its_reason(project: Project, capfd
     told = capfd.readouterr().out
     assert f"failed: {run.run_id} could not be run again: make.ipynb" in told
     assert "only once" in told
+
+
+def test_a_run_on_s3_is_repeated_on_disk_and_nothing_is_written_to_the_bucket(
+    project: Project, s3_root: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SINARA_USER_ROOT", s3_root)
+    monkeypatch.setenv("SINARA_USER_STORAGE", os.environ["SINARA_LOOPBACK_STORAGE"])
+    project.run("make")
+    run = project.run("use")
+    store = load_settings(project.folder).store("user")
+    before = sorted(store.fs.find(store.root))
+
+    assert main(["reproduce", run.run_id, "--env", "user"]) == 0
+
+    told = capfd.readouterr().out
+    assert s3_root in told
+    assert _verdicts(told) == {"copy": "byte-equal", "dice": "byte-equal"}
+    store.fs.invalidate_cache()
+    assert sorted(store.fs.find(store.root)) == before
