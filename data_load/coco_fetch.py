@@ -68,7 +68,8 @@ def fetch_dataset(params: FetchParams, work: str | Path) -> Loaded:
         load_source(source, params, work, work / f"source_{number}")
         for number, source in enumerate(params.all_sources, start=1)
     )
-    missing = [name for source in sources for name in _missing_images(source)]
+    for source in sources:
+        _ensure_images(source)
     images, annotations = work / "images", work / "annotations"
     images.mkdir()
     annotations.mkdir()
@@ -79,7 +80,9 @@ def fetch_dataset(params: FetchParams, work: str | Path) -> Loaded:
     dataset = _write_document(sources, new_names, annotations / DOCUMENT)
     for number in range(1, len(sources) + 1):
         shutil.rmtree(work / f"source_{number}")
-    return Loaded(images, annotations, dataset, sorted(path.name for path in images.iterdir()), missing, sources)
+    there = {path.name for path in images.iterdir()}
+    missing = sorted({image.file_name for image in dataset.images} - there)
+    return Loaded(images, annotations, dataset, sorted(there), missing, sources)
 
 
 def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
@@ -102,17 +105,16 @@ def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
     return Weights(folder, target.name, origin)
 
 
-def _missing_images(source: LoadedSource) -> list[str]:
-    """Names that the document lists and the images lack. Raises DataError when all of them are missing."""
-    missing = sorted({image.file_name for image in source.dataset.images} - source.images.keys())
-    if source.dataset.images and all(image.file_name not in source.images for image in source.dataset.images):
-        there = f"(such as {min(source.images)})" if source.images else "loaded"
+def _ensure_images(source: LoadedSource) -> None:
+    """Raise DataError when a source has no file for any of the images that its document lists."""
+    listed = [image.file_name for image in source.dataset.images]
+    if listed and source.images.keys().isdisjoint(listed):
+        there = f"images (such as {min(source.images)})" if source.images else "images loaded"
         raise DataError(
-            f"{source.url}: None of the {len(missing)} images of the annotations (such as {missing[0]}) is among the "
-            f"{len(source.images)} images {there}. Check that images_url, annotations_url and annotations_member "
-            f"belong together."
+            f"{source.url}: None of the {len(set(listed))} images of the annotations (such as {min(listed)}) is among "
+            f"the {len(source.images)} {there}. Check that images_url, annotations_url and annotations_member belong "
+            f"together."
         )
-    return missing
 
 
 def _new_names(sources: Sequence[LoadedSource]) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
@@ -86,20 +86,14 @@ def detect(heads: Mapping[str, bytes], *, where: str) -> Format:
 
 
 def files_of(format_name: Format, heads: Mapping[str, bytes]) -> list[str]:
-    """The files to read for a format: those with its suffixes that are not surely of another one."""
-    return [
-        path
+    """The files to read for a format: its own, and undecided ones where they go with it or nothing else is there."""
+    kinds = {
+        path: format_of(path, head)
         for path, head in heads.items()
         if PurePosixPath(path).suffix.lower() in SUFFIXES[format_name]
-        and format_of(path, head) in _accepted(format_name, heads)
-    ]
-
-
-def _accepted(format_name: Format, heads: Mapping[str, bytes]) -> Sequence[Format | None]:
-    """A format's own files, and undecided ones where they belong to it or where nothing else is there."""
-    undecided = format_name in {"yolo", "open_images"}
-    own = any(format_of(path, head) == format_name for path, head in heads.items())
-    return (format_name, None) if undecided or not own else (format_name,)
+    }
+    undecided = format_name in {"yolo", "open_images"} or format_name not in kinds.values()
+    return [path for path, kind in kinds.items() if kind == format_name or (kind is None and undecided)]
 
 
 def _json_format(head: bytes) -> Format | None:

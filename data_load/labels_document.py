@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from image_index import ImageIndex, plain_path
 from labelled_images import LabelledImage, LabelledObject, Labels
@@ -41,11 +40,11 @@ def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[Coc
         if name is None or size is None:
             left_out["images that are not there or cannot be read, named without their size"] += name is not None
             continue
-        images.append(CocoImage(image_id, name, *size, extra=_encodable(image.extra, name)))
+        images.append(CocoImage(image_id, name, *size, extra=image.extra))
         scale = (float(size[0]), float(size[1])) if image.unit == "share" else (1.0, 1.0)
         for one in image.objects:
             annotations.append(_annotation(one, len(annotations) + 1, image_id, numbers[one.label], scale))
-    categories = tuple(CocoCategory(number, _encodable(name, "class")) for name, number in numbers.items())
+    categories = tuple(CocoCategory(number, name) for name, number in numbers.items())
     info = {"description": f"Converted from {format_name}"}
     return CocoDataset(tuple(images), tuple(annotations), categories, info, labels.licenses), left_out
 
@@ -65,7 +64,6 @@ def _named(
         if name is None:
             left_out["label files whose image is not there"] += 1
         else:
-            _encodable(name, image.beside)
             what = image.beside if image.stem else image.name
             if name in seen:
                 raise DataError(f"Two labels stand for the image {name}: {seen[name]} and {what}. Remove one of them.")
@@ -117,14 +115,5 @@ def _annotation(
         area=area,
         iscrowd=int(one.crowd),
         segmentation=one.mask or polygons or None,
-        extra={"attributes": _encodable(one.attributes, one.label)} if one.attributes else {},
+        extra={"attributes": one.attributes} if one.attributes else {},
     )
-
-
-def _encodable(value: Any, place: str) -> Any:
-    """The value, refused when it holds half of a character, which no file can be written with."""
-    try:
-        repr(value).encode("utf-8") if not isinstance(value, str) else value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(f"{place!r}: a text holds half of a character (a lone surrogate). Correct it.") from error
-    return value

@@ -14,8 +14,7 @@ from faulty_server import FaultyServer, whole
 from fetch_params import FetchParams
 from source_origin import Origin, write_source_page
 
-from sinara_lib.errors import ArchiveError, DataError, ParamsError
-from sinara_lib.params import parse_params
+from sinara_lib.errors import ArchiveError, DataError
 
 # Nothing here decodes images, so a few bytes stand for each.
 IMAGES = {
@@ -238,24 +237,19 @@ def test_images_and_annotations_that_do_not_belong_together_are_noticed(
         load(tmp_path / "again", images_url=pictures, annotations_url=str(tmp_path / "other.json"))
 
 
-def test_weights_are_described_beside_the_checkpoint(server: FaultyServer, work: Path) -> None:
-    body = b"checkpoint"
-    sha256 = hashlib.sha256(body).hexdigest()
-    url = server.serve(f"/net-{sha256[:8]}.pth", whole(body))
+def test_missing_images_of_merged_sources_are_told_by_the_names_they_have_there(
+    tmp_path: Path, pictures: str, labels: str, work: Path
+) -> None:
+    (tmp_path / "half.zip").write_bytes(zipped({"1.jpg": b"one"}))
+    sources = [
+        {"images_url": pictures, "annotations_url": labels},
+        {"images_url": str(tmp_path / "half.zip"), "annotations_url": labels},
+    ]
 
-    weights = fetch_weights(params(weights_url=url), work)
+    loaded = load(work, sources=sources)
 
-    page = json.loads((weights.folder / "weights.json").read_text())
-    assert page == {"url": url, "file_name": f"net-{sha256[:8]}.pth", "sha256": sha256, "bytes": 10}
-    assert (weights.folder / page["file_name"]).read_bytes() == body
-
-
-def test_without_weights_the_page_says_from_scratch(work: Path) -> None:
-    weights = fetch_weights(params(), work)
-
-    assert [path.name for path in weights.folder.iterdir()] == ["weights.json"]
-    page = json.loads((weights.folder / "weights.json").read_text())
-    assert page == {"url": None, "file_name": None, "sha256": None, "bytes": 0}
+    assert loaded.missing == ["labels2__2.PNG"]
+    assert loaded.names == ["labels1__1.jpg", "labels1__2.PNG", "labels2__1.jpg"]
 
 
 def test_the_same_sources_give_the_same_files_and_times(server: FaultyServer, tmp_path: Path) -> None:
@@ -306,30 +300,3 @@ def test_the_source_page_keeps_no_secret_and_no_time(
     assert page["images"].keys() == {"url", "bytes", "sha256", "etag", "last_modified", "licences"}
     assert page["images"]["url"] == url
     assert page["weights"] is None
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"images_url": "sample://scenes", "annotations_url": "a.json"}, "must be null with the built-in sample"),
-        ({}, "images_url or annotations_url is needed"),
-        ({"images_url": "a.zip", "format": "pascal"}, "format"),
-        ({"sources": [{"images_url": "a.zip"}], "format": "voc"}, "format must be left out beside sources"),
-        ({"images_url": ["a.zip", "b.zip"], "images_sha256": "0" * 64}, "images_sha256 belongs to one URL"),
-        ({"annotations_url": "sqlite:///a.db"}, "query and a database as annotations_url belong together"),
-        ({"annotations_url": "mysql://me:word@host/db", "query": "select 1"}, "leave the password out"),
-        ({"images_url": "a.zip", "annotations_url": "b", "images_sha256": "12"}, "images_sha256"),
-        ({"images_url": "a.zip", "annotations_url": "b", "weight_url": "c"}, "unknown key 'weight_url'"),
-        ({"images_url": "a.zip", "annotations_url": "b", "attempts": "5"}, "'attempts' is '5'"),
-    ],
-)
-def test_wrong_parameters_are_explained(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(ParamsError, match=message):
-        parse_params(FetchParams, values, where="data_load.ipynb")
-
-
-def test_upper_case_names_are_read() -> None:
-    read = parse_params(FetchParams, {"IMAGES_URL": "a.zip", "ANNOTATIONS_URL": "b.json"}, where="data_load.ipynb")
-
-    assert (read.images_url, read.annotations_url) == ("a.zip", "b.json")
-    assert [entry["entity_path"] for entry in read.custom_inputs()] == ["a.zip", "b.json"]

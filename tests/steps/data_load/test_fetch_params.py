@@ -1,0 +1,63 @@
+"""Parameters of data_load are checked where they come in: one source or several, and what belongs together."""
+
+from typing import Any
+
+import pytest
+from fetch_params import FetchParams, is_database
+
+from sinara_lib.errors import ParamsError
+from sinara_lib.params import parse_params
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"images_url": "sample://scenes", "annotations_url": "a.json"}, "must be null with the built-in sample"),
+        ({}, "images_url or annotations_url is needed"),
+        ({"images_url": "a.zip", "format": "pascal"}, "format"),
+        ({"sources": [{"images_url": "a.zip"}], "format": "voc"}, "format must be left out beside sources"),
+        ({"images_url": ["a.zip", "b.zip"], "images_sha256": "0" * 64}, "images_sha256 belongs to one URL"),
+        ({"annotations_url": "sqlite:///a.db"}, "query and a database as annotations_url belong together"),
+        ({"annotations_url": "mysql://me:word@host/db", "query": "select 1"}, "leave the password out"),
+        ({"images_url": "a.zip", "annotations_url": "b", "images_sha256": "12"}, "images_sha256"),
+        ({"images_url": "a.zip", "annotations_url": "b", "weight_url": "c"}, "unknown key 'weight_url'"),
+        ({"images_url": "a.zip", "annotations_url": "b", "attempts": "5"}, "'attempts' is '5'"),
+    ],
+)
+def test_wrong_parameters_are_explained(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        parse_params(FetchParams, values, where="data_load.ipynb")
+
+
+def test_upper_case_names_are_read() -> None:
+    read = parse_params(FetchParams, {"IMAGES_URL": "a.zip", "ANNOTATIONS_URL": "b.json"}, where="data_load.ipynb")
+
+    assert (read.images_url, read.annotations_url) == ("a.zip", "b.json")
+    assert [entry["entity_path"] for entry in read.custom_inputs()] == ["a.zip", "b.json"]
+
+
+def test_several_sources_have_names_of_their_own_and_the_sample_is_spelled_out() -> None:
+    sources = [{"IMAGES_URL": ["a.zip", "b.zip"]}, {"images_url": "sample://scenes"}]
+    read = parse_params(FetchParams, {"sources": sources, "weights_url": "w.pth"}, where="data_load.ipynb")
+
+    assert {entry["entity_name"]: entry["entity_path"] for entry in read.custom_inputs()} == {
+        "source_1_images": "a.zip",
+        "source_1_images_2": "b.zip",
+        "source_2_images": "sample://scenes?images=400&size=256&seed=1&defects=1",
+        "weights": "w.pth",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("sqlite:///labels.db", True),
+        ("postgresql+psycopg://me@host/db", True),
+        ("https://host/a.zip", False),
+        ("s3://bucket/a.zip", False),
+        ("C:/data/a.zip", False),
+        ("/data/a.zip", False),
+    ],
+)
+def test_a_database_is_told_from_files(url: str, found: bool) -> None:
+    assert is_database(url) is found
