@@ -24,14 +24,13 @@ def origins_table(origins: Mapping[str, Origin | None]) -> str:
             rows.append(f"| {name} | none: training starts from scratch | | | | | |")
             continue
         when = origin.retrieved.strftime("%Y-%m-%d %H:%M:%S UTC")
-        version = origin.etag or origin.last_modified
         known = [f"agrees with {origin.checked}" if origin.checked else "", origin.note or ""]
         cells = [
             name,
             _cell(origin.url),
-            f"{origin.size / 1e6:,.1f} MB",
+            f"{origin.size / 1e6:,.1f}\N{NO-BREAK SPACE}MB",
             f"`{origin.sha256[:16]}…`",
-            f"`{_cell(version)}`" if version else "",
+            f"`{_cell(origin.etag)}`" if origin.etag else origin.last_modified or "",
             when,
             "; ".join(filter(None, known)),
         ]

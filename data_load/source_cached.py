@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from source_download import Arrival, Download, RetryPolicy
+from source_download import LARGE, Arrival, Download, RetryPolicy
 from source_objects import ObjectFile, is_object
 from source_origin import Origin, other_checksum
 from source_partial import Partial, Version
@@ -64,7 +64,8 @@ def _ask(url: str, slot: CacheSlot, entry: CacheEntry | None, *, promised: str, 
             raise
         return _without_server(error, entry, promised=promised, options=options)
     if arrival is None and entry is not None:
-        log.info("%s: unchanged, taken from the cache (%s bytes)", entry.url, f"{entry.size:,}")
+        level = logging.INFO if entry.size >= LARGE else logging.DEBUG
+        log.log(level, "%s: unchanged, taken from the cache (%s bytes)", entry.url, f"{entry.size:,}")
         return replace(_origin(entry), note="from the cache, unchanged on the server")
     if arrival is None:
         raise DownloadError(f"{download.shown}: the server answered 304 to a plain request. Try again later.")

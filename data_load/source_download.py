@@ -18,6 +18,9 @@ from sinara_lib.errors import DownloadError
 from sinara_lib.parallel import in_threads
 from sinara_lib.progress import progress
 
+LARGE = 1 << 20
+"""A smaller file is not told of when it has arrived, in bytes: annotations may name thousands."""
+
 log = logging.getLogger(__name__)
 
 
@@ -214,7 +217,8 @@ class Download:
 
 def _tell(shown: str, arrival: Arrival, *, fresh: int, seconds: float) -> None:
     rate = f"{fresh / 1e6:,.1f} MB in {seconds:.1f} s, {fresh / 1e6 / max(seconds, 1e-3):,.1f} MB/s"
-    log.info("%s: %s bytes (%s), sha256 %s", shown, f"{arrival.size:,}", rate, arrival.sha256)
+    level = logging.INFO if arrival.size >= LARGE else logging.DEBUG
+    log.log(level, "%s: %s bytes (%s), sha256 %s", shown, f"{arrival.size:,}", rate, arrival.sha256)
 
 
 def _no_room(shown: str, path: Path, *, needed: int, free: int) -> str:

@@ -37,7 +37,8 @@ def test_origins_show_the_time_in_utc_and_missing_weights() -> None:
 
     table = origins_table({"images": origin, "weights": None})
 
-    row = r'| images | http://h/a\|b.zip | 1.5 MB | `abababababababab…` | `"v\|1"` | 2026-01-02 03:04:05 UTC |'
+    size = "1.5\N{NO-BREAK SPACE}MB"
+    row = rf'| images | http://h/a\|b.zip | {size} | `abababababababab…` | `"v\|1"` | 2026-01-02 03:04:05 UTC |'
     assert f"{row} agrees with Digest; cached |" in table
     assert "| weights | none: training starts from scratch |" in table
 
