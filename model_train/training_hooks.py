@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from detector_config import METRIC
-from mmengine.dist import all_reduce
-from mmengine.hooks import Hook
+from mmengine.dist import all_reduce, is_main_process
+from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from training_history import HistoryWriter, Scores
@@ -56,16 +57,30 @@ class Journal:
     best: Scores = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """Weights that could be published, and their scores on the eval split."""
+
+    name: str
+    scores: Scores
+    weights: Mapping[str, torch.Tensor]
+
+
 class TrainingWatch(Hook):
     """Scores the start and every epoch, keeps the weights of the best and of the last, and stops at a loss of NaN.
 
-    Runs before the averaging hook takes its weights out of the model again, so that what was scored is what is saved.
+    Where weights are averaged, an epoch is the better of both: the weights as they are, and their average. That costs
+    one more pass over the eval split, no training. Runs before the averaging hook takes its weights out of the model
+    again, so that what was scored is what is saved. patience: epochs without a better one, after which it ends; 0: all.
     """
 
     priority = "VERY_HIGH"
 
-    def __init__(self, folder: Path, meta: Mapping[str, Any], journal: Journal) -> None:
+    def __init__(self, folder: Path, meta: Mapping[str, Any], journal: Journal, *, patience: int) -> None:
         self.journal = journal
+        self._patience = patience
+        self._scores_plain = False
+        self._plain: _Candidate | None = None
         self.best_path = folder / "best.pth"
         self.last_path = folder / "last.pth"
         self._meta = dict(meta)
@@ -108,6 +123,15 @@ class TrainingWatch(Hook):
         if self._progress:
             self._progress.batch(loss)
 
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Score the weights as they are, where the scoring of the epoch will see their average."""
+        hook = next((one for one in runner.hooks if isinstance(one, EMAHook)), None)
+        if hook is not None:
+            self._scores_plain = True
+            with _set_aside(hook):
+                runner.val_loop.run()
+            self._scores_plain = False
+
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Tell how far the scoring is."""
         if self._progress:
@@ -117,28 +141,23 @@ class TrainingWatch(Hook):
         """Keep the scores, and the weights that were scored."""
         # Without a single detection mmdet measures nothing; that is a score of 0.
         scores = {name: float((metrics or {}).get(key, 0.0)) for name, key in SCORE_NAMES.items()}
-        first = not self.journal.start
-        name = "start" if first else f"epoch_{len(self.journal.epochs) + 1}"
-        if first:
-            self.journal.start = scores
-            logger.info("Start: AP %.3f, AP50 %.3f on the eval split", scores["AP"], scores["AP50"])
-        else:
-            self._note_epoch(runner, scores)
-            self._save(runner, self.last_path, scores, name)
-        better = first or scores["AP"] > self.journal.best["AP"]
-        self._history.add_scores(
-            name,
-            epoch=len(self.journal.epochs),
-            iteration=len(self.journal.losses),
-            scores=scores,
-            best=better,
-            seconds=time.monotonic() - self._epoch_began if not first else 0.0,
-        )
         if self._progress:
             self._progress.scored(scores)
-        if better:
-            self.journal.best_is, self.journal.best = name, scores
-            self._save(runner, self.best_path, scores, name)
+        epoch = f"epoch_{len(self.journal.epochs) + 1}"
+        if not self.journal.start:
+            self.journal.start = scores
+            logger.info("Start: AP %.3f, AP50 %.3f on the eval split", scores["AP"], scores["AP50"])
+            self._compare(_Candidate("start", scores, _weights(runner)), seconds=0.0)
+        elif self._scores_plain:
+            self._plain = _Candidate(epoch, scores, _weights(runner))
+        else:
+            plain, self._plain = self._plain, None
+            found = _Candidate(f"{epoch}_averaged" if plain else epoch, scores, _weights(runner))
+            better = plain if plain and plain.scores["AP"] > scores["AP"] else found
+            self._note_epoch(runner, better.scores)
+            self._save(self.last_path, better)
+            self._compare(better, seconds=time.monotonic() - self._epoch_began)
+            self._stop_when_idle(runner)
 
     def close(self) -> None:
         """Take the bar away and end the history, also after an error."""
@@ -173,12 +192,46 @@ class TrainingWatch(Hook):
             *(record.epoch, runner.max_epochs, record.loss, scores["AP"], scores["AP50"], record.seconds),
         )
 
-    def _save(self, runner: Runner, path: Path, scores: Scores, name: str) -> None:
-        if runner.rank != 0:
-            return
-        network = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        weights = {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
-        torch.save({"state_dict": weights, "meta": {**self._meta, "weights_of": name, "scores": scores}}, path)
+    def _compare(self, found: _Candidate, *, seconds: float) -> None:
+        """Note what was found, and keep it when nothing was better so far."""
+        better = not self.journal.best or found.scores["AP"] > self.journal.best["AP"]
+        self._history.add_scores(
+            found.name,
+            epoch=len(self.journal.epochs),
+            iteration=len(self.journal.losses),
+            scores=found.scores,
+            best=better,
+            seconds=seconds,
+        )
+        if better:
+            self.journal.best_is, self.journal.best = found.name, found.scores
+            self._save(self.best_path, found)
+
+    def _stop_when_idle(self, runner: Runner) -> None:
+        """End the training when no epoch was better for as many as `patience`."""
+        best = self.journal.best_is
+        idle = len(self.journal.epochs) - (0 if best == "start" else int(best.split("_")[1]))
+        if self._patience and idle >= self._patience:
+            runner.train_loop.stop_training = True
+            logger.info("No epoch was better than %s for %d epochs: training ends.", best.replace("_", " "), idle)
+
+    def _save(self, path: Path, candidate: _Candidate) -> None:
+        if is_main_process():
+            meta = {**self._meta, "weights_of": candidate.name, "scores": candidate.scores}
+            torch.save({"state_dict": dict(candidate.weights), "meta": meta}, path)
+
+
+@contextlib.contextmanager
+def _set_aside(hook: EMAHook) -> Iterator[None]:
+    """Let a scoring see the weights as they are: the hook, which exchanges them, finds them exchanged already."""
+    hook._swap_ema_parameters()
+    yield
+    hook._swap_ema_parameters()
+
+
+def _weights(runner: Runner) -> dict[str, torch.Tensor]:
+    network = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
 def _losses(outputs: Mapping[str, torch.Tensor]) -> dict[str, float]:

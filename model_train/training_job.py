@@ -65,12 +65,12 @@ def run_job(job: TrainingJob) -> Outcome:
     params, work = job.params, Path(job.place.work)
     work.mkdir(parents=True, exist_ok=True)
     recipe = choose_recipe(params, has_weights=job.weights is not None)
-    with _quiet(work), hold_archives(params.cache, [job.place.train, job.place.evaluate]):
+    with quiet(work), hold_archives(params.cache, [job.place.train, job.place.evaluate]):
         config = _configure(job, recipe)
         fit = _write_start(config, params, job.classes, job.weights, work / "start.pth")
         runner = _build_runner(config, params, recipe, work)
         journal = read_journal(job.resumed) if job.resumed else Journal()
-        watch = _watch(runner, job, journal)
+        watch = _watch(runner, job, recipe, journal)
         _run(runner, watch, params)
     return Outcome(
         fit=fit,
@@ -145,10 +145,10 @@ def _build_runner(config: Config, params: TrainParams, recipe: Recipe, work: Pat
     return runner
 
 
-def _watch(runner: Runner, job: TrainingJob, journal: Journal) -> TrainingWatch:
+def _watch(runner: Runner, job: TrainingJob, recipe: Recipe, journal: Journal) -> TrainingWatch:
     work = Path(job.place.work)
     meta = {"dataset_meta": {"classes": list(job.classes)}, "model_name": job.params.model_name}
-    watch = TrainingWatch(work, meta, journal)
+    watch = TrainingWatch(work, meta, journal, patience=recipe.patience)
     runner.register_hook(watch, priority=watch.priority)
     checkpoints = Checkpoints(job.run_url) if job.run_url else None
     state = TrainingState(work, job.params, journal, checkpoints=checkpoints, resumed=job.resumed)
@@ -169,7 +169,7 @@ def _run(runner: Runner, watch: TrainingWatch, params: TrainParams) -> None:
 
 
 @contextlib.contextmanager
-def _quiet(work: Path) -> Iterator[None]:
+def quiet(work: Path) -> Iterator[None]:
     """Send what mmengine, mmdet and pycocotools print to a file in `work`; our own log and bars stay visible."""
     with (
         open(work / "console.log", "a", encoding="utf-8") as console,

@@ -92,19 +92,25 @@ def test_tables_and_pictures_show_the_training(result: tuple[TrainingResult, Spl
     assert min(decode_image(draw_examples(train, tmp_path / "examples.png").read_bytes()).shape[:2]) > 300
 
 
-def test_fine_tuning_keeps_the_statistics_of_batch_normalisation(
-    result: tuple[TrainingResult, Split, Split], tmp_path: Path
+@pytest.mark.parametrize(
+    ("trained_layers", "learn"),
+    [(None, "bbox_head.multi_level_conv_"), ("head", "bbox_head."), ("all", "")],
+    ids=["by_recipe_the_last", "head", "all"],
+)
+def test_fine_tuning_moves_the_chosen_layers_and_no_statistics_of_batch_normalisation(
+    result: tuple[TrainingResult, Split, Split], tmp_path: Path, trained_layers: str | None, learn: str
 ) -> None:
     trained, train, evaluate = result
-    params = TINY.model_copy(update={"epochs": 1})
+    params = TINY.model_copy(update={"epochs": 1, "trained_layers": trained_layers})
 
     tuned = train_detector(params, train=train, evaluate=evaluate, weights=trained.last_path, work=tmp_path)
 
     before, after = _weights(trained.last_path), _weights(tuned.last_path)
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
     assert tuned.fit is not None
     assert tuned.fit.kept_classes == ("person", "car")
-    assert all(torch.equal(before[key], after[key]) for key in before if "running_" in key)
-    assert any(not torch.equal(before[key], after[key]) for key in before if key.endswith("conv.weight"))
+    assert {key for key in before if key.startswith(learn) and key.endswith("conv.weight")} <= moved
+    assert all(key.startswith(learn) and not key.endswith(("_mean", "_var", "_tracked")) for key in moved)
 
 
 def test_one_seed_gives_one_training(result: tuple[TrainingResult, Split, Split], tmp_path: Path) -> None:
