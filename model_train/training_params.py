@@ -89,7 +89,7 @@ class Recipe:
 FINE_TUNE = Recipe(
     name="fine_tune",
     trained_layers="last",
-    learning_rate=1e-3,
+    learning_rate=4e-4,
     warm_up=0.2,
     weight_decay=5e-4,
     gradient_clip=35.0,
@@ -119,8 +119,13 @@ FROM_SCRATCH = Recipe(
 
 
 def choose_recipe(params: TrainParams, *, has_weights: bool) -> Recipe:
-    """Return the recipe asked for, changed as the parameters say; `auto` decides by whether there are weights."""
+    """Return the recipe asked for, changed as the parameters say; `auto` decides by whether there are weights.
+
+    Without weights there is nothing to keep: all layers learn.
+    """
     name = params.recipe if params.recipe != "auto" else ("fine_tune" if has_weights else "from_scratch")
     recipe = FINE_TUNE if name == "fine_tune" else FROM_SCRATCH
+    if not has_weights:
+        recipe = replace(recipe, trained_layers="all")
     given = {one.name: getattr(params, one.name, None) for one in fields(Recipe) if one.name != "name"}
     return replace(recipe, **{key: value for key, value in given.items() if value is not None})
