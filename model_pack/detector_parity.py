@@ -90,9 +90,7 @@ def compare_models(
 
 def compare_outputs(name: str, expected: ModelOutput, found: ModelOutput, *, nms: NmsSettings) -> ParityRow:
     """Compare what PyTorch (`expected`) and ONNX gave for one image."""
-    bars = [nms.score_threshold]
-    bars += [float(one.found.scores.min()) for one in (expected, found) if len(one.found.scores) >= nms.keep_top_k]
-    unmatched, lowest_iou, gap = match_detections(expected.found, found.found, bar=max(bars))
+    unmatched, lowest_iou, gap = pair_detections(expected.found, found.found, nms=nms)
     return ParityRow(
         image=name,
         box_error=_relative_error(found.boxes, expected.boxes, scale=_sides(expected.boxes)),
@@ -103,6 +101,13 @@ def compare_outputs(name: str, expected: ModelOutput, found: ModelOutput, *, nms
         lowest_iou=lowest_iou,
         largest_score_gap=gap,
     )
+
+
+def pair_detections(expected: Detections, found: Detections, *, nms: NmsSettings) -> tuple[int, float, float]:
+    """Match what two models found under the same settings; see `match_detections`."""
+    bars = [nms.score_threshold]
+    bars += [float(one.scores.min()) for one in (expected, found) if len(one.scores) >= nms.keep_top_k]
+    return match_detections(expected, found, bar=max(bars))
 
 
 def match_detections(expected: Detections, found: Detections, *, bar: float) -> tuple[int, float, float]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from detector_export import ModelCard, RawDetector
+from detector_images import NetworkImage
+from detector_outputs import run_torch, split_detections
+from detector_parity import pair_detections
 from onnx_nms import NmsSettings
 from torch import Tensor, nn
+
+from sinara_lib.errors import DataError
 
 METADATA_FILE = "metadata.json"
 """Of the extra files in the archive: classes, input size and origin, as the ONNX file has them."""
@@ -76,3 +82,20 @@ def export_torchscript(
         raw = torch.jit.trace(RawDetector(detector).eval(), torch.zeros(1, 3, height, width), check_trace=False)
         scripted = torch.jit.freeze(torch.jit.script(_ScriptedDetector(raw, nms).eval()))
         torch.jit.save(scripted, str(path), _extra_files={METADATA_FILE: json.dumps(facts)})
+
+
+def check_torchscript(
+    path: str | Path, detector: nn.Module, *, nms: NmsSettings, images: Iterable[NetworkImage]
+) -> None:
+    """Raise DataError unless the file finds on `images` what the detector finds: class, place and score."""
+    scripted = torch.jit.load(str(path))
+    for image in images:
+        with torch.no_grad():
+            answer = scripted(torch.from_numpy(image.pixels[None]))
+        found = split_detections(answer.dets[0].numpy(), answer.labels[0].numpy())
+        expected = run_torch(detector, image.pixels, nms).found
+        if unmatched := pair_detections(expected, found, nms=nms)[0]:
+            raise DataError(
+                "The TorchScript model differs from the PyTorch model, nothing is published. "
+                f"Image {image.place.name}: {unmatched} of {max(len(expected.scores), len(found.scores))} detections differ (allowed 0)."
+            )

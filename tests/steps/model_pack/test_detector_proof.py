@@ -14,10 +14,10 @@ from detector_editions import Edition, check_loss, editions_table, measure_editi
 from detector_export import ModelCard
 from detector_images import Split, open_split, read_images, spread
 from detector_outputs import RAW_OUTPUTS, open_session, run_onnx, run_torch, split_detections
-from detector_parity import match_detections
+from detector_parity import pair_detections
 from detector_precision import PrecisionName
 from detector_proof import check_scores, proof_table, prove_equal
-from detector_torchscript import METADATA_FILE, export_torchscript
+from detector_torchscript import METADATA_FILE, check_torchscript, export_torchscript
 from small_network import CLASSES, NMS
 from split_cases import publish_split
 from torch import nn
@@ -146,9 +146,12 @@ def test_torchscript_finds_what_the_detector_finds_at_any_batch_and_size(
     assert json.loads(extra[METADATA_FILE])["run_id"] == card.run_id
     for size in (card.input_size, (64, 160)):
         images = list(read_images(evaluate, evaluate.dataset.images[:3], size=size))
+        check_torchscript(tmp_path / "model.pt", detector, nms=NMS, images=images)
         answer = scripted(torch.from_numpy(np.stack([image.pixels for image in images])))
         for image, dets, labels in zip(images, answer.dets.numpy(), answer.labels.numpy(), strict=True):
             expected, found = run_torch(detector, image.pixels, NMS).found, split_detections(dets, labels)
-            bar = max(NMS.score_threshold, float(found.scores.min()))
             assert len(found.scores) > 10
-            assert match_detections(expected, found, bar=bar)[0] == 0
+            assert pair_detections(expected, found, nms=NMS)[0] == 0
+    other = NMS.model_copy(update={"iou_threshold": 0.2})
+    with pytest.raises(DataError, match=r"TorchScript model differs .* Image 1\.png: \d+ of \d+ detections differ"):
+        check_torchscript(tmp_path / "model.pt", detector, nms=other, images=images)

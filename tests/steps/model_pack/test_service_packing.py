@@ -1,6 +1,7 @@
 """The service folder holds what it needs, pinned, and nothing that is not asked for."""
 
 import hashlib
+import json
 from importlib import metadata
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from detector_export import ModelCard
 from service_packing import PackParams, draw_result, find_test_image, service_labels, write_expected_result
 from small_network import MIN_SCORE
 
-from sinara_lib.errors import DataError
+from sinara_lib.errors import DataError, ParamsError
 from sinara_lib.params import parse_params
 
 
@@ -87,3 +88,20 @@ def test_labels_name_the_runs_and_the_model(card: ModelCard, tmp_path: Path) -> 
 def test_upper_case_names_of_sinaraml_are_understood() -> None:
     params = parse_params(PackParams, {"SAVE_BEST": False, "IOU_THRESHOLD": 0.5})
     assert (params.weights, params.iou_threshold) == ("last.pth", 0.5)
+
+
+def test_the_train_split_is_an_input_only_where_int8_is_calibrated_on_it() -> None:
+    assert PackParams().splits == ("coco_eval_dataset",)
+    assert parse_params(PackParams, {"precision": "int8"}).splits == ("coco_eval_dataset", "coco_train_dataset")
+
+
+@pytest.mark.parametrize("wrong", [{"precision": "int4"}, {"max_ap_loss": -0.1}, {"torchscript": "yes"}])
+def test_a_wrong_value_is_refused_by_name(wrong: dict[str, object]) -> None:
+    with pytest.raises(ParamsError, match=next(iter(wrong))):
+        parse_params(PackParams, wrong)
+
+
+def test_the_full_job_lists_every_parameter_with_its_default() -> None:
+    path = Path(service_packing.__file__).parent / "params" / "step_params.json"
+    (substep,) = json.loads(path.read_text(encoding="utf-8"))["substeps_params"]
+    assert substep["substep_params"] == PackParams().model_dump()
