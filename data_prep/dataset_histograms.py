@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dataset_split import Splits
-from dataset_stats import SIZES, DatasetStats, measure, size_counts
+from dataset_stats import SIZES, DatasetStats, PartStats, size_counts
 from numpy.typing import NDArray
-
-from sinara_lib.vision.coco import CocoDataset
 
 HEAT_CELLS = 20
 
@@ -53,9 +50,9 @@ def heat_map(stats: DatasetStats, class_name: str | None = None) -> NDArray[np.i
     return counts.astype(np.int64)
 
 
-def share_gap(splits: Splits) -> float:
+def share_gap(parts: PartStats) -> float:
     """The most that a part's share of the images of a class differs from its share of all images, from 0 to 1."""
-    stats = [measure(part) for _, part in splits.items()]
+    stats = list(parts.values())
     images = np.array([one.images for one in stats])
     shown = np.array([one.class_images for one in stats])[:, np.sum([one.class_images for one in stats], axis=0) > 0]
     if not shown.size:
@@ -63,33 +60,36 @@ def share_gap(splits: Splits) -> float:
     return float(np.abs(shown / shown.sum(axis=0) - (images / images.sum())[:, None]).max())
 
 
-def most_objects(splits: Splits) -> int:
+def most_objects(parts: PartStats) -> int:
     """The objects of the fullest image, at least 1."""
-    return max(1, *(int(measure(part).objects_per_image.max(initial=0)) for _, part in splits.items()))
+    return max(1, *(int(stats.objects_per_image.max(initial=0)) for stats in parts.values()))
 
 
-def figures_json(splits: Splits) -> str:
+def figures_json(parts: PartStats) -> str:
     """All numbers behind the report's pictures, of each part."""
-    most = most_objects(splits)
-    parts = {name: _figures(part, most=most) for name, part in splits.items()}
-    return json.dumps({"classes": list(splits.train.class_names), "share_gap": share_gap(splits), "parts": parts})
+    most = most_objects(parts)
+    return json.dumps(
+        {
+            "classes": list(parts["train"].class_names),
+            "share_gap": share_gap(parts),
+            "parts": {name: _figures(stats, most=most) for name, stats in parts.items()},
+        }
+    )
 
 
-def parts_csv(splits: Splits) -> str:
+def parts_csv(parts: PartStats) -> str:
     """One line for each part and class: images, objects, crowds and not, and objects of each size."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["part", "class", "images", "objects", *SIZES])
-    for name, part in splits.items():
-        stats = measure(part)
+    for name, stats in parts.items():
         sizes = size_counts(stats).tolist()
         for place, class_name in enumerate(stats.class_names):
             table.writerow([name, class_name, stats.class_images[place], stats.class_objects[place], *sizes[place]])
     return text.getvalue()
 
 
-def _figures(part: CocoDataset, *, most: int) -> Mapping[str, Any]:
-    stats = measure(part)
+def _figures(stats: DatasetStats, *, most: int) -> Mapping[str, Any]:
     drawn = {
         "box_size": size_histogram(stats),
         "box_aspect": aspect_histogram(stats),

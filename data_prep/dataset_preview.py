@@ -12,8 +12,7 @@ from dataset_histograms import (
     most_objects,
     size_histogram,
 )
-from dataset_split import Splits
-from dataset_stats import frequent_classes, measure
+from dataset_stats import DatasetStats, PartStats, frequent_classes
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,24 +20,23 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 from preview_figure import INK, LOOK, as_png, new_figure
 
-from sinara_lib.vision.coco import CocoDataset
-
 _FEW = 100
+_MANY = 20
 SPLIT_COLOURS = {"train": "#0072B2", "eval": "#E69F00", "test": "#009E73"}
 
 
 @mpl.rc_context(LOOK)
-def draw_class_histogram(splits: Splits) -> Image:
+def draw_class_histogram(parts: PartStats) -> Image:
     """Objects per class in each part: how many, and as a share of the part."""
-    parts = {name: measure(part) for name, part in splits.items()}
-    names = splits.train.class_names
-    figure = new_figure(9.5, 1.6 + 0.55 * len(names), rows=1, columns=2, sharey=True)
+    names = parts["train"].class_names
+    many = len(names) > _MANY
+    figure = new_figure(9.5, 1.6 + (0.28 if many else 0.55) * len(names), rows=1, columns=2, sharey=True)
     counts, shares = figure.axes
     for place, (name, stats) in enumerate(parts.items()):
         rows = np.arange(len(names)) + (place - 1) * 0.26
         values = np.array(stats.class_objects)
         bars = counts.barh(rows, values, height=0.24, color=SPLIT_COLOURS[name], label=name)
-        counts.bar_label(bars, labels=[f"{value:,}" for value in values], padding=3, fontsize=8)
+        counts.bar_label(bars, labels=[f"{value:,}" for value in values], padding=3, fontsize=5 if many else 8)
         shares.barh(rows, 100 * values / max(1, values.sum()), height=0.24, color=SPLIT_COLOURS[name])
     counts.set(title="Objects per class", xlabel="objects", yticks=range(len(names)), yticklabels=names)
     shares.set(title="Share of each part's objects", xlabel="% of the part")
@@ -52,9 +50,8 @@ def draw_class_histogram(splits: Splits) -> Image:
 
 
 @mpl.rc_context(LOOK)
-def draw_size_histograms(splits: Splits) -> Image:
+def draw_size_histograms(parts: PartStats) -> Image:
     """Box size, box aspect ratio and objects per image: one outline per part, heights as shares."""
-    parts = {name: measure(part) for name, part in splits.items()}
     figure = new_figure(11, 3.6, rows=1, columns=3)
     size, aspect, crowd = figure.axes
     _outlines(size, {name: size_histogram(stats) for name, stats in parts.items()})
@@ -66,7 +63,7 @@ def draw_size_histograms(splits: Splits) -> Image:
     aspect.set(title="Box shape", xlabel="width / height", ylabel="% of the part's objects")
     aspect.xaxis.set_major_locator(FixedLocator(2.0 ** np.arange(-4, 5, 2)))
     aspect.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else f"1/{1 / value:g}"))
-    most = most_objects(splits)
+    most = most_objects(parts)
     _outlines(crowd, {name: crowd_histogram(stats, most=most) for name, stats in parts.items()})
     crowd.set(title="Objects per image", xlabel="objects", ylabel="% of the part's images")
     crowd.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -79,10 +76,9 @@ def draw_size_histograms(splits: Splits) -> Image:
 
 
 @mpl.rc_context(LOOK)
-def draw_heat_maps(dataset: CocoDataset) -> Image:
+def draw_heat_maps(stats: DatasetStats) -> Image:
     """Where objects lie: density of box centres, all classes and up to 11; dots where a class has few objects."""
-    stats = measure(dataset)
-    panels: list[str | None] = [None, *frequent_classes(dataset, most=11)]
+    panels: list[str | None] = [None, *frequent_classes(stats, most=11)]
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(10, 0.5 + 2.1 * rows, rows=rows, columns=columns)

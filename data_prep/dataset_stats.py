@@ -1,6 +1,6 @@
 """Numbers of a dataset and its parts: what the tables show and the pictures draw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from sinara_lib.vision.coco import CocoDataset
 
 Table = tuple[list[str], list[list[str]]]
 SIZES = ("small", "medium", "large")
+"""By box area, as COCO divides them: below 32 x 32 pixels, below 96 x 96, and above."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +36,39 @@ class DatasetStats:
     """(objects,): places in `class_names`."""
 
 
+PartStats = Mapping[str, DatasetStats]
+"""The numbers of train, eval and test, by name, in this order."""
+
+
 def measure(dataset: CocoDataset) -> DatasetStats:
     """Count and measure one dataset whose boxes lie inside their images and have a size."""
-    sizes = {image.id: (image.width, image.height) for image in dataset.images}
+    rows = {image.id: number for number, image in enumerate(dataset.images)}
     place = {category_id: number for number, category_id in enumerate(dataset.category_ids)}
+    sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64).reshape(-1, 2)
     boxes = np.array([one.bbox for one in dataset.annotations], dtype=np.float64).reshape(-1, 4)
-    frames = np.array([sizes[one.image_id] for one in dataset.annotations], dtype=np.float64).reshape(-1, 2)
+    images = np.array([rows[one.image_id] for one in dataset.annotations], dtype=np.int64)
     classes = np.array([place[one.category_id] for one in dataset.annotations], dtype=np.int64)
-    counts = np.array([len(dataset.annotations_of(image.id)) for image in dataset.images], dtype=np.int64)
-    shown = {(one.image_id, one.category_id) for one in dataset.annotations}
+    counts = np.bincount(images, minlength=len(rows))
+    shown = np.unique(images * max(1, len(place)) + classes) % max(1, len(place))
     return DatasetStats(
         class_names=dataset.class_names,
         images=len(dataset.images),
         empty_images=int((counts == 0).sum()),
         objects=len(dataset.annotations),
         crowds=sum(one.iscrowd for one in dataset.annotations),
-        class_objects=tuple(int((classes == number).sum()) for number in range(len(place))),
-        class_images=tuple(sum(one == category_id for _, one in shown) for category_id in dataset.category_ids),
+        class_objects=tuple(np.bincount(classes, minlength=len(place)).tolist()),
+        class_images=tuple(np.bincount(shown, minlength=len(place)).tolist()),
         box_sides=np.sqrt(boxes[:, 2] * boxes[:, 3]),
         box_aspects=boxes[:, 2] / boxes[:, 3],
         objects_per_image=counts,
-        centres=(boxes[:, :2] + boxes[:, 2:] / 2) / frames,
+        centres=(boxes[:, :2] + boxes[:, 2:] / 2) / sides[images],
         classes=classes,
     )
+
+
+def measure_parts(splits: Splits) -> PartStats:
+    """Count and measure each part."""
+    return {name: measure(part) for name, part in splits.items()}
 
 
 def size_counts(stats: DatasetStats) -> NDArray[np.int64]:
@@ -68,17 +79,17 @@ def size_counts(stats: DatasetStats) -> NDArray[np.int64]:
     return counts
 
 
-def frequent_classes(dataset: CocoDataset, *, most: int = 12) -> list[str]:
+def frequent_classes(stats: DatasetStats, *, most: int = 12) -> list[str]:
     """Names of the classes that have objects, in the document's order; of many, those with most objects."""
-    counts = dict(zip(dataset.class_names, measure(dataset).class_objects, strict=True))
+    counts = dict(zip(stats.class_names, stats.class_objects, strict=True))
     chosen = sorted(filter(counts.__getitem__, counts), key=lambda name: -counts[name])[:most]
-    return [name for name in dataset.class_names if name in chosen]
+    return [name for name in stats.class_names if name in chosen]
 
 
-def split_table(splits: Splits) -> Table:
+def split_table(parts: PartStats) -> Table:
     """Images and objects of each part, in all and per class, with each part's share."""
-    stats = [measure(part) for _, part in splits.items()]
-    headers = ["", *(f"{name}" for name, _ in splits.items()), "all"]
+    stats = list(parts.values())
+    headers = ["", *parts, "all"]
     rows = [
         ["**images**", *_shares([one.images for one in stats])],
         ["without objects", *_shares([one.empty_images for one in stats])],

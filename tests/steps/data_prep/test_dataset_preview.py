@@ -10,6 +10,7 @@ from dataset_findings import Ledger
 from dataset_gallery import choose_examples, draw_gallery
 from dataset_preview import draw_class_histogram, draw_heat_maps, draw_size_histograms
 from dataset_split import Splits
+from dataset_stats import PartStats, measure, measure_parts
 from findings_report import draw_findings
 from image_files import FolderImages
 from IPython.display import Image
@@ -40,19 +41,21 @@ EMPTY = dataset_of([picture(1)], [])
 
 @pytest.mark.parametrize("draw", [draw_class_histogram, draw_size_histograms])
 @pytest.mark.parametrize("dataset", [_cars(6), EMPTY], ids=["cars", "no object"])
-def test_histograms_are_drawn_with_and_without_objects(draw: Callable[[Splits], Image], dataset: CocoDataset) -> None:
-    drawn = draw(Splits(dataset, EMPTY, EMPTY))
+def test_histograms_are_drawn_with_and_without_objects(
+    draw: Callable[[PartStats], Image], dataset: CocoDataset
+) -> None:
+    drawn = draw(measure_parts(Splits(dataset, EMPTY, EMPTY)))
     assert _pixels(drawn).std() > 5
     assert drawn.alt
 
 
 @pytest.mark.parametrize("dataset", [_cars(6), _cars(150), EMPTY], ids=["few", "many", "none"])
 def test_heat_maps_are_drawn_of_few_many_and_no_objects(dataset: CocoDataset) -> None:
-    assert _pixels(draw_heat_maps(dataset)).std() > 5
+    assert _pixels(draw_heat_maps(measure(dataset))).std() > 5
 
 
 def test_a_bar_is_as_long_as_its_class_is_frequent() -> None:
-    many = _pixels(draw_class_histogram(Splits(_cars(8), EMPTY, EMPTY)))
+    many = _pixels(draw_class_histogram(measure_parts(Splits(_cars(8), EMPTY, EMPTY))))
     blue = (np.abs(many.astype(int) - (0xB2, 0x72, 0x00)) < 12).all(axis=2)
     rows = blue.sum(axis=1)
     assert (rows > 300).any()

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from dataset_findings import Ledger
+from dataset_histograms import aspect_histogram, crowd_histogram, heat_map, share_gap, size_histogram
 from dataset_split import Splits
-from dataset_stats import frequent_classes, markdown_table, measure, split_table
+from dataset_stats import frequent_classes, markdown_table, measure, measure_parts, size_counts, split_table
 from findings_report import findings_table, quiet_checks
 from prep_cases import box, dataset_of, picture
 
@@ -42,11 +43,47 @@ def test_a_dataset_without_objects_can_be_measured() -> None:
 
 def test_the_table_of_parts_gives_counts_shares_and_sums() -> None:
     empty = dataset_of([picture(4)], [])
-    headers, rows = split_table(Splits(DATASET, empty, empty))
+    headers, rows = split_table(measure_parts(Splits(DATASET, empty, empty)))
     assert headers == ["", "train", "eval", "test", "all"]
     assert rows[0] == ["**images**", "3 (60%)", "1 (20%)", "1 (20%)", "5"]
     assert ["car: objects", "2 (100%)", "0 (0%)", "0 (0%)", "2"] in rows
     assert ["dog: images", "0", "0", "0", "0"] in rows
+    assert ["small objects", "3 (100%)", "0 (0%)", "0 (0%)", "3"] in rows
+
+
+def test_objects_are_small_medium_or_large_as_coco_divides_them() -> None:
+    sides = (31.9, 32.0, 95.9, 96.0)
+    boxes = [box(number, bbox=(0.0, 0.0, side, side)) for number, side in enumerate(sides, start=1)]
+    assert size_counts(measure(dataset_of([picture(1, width=200, height=200)], boxes))).tolist() == [
+        [0, 0, 0],
+        [1, 2, 1],
+        [0, 0, 0],
+    ]
+
+
+def test_the_gap_is_the_most_that_a_class_is_off_its_parts_share() -> None:
+    train = dataset_of([picture(1), picture(2)], [box(1), box(2, image=2)])
+    evaluation = dataset_of([picture(3)], [box(3, image=3, category_id=1)])
+    test = dataset_of([picture(4)], [box(4, image=4)])
+    parts = measure_parts(Splits(train, evaluation, test))
+    assert share_gap(parts) == pytest.approx(0.75), "the only image with a person lies in a part of a quarter"
+    assert share_gap(measure_parts(Splits(*[dataset_of([picture(1)], [])] * 3))) == 0
+
+
+def test_histograms_hold_every_value_also_beyond_their_edges() -> None:
+    boxes = [
+        box(1, bbox=(0.0, 0.0, 0.5, 0.5)),
+        box(2, bbox=(0.0, 0.0, 9000.0, 1.0)),
+        box(3, bbox=(0.0, 0.0, 40.0, 40.0)),
+    ]
+    stats = measure(dataset_of([picture(1)], boxes))
+    for histogram in (size_histogram(stats), aspect_histogram(stats)):
+        assert histogram.counts.sum() == 3
+        assert histogram.shares().sum() == pytest.approx(100)
+    assert aspect_histogram(stats).counts[-1] == 1
+    assert size_histogram(stats).counts[0] == 1
+    assert crowd_histogram(stats, most=3).counts.tolist() == [0, 0, 0, 1]
+    assert heat_map(stats, "car").sum() == 2, "the middle of one box lies outside the image"
 
 
 def test_the_table_of_findings_names_check_count_action_and_examples() -> None:
@@ -67,5 +104,5 @@ def test_markdown_tables_align_numbers_right_and_escape_bars() -> None:
 
 
 def test_classes_without_objects_are_left_out_of_the_frequent_ones() -> None:
-    assert frequent_classes(DATASET) == ["person", "car"]
-    assert frequent_classes(DATASET, most=1) == ["car"]
+    assert frequent_classes(measure(DATASET)) == ["person", "car"]
+    assert frequent_classes(measure(DATASET), most=1) == ["car"]
