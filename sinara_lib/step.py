@@ -30,6 +30,7 @@ from sinara_lib.tensorboard_logs import LOGS_ENTITY, publish_logs
 
 RUN_ID_VARIABLE = "SINARA_RUN_ID"
 FULL_JOB = Path("params") / "step_params.json"
+ERROR_OF = {Outcome.UNCHANGED: Unchanged, Outcome.STOPPED: StopStep, Outcome.FAILED: StepFailedError}
 ENV_OF_MODE = {"dev": "user", "prod": "prod"}
 
 log = logging.getLogger(__name__)
@@ -176,12 +177,8 @@ class Step:
                 raise
             raise StepFailedError(f"{end.reason} Its report could not be published either: {error}") from error
         log.info("%s  report  %s/report.html", self.name, report.url)
-        if end.outcome is Outcome.UNCHANGED:
-            raise Unchanged(end.reason)
-        if end.outcome is Outcome.STOPPED:
-            raise StopStep(end.reason)
-        if end.outcome is Outcome.FAILED:
-            raise StepFailedError(end.reason)
+        if end.outcome is not Outcome.DONE:
+            raise ERROR_OF[end.outcome](end.reason)
         return record
 
     def _kernel_path(self) -> dict[str, str]:
