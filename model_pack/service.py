@@ -50,9 +50,10 @@ class PredictInput(bentoml.IODescriptor):
     name="rest_service",
     image=IMAGE,
     workers=SETTINGS.workers,
-    # Ours are in service_front.py: BentoML makes a series of metrics for every path that a stranger asks for, and
-    # keeps a timer of every request until its timeout has passed.
-    traffic={"timeout": 3600},
+    # BentoML keeps a timer of every request until this has passed, whether it was answered or not: as short as our own
+    # limits, which come first, allow.
+    traffic={"timeout": SETTINGS.longest_seconds},
+    # Ours are in service_front.py: BentoML makes a series of metrics for every path that a stranger asks for.
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},

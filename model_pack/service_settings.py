@@ -67,6 +67,11 @@ class ServiceSettings:
             cors_origins=tuple(o.strip() for o in environ.get("SERVICE_CORS_ORIGINS", "").split(",") if o.strip()),
         )
 
+    @property
+    def longest_seconds(self) -> float:
+        """Seconds after which every request has begun to be answered, whatever its client does."""
+        return self.body_seconds + self.deadline_seconds + 5
+
 
 def usable_cores() -> int:
     """Return how many cores this process may use: by its affinity and, in a container, by its quota; at least 1."""

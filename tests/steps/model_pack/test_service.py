@@ -11,9 +11,10 @@ from typing import Any
 import bentoml
 import pytest
 from service_cases import FORM, form, joined
+from service_settings import ServiceSettings
 from small_network import MIN_SCORE
 
-from sinara_lib.bento import differences, load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
+from sinara_lib.bento import differences, fetch_bento, load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,12 @@ def test_a_client_of_bentoml_may_ask_too(server: str, service_folder: Path, expe
         answer = client.predict(image=service_folder / "artifacts" / "test_image.png", min_score=MIN_SCORE)
         assert differences(expected, answer) == []
         assert client.categories()[0] == {"id": 1, "name": "person"}
+
+
+def test_bentoml_forgets_a_request_within_a_minute(bento_url: str, tmp_path: Path) -> None:
+    description = (fetch_bento(bento_url, tmp_path) / "bento.yaml").read_text(encoding="utf-8")
+    (timeout,) = re.findall(r"traffic:\n\s+timeout: (\S+)", description)
+    assert float(timeout) == ServiceSettings().longest_seconds < 60
 
 
 def test_in_process_gives_the_same_as_over_http(bento_url: str, image: bytes, expected: dict[str, Any]) -> None:
