@@ -95,7 +95,8 @@ def check_torchscript(
         found = split_detections(answer.dets[0].numpy(), answer.labels[0].numpy())
         expected = run_torch(detector, image.pixels, nms).found
         if unmatched := pair_detections(expected, found, nms=nms)[0]:
+            most = max(len(expected.scores), len(found.scores))
             raise DataError(
                 "The TorchScript model differs from the PyTorch model, nothing is published. "
-                f"Image {image.place.name}: {unmatched} of {max(len(expected.scores), len(found.scores))} detections differ (allowed 0)."
+                f"Image {image.place.name}: {unmatched} of {most} detections differ (allowed 0)."
             )
