@@ -19,7 +19,7 @@ from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.store.verify import verify_entity
 
 UPSTREAM, DOWNSTREAM = StepAddress("rest", "test", "data_load"), StepAddress("rest", "test", "data_prep")
-OFTEN = 8
+OFTEN = 5
 """Reads, and removed runs, until the two sides have met often enough."""
 LONGEST = 60
 """Seconds after which a side that gets nowhere has failed."""
