@@ -5,7 +5,7 @@ A picture in grey, 32 x 32 pixels, is taken to its discrete cosine transform; th
 lie above their median makes a code of 63 bits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ Look = NDArray[np.float32]
 """(64,): the lowest frequencies, the mean first; 32 per grey level."""
 
 Places = NDArray[np.intp]
+Pairs = tuple[Places, Places]
 
 _FREQUENCIES = 8
 _BANDS, _BAND_BITS = MOST_BITS + 1, 9
@@ -51,32 +52,46 @@ def similar_groups(looks: Sequence[Look]) -> list[list[int]]:
     labels = np.arange(len(table))
     for band in range(_BANDS):
         keys = codes >> np.uint64(band * _BAND_BITS) & np.uint64((1 << _BAND_BITS) - 1)
-        order = np.argsort(keys, kind="stable")
-        for bucket in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
-            labels = _join_bucket(bucket, labels, codes, table)
+        waiting: list[Pairs] = []
+        for pairs in _candidates(keys, codes, labels):
+            waiting.append(pairs)
+            if sum(len(ones) for ones, _ in waiting) >= _LOOKS_AT_ONCE:
+                _join_close(waiting, labels, table)
+                waiting = []
+        _join_close(waiting, labels, table)
     order = np.argsort(labels, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     return sorted(group.tolist() for group in groups if len(group) > 1)
 
 
-def _join_bucket(bucket: Places, labels: Places, codes: NDArray[np.uint64], table: NDArray[np.float32]) -> Places:
-    """New labels, in which the similar pictures of one bucket have one; a few rows against all at a time."""
-    rows = max(1, _CODES_AT_ONCE // len(bucket))
-    for start in range(0, len(bucket), rows):
-        if np.all(labels[bucket] == labels[bucket[0]]):
-            break
-        part = bucket[start : start + rows]
-        one, other = np.nonzero(np.bitwise_count(codes[part][:, None] ^ codes[bucket][None]) <= MOST_BITS)
-        ones, others = part[one], bucket[other]
-        while len(ones):
-            apart = labels[ones] != labels[others]
-            ones, others = ones[apart], others[apart]
-            now, then = slice(_LOOKS_AT_ONCE), slice(_LOOKS_AT_ONCE, None)
-            close = _are_close(table[ones[now]], table[others[now]])
-            if close.any():
-                labels = _joined(labels, ones[now][close], others[now][close])
-            ones, others = ones[then], others[then]
-    return labels
+def _candidates(keys: NDArray[np.uint64], codes: NDArray[np.uint64], labels: Places) -> Iterator[Pairs]:
+    """Pairs of one key, with close codes and labels that still differ, a few rows of a bucket against all at a time."""
+    order = np.argsort(keys, kind="stable")
+    for bucket in np.split(order, np.flatnonzero(np.diff(keys[order])) + 1):
+        rows = max(1, _CODES_AT_ONCE // len(bucket))
+        for start in range(0, len(bucket), rows):
+            if np.all(labels[bucket] == labels[bucket[0]]):
+                break
+            part = bucket[start : start + rows]
+            one, other = np.nonzero(np.bitwise_count(codes[part][:, None] ^ codes[bucket][None]) <= MOST_BITS)
+            ones, others = part[one], bucket[other]
+            apart = labels[ones] < labels[others]
+            yield ones[apart], others[apart]
+
+
+def _join_close(pairs: Sequence[Pairs], labels: Places, table: NDArray[np.float32]) -> None:
+    """Give each pair whose looks are close one label, in `labels` itself."""
+    if not pairs:
+        return
+    ones, others = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    while len(ones):
+        apart = labels[ones] != labels[others]
+        ones, others = ones[apart], others[apart]
+        now, then = slice(_LOOKS_AT_ONCE), slice(_LOOKS_AT_ONCE, None)
+        close = _are_close(table[ones[now]], table[others[now]])
+        if close.any():
+            labels[:] = _joined(labels, ones[now][close], others[now][close])
+        ones, others = ones[then], others[then]
 
 
 def _joined(labels: Places, ones: Places, others: Places) -> Places:

@@ -157,5 +157,6 @@ def _header(data: bytes) -> tuple[int, int, int, str] | None:
 def _is_cut_short(data: bytes) -> bool:
     """Whether a JPEG or PNG lacks its end; decoders fill the missing part with grey and say nothing."""
     if data.startswith(_JPEG_START):
-        return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
+        # A picture's last scan must be followed by an end; a thumbnail has both before it.
+        return data.find(_JPEG_SCAN, max(data.rfind(_JPEG_END), 0)) >= 0
     return data.startswith(_PNG_START) and _PNG_END not in data[-64:]
