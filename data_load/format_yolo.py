@@ -17,6 +17,14 @@ from sinara_lib.errors import DataError
 from sinara_lib.vision.coco_fields import shown
 
 MOST_YAML_BYTES = 4 << 20
+MOST_DEPTH = 20
+_OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 
 def parse_yolo(labels: Mapping[str, bytes], names_file: tuple[str, bytes]) -> Labels:
@@ -94,12 +102,15 @@ def _classes(path: str, data: bytes) -> tuple[dict[int, str], bool]:
 
 
 def _yaml(written: str, path: str) -> object:
-    """The content of a YAML file; anchors are refused, as a few of them unfold to any size."""
+    """The content of a YAML file; anchors, which unfold to any size, and deep nesting, slow to read, are refused."""
     if len(written) > MOST_YAML_BYTES:
         raise DataError(f"{path}: is longer than {MOST_YAML_BYTES:,} characters; not a list of classes.")
+    depth = 0
     try:
-        if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(written)):
-            raise DataError(f"{path}: holds YAML anchors, which a list of classes does not need; refused as unsafe.")
+        for token in yaml.scan(written):
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if isinstance(token, yaml.AnchorToken | yaml.AliasToken) or depth > MOST_DEPTH:
+                raise DataError(f"{path}: holds YAML anchors or deep nesting, which a list of classes does not need.")
         return yaml.safe_load(written)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not a YAML document: {' '.join(str(error).split())[:200]}.") from error

@@ -16,7 +16,7 @@ from source_origin import Origin, write_source_page
 
 from sinara_lib.errors import ArchiveError, DataError
 
-# Nothing here decodes images, so a few bytes stand for each.
+# Nothing here decodes images.
 IMAGES = {
     "val2017/1.jpg": b"one",
     "val2017/2.PNG": b"two",
@@ -38,10 +38,6 @@ def zipped(members: dict[str, bytes]) -> bytes:
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name, (2017, 9, 1, 12, 0, 0)), data)
     return buffer.getvalue()
-
-
-def params(**values: Any) -> FetchParams:
-    return FetchParams(**{"images_url": "unused.zip", "annotations_url": "unused.json", **values})
 
 
 def load(work: Path, **values: Any) -> Loaded:
@@ -260,7 +256,7 @@ def test_the_same_sources_give_the_same_files_and_times(server: FaultyServer, tm
     for run in ("first", "second"):
         work = tmp_path / run
         work.mkdir()
-        asked = params(images_url=images, annotations_url=labels, weights_url=weights)
+        asked = FetchParams(images_url=images, annotations_url=labels, weights_url=weights)
         origins = {**fetch_dataset(asked, work).origins, "weights": fetch_weights(asked, work).origin}
         write_source_page(work / "annotations" / "source.json", origins)
         published = [work / name for name in ("annotations", "images", "weights")]

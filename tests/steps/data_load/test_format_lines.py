@@ -67,6 +67,7 @@ def test_the_image_of_a_label_file_lies_below_images(path: str, stem: str) -> No
         ("", ("data.yaml", b"nc: 2"), r"data\.yaml: `names` must list the classes, found nothing"),
         ("", ("data.yaml", b"names: [a"), r"data\.yaml: is not a YAML document"),
         ("", ("data.yaml", b"a: &a [x, x]\nnames: [*a, *a]"), "holds YAML anchors"),
+        ("", ("data.yaml", b"names: " + b"[" * 20000), "holds YAML anchors or deep nesting"),
         ("", ("data.yaml", b"names: !!python/object/apply:os.system ['id']"), "is not a YAML document"),
     ],
 )
