@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 import torch
 from detector_training import train_detector
+from megvii_names import mmdet_name
+from pretrained_weights import load_checkpoint
 from training_data import Split, load_split
 from training_params import TrainParams
 
@@ -65,3 +67,16 @@ def test_a_careless_fine_tune_is_not_published(splits: tuple[Split, Split], real
     assert result.last["AP"] < result.start["AP"] - 0.1
     assert (result.best_is, result.best) == ("start", result.start)
     assert all(torch.equal(published["state_dict"][key], start["state_dict"][key]) for key in start["state_dict"])
+
+
+def test_the_same_weights_under_megviis_names_are_the_same_start(real_data: Path, tmp_path: Path) -> None:
+    golden = Path(__file__).parents[2] / "golden" / "megvii_yolox.json"
+    original = load_checkpoint(real_data / WEIGHTS)
+    renamed = {name: original.weights[mmdet_name(name)] for name in json.loads(golden.read_text())["yolox_nano"]}
+    torch.save({"start_epoch": 300, "model": renamed, "optimizer": {}}, tmp_path / "yolox_nano.pth")
+
+    loaded = load_checkpoint(tmp_path / "yolox_nano.pth")
+
+    assert (loaded.origin, loaded.classes, loaded.classes_assumed) == ("Megvii's YOLOX", original.classes, True)
+    assert loaded.weights.keys() == original.weights.keys()
+    assert all(torch.equal(loaded.weights[key], value) for key, value in original.weights.items())
