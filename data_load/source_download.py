@@ -18,6 +18,8 @@ from sinara_lib.errors import DownloadError
 from sinara_lib.parallel import in_threads
 from sinara_lib.progress import progress
 
+LONGEST_ASKED = 600.0
+"""How long a server can make us wait by Retry-After, in seconds."""
 LARGE = 1 << 20
 """A smaller file is not told of when it has arrived, in bytes: annotations may name thousands."""
 
@@ -74,7 +76,7 @@ class Patience:
                 f"{self._shown}: gave up after {self._failures} attempts without progress, "
                 f"with {received:,} bytes received: {error}. Check the address and the network, then run again."
             ) from error
-        pause = min(max(self._wait, error.wait), self._retry.longest_wait)
+        pause = max(min(self._wait, self._retry.longest_wait), min(error.wait, LONGEST_ASKED))
         log.warning("%s: %s; trying again in %.0f s", self._shown, error, pause)
         self._retry.sleep(pause)
         self._wait = min(self._wait * 2, self._retry.longest_wait)
@@ -161,7 +163,7 @@ class Download:
     def _fetch(self, segment: Segment, bar: Any, check: Callable[[], None] = lambda: None) -> None:
         version = self.partial.version or Version()
         with self.remote.ask_part(segment, version) as answer:
-            if answer.start != segment.position:
+            if not answer.is_part:
                 if len(self.partial.segments) > 1:
                     raise OtherVersionError("the server sends the whole file instead of a part; starting again")
                 self._begin(answer.version or version)

@@ -42,14 +42,14 @@ class ObjectFile:
             if known and version.is_same(known):
                 yield Answer(None)
             else:
-                yield Answer(version, 0, self._blocks(Segment(0, version.size), version))
+                yield Answer(version, self._blocks(Segment(0, version.size), version))
 
     @contextmanager
     def ask_part(self, segment: Segment, version: Version) -> Iterator[Answer]:
         """Ask for what the segment lacks, of this version. Raises as `ask`, and OtherVersionError."""
         with object_errors(self.url):
             self._ensure(version)
-            yield Answer(version, segment.position, self._blocks(segment, version))
+            yield Answer(version, self._blocks(segment, version), is_part=True)
 
     def _blocks(self, segment: Segment, version: Version) -> Iterator[bytes]:
         fs, path = self._opened

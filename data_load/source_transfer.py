@@ -37,11 +37,11 @@ class UnreachableError(DownloadError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server sends: the version, where the bytes begin, and the bytes; no version: it is the known one."""
+    """What the server sends: the version (None: the known one), its bytes, and whether they are the part asked for."""
 
     version: Version | None
-    start: int = 0
     blocks: Iterable[bytes] = ()
+    is_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class WebFile:
                 yield Answer(None)
             else:
                 _expect(response, 200)
-                yield Answer(version, 0, response.iter_content(BLOCK))
+                yield Answer(version, response.iter_content(BLOCK))
 
     @contextmanager
     def ask_part(self, segment: Segment, version: Version) -> Iterator[Answer]:
@@ -78,10 +78,10 @@ class WebFile:
                 raise OtherVersionError("the server refused to go on where the last attempt ended; starting again")
             if response.status_code == 206:
                 _check_part(response, segment, version)
-                yield Answer(version, segment.position, response.iter_content(BLOCK))
+                yield Answer(version, response.iter_content(BLOCK), is_part=True)
             else:
                 _expect(response, 200)
-                yield Answer(_version(response), 0, response.iter_content(BLOCK))
+                yield Answer(_version(response), response.iter_content(BLOCK))
 
     @contextmanager
     def _get(self, headers: dict[str, str]) -> Iterator[requests.Response]:

@@ -1,12 +1,13 @@
 """Several connections bring one file: each byte once, of one version, or one connection brings it all."""
 
+import random
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import source_partial
-from download_cases import BODY, SHA256, asked_ranges, obtain
+from download_cases import BODY, SHA256, Patience, asked_ranges, obtain
 from faulty_server import Answer, FaultyServer, asked_span, cut, ignores_range, status, whole
 
 OTHER = BODY[::-1]
@@ -63,6 +64,15 @@ def _careless(body: bytes, etag: str) -> Answer:
     return answer
 
 
+def _refuses_parts(body: bytes, etag: str) -> Answer:
+    """Status 416 for every part."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        (status(416) if "Range" in handler.headers else whole(body, etag=etag))(handler)
+
+    return answer
+
+
 @pytest.mark.parametrize(
     "later",
     [
@@ -79,6 +89,49 @@ def test_a_file_that_changes_between_two_parts_is_fetched_anew(
     source = obtain(url, tmp_path, connections=2)
 
     assert source.path.read_bytes().removesuffix(b"x") == OTHER
+
+
+def test_a_first_part_that_comes_last_is_of_the_same_version(server: FaultyServer, tmp_path: Path) -> None:
+    rest = threading.Semaphore(0)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if "Range" not in handler.headers:
+            whole(BODY if not later else OTHER, etag=later[0] if later else '"v1"')(handler)
+        elif asked_span(handler, len(BODY))[0]:
+            whole(BODY)(handler)
+            rest.release()
+        elif all(rest.acquire(timeout=10) for _ in range(7)):
+            later.append('"v2"')
+            whole(OTHER, etag='"v2"')(handler)
+
+    later: list[str] = []
+    url = server.serve("/data.zip", answer)
+
+    assert obtain(url, tmp_path, connections=2).path.read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_goes_wrong_the_bytes_are_those_of_one_version(
+    seed: int, server: FaultyServer, tmp_path: Path
+) -> None:
+    rng = random.Random(seed)
+    faults: list[Answer] = []
+    for version in (1, 2):
+        body, etag = (BODY, '"v1"') if version == 1 else (OTHER, '"v2"')
+        good = whole(body, etag=etag)
+        bad = [
+            whole(body, etag=etag, sent=rng.randrange(90_000)),
+            status(503),
+            _refuses_parts(body, etag),
+            ignores_range(body, etag=etag),
+            _careless(body, etag),
+        ]
+        faults += [rng.choice([good, good, *bad]) for _ in range(rng.randrange(30))]
+    url = server.serve("/data.zip", *faults, whole(OTHER, etag='"v2"'))
+
+    source = obtain(url, tmp_path, connections=rng.randint(1, 5), retry=Patience(attempts=20).policy)
+
+    assert (source.origin.etag, source.path.read_bytes()) in {('"v1"', BODY), ('"v2"', OTHER)}
 
 
 def test_a_server_that_sends_no_parts_although_it_says_so_is_asked_once_more(

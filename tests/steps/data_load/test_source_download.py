@@ -79,11 +79,11 @@ def test_a_body_that_stays_truncated_is_an_error_that_counts_bytes(server: Fault
 
 
 def test_503_is_tried_again_after_the_time_the_server_asks_for(server: FaultyServer, tmp_path: Path) -> None:
-    url = server.serve("/data.zip", status(503, headers={"Retry-After": "7"}), status(500), whole(BODY))
+    url = server.serve("/data.zip", status(503, headers={"Retry-After": "97"}), status(500), whole(BODY))
     patience = Patience()
 
     assert obtain(url, tmp_path, retry=patience.policy).origin.sha256 == SHA256
-    assert patience.pauses == [7.0, 2.0]
+    assert patience.pauses == [97.0, 2.0]
 
 
 def test_a_connection_that_stays_silent_is_given_up_and_resumed(server: FaultyServer, tmp_path: Path) -> None:
