@@ -11,6 +11,7 @@ from sample_scenes import parse_scenes_url
 from source_cached import FetchOptions
 from source_download import RetryPolicy
 from source_extract import Limits
+from video_frames import FrameParams
 
 from sinara_lib.layout import without_credentials
 from sinara_lib.params import ParamsModel
@@ -62,6 +63,8 @@ class SourceFields(ParamsModel):
     columns: TableColumns = TableColumns()
     relative_boxes: bool = False
     """Whether the boxes of a table are shares of the image's sides, 0 to 1."""
+    frames: FrameParams | None = None
+    """Which frames of videos become images; needed where there are videos."""
     always_changed: bool = False
     """Whether the source is labelled elsewhere: a run that finds all sources as they were publishes nothing."""
 

@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from fetch_params import FetchParams, SourceFields
+from fetch_params import FetchParams, SourceFields, shown_url
 from format_detection import LABEL_SUFFIXES
 from source_extract import copy_folder, extract, is_archive
 from source_fetch import FetchedSource, fetch_source, is_remote
 from source_origin import Origin, keep_server_time
+from video_frames import is_video
 
 from sinara_lib.errors import DataError
 
@@ -23,14 +25,26 @@ DOWNLOADS = "sources"
 Kind = Callable[[str], bool]
 
 
+@dataclass(frozen=True)
+class Video:
+    """A video file, and the URL it came from, with its path in an archive or folder."""
+
+    file: Path
+    source: str
+
+
 @dataclass
 class Gathered:
-    """Images and label files by their paths in the source, and the origin of each URL by its role.
+    """Images, videos and label files by their paths in the source, and the origin of each URL by its role.
 
+    `frames` are the fields of images that are frames of videos, `frame_sizes` their width and height;
     `other_files` counts what else lay beside the images.
     """
 
     images: dict[str, Path] = field(default_factory=dict)
+    videos: dict[str, Video] = field(default_factory=dict)
+    frames: dict[str, dict[str, Any]] = field(default_factory=dict)
+    frame_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     labels: dict[str, Path] = field(default_factory=dict)
     other_files: int = 0
     origins: dict[str, Origin] = field(default_factory=dict)
@@ -72,9 +86,10 @@ class Taking:
         taken: dict[str, str] = {}
 
         def choose(member: str) -> str | None:
-            if not ((images and is_image(member)) or (labels and is_label(member))):
+            if not ((images and (is_image(member) or _is_video(member))) or (labels and is_label(member))):
                 return None
-            name = f"{len(self.gathered.images) + len(self.gathered.labels) + len(taken):08d}"
+            known = (self.gathered.images, self.gathered.videos, self.gathered.labels, taken)
+            name = f"{sum(map(len, known)):08d}"
             taken[name] = member
             return name
 
@@ -89,12 +104,17 @@ class Taking:
         if images:
             self.gathered.other_files += left_out
         for name, member in taken.items():
-            path = self.prefix + member.replace("\\", "/").removeprefix("./")
+            path = member.replace("\\", "/").removeprefix("./")
+            if _is_video(path):
+                whole = fetched.path.name == path and not fetched.path.is_dir()
+                source = shown_url(self.url) if whole else f"{shown_url(self.url).rstrip('/')}/{path}"
+                self.gathered.videos[self.prefix + path] = Video(self.folder / name, source)
+                continue
             group = self.gathered.images if is_image(path) else self.gathered.labels
-            group[path] = self.folder / name
+            group[self.prefix + path] = self.folder / name
 
     def _is_single(self, path: Path, *, labels: bool) -> bool:
-        return is_image(path.name) or (labels and is_label(path.name) and not is_archive(path))
+        return is_image(path.name) or _is_video(path.name) or (labels and is_label(path.name) and not is_archive(path))
 
     def _copy(self, fetched: FetchedSource, choose: Callable[[str], str | None]) -> None:
         if (name := choose(fetched.path.name)) is None:
@@ -110,6 +130,10 @@ class Taking:
 def is_image(member: str) -> bool:
     """Whether a path names an image; hidden files and the forks that macOS adds are none."""
     return PurePosixPath(member).suffix.lower() in IMAGE_SUFFIXES and not _hidden(member)
+
+
+def _is_video(member: str) -> bool:
+    return is_video(member) and not _hidden(member)
 
 
 def is_label(member: str) -> bool:

@@ -18,6 +18,7 @@ from named_images import take_named
 from sample_scenes import parse_scenes_url, write_scenes
 from source_origin import Origin, origin_of_files
 from table_reading import read_query
+from video_source import take_frames, unlabelled, with_frames
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco
@@ -51,8 +52,13 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
     if source.is_sample:
         return _sample(source, folder)
     gathered = gather(source, params, work, folder)
+    take_frames(gathered, source.frames, folder)
     _ensure_images(source, gathered)
     where = shown_url((source.annotations_urls or source.images_urls)[0])
+    if gathered.frames and not (gathered.labels or source.annotations_urls):
+        return _loaded(
+            gathered, where, "frames of videos, not labelled", unlabelled(gathered, flat_names(gathered.images))
+        )
     try:
         format_name = source.format or ("table" if source.is_query else detect(heads(gathered.labels), where="it"))
         said = "as the parameters say" if source.format else "detected"
@@ -107,15 +113,8 @@ def _coco(gathered: Gathered, where: str, said: str) -> LoadedSource:
         )
         renamed = tuple(replace(one, file_name=names[one.file_name]) for one in dataset.images)
         dataset = replace(dataset, images=renamed)
-    return LoadedSource(
-        url=where,
-        format=f"{TITLES['coco']}, {said}",
-        dataset=dataset,
-        images={flat[path]: file for path, file in gathered.images.items()},
-        origins=gathered.origins,
-        document=None if changed else document,
-        other_files=gathered.other_files,
-    )
+    kept = None if changed else document
+    return _loaded(gathered, where, f"{TITLES['coco']}, {said}", dataset, document=kept)
 
 
 def _labels(source: SourceFields, format_name: Format, gathered: Gathered) -> Labels:
@@ -135,13 +134,28 @@ def _converted(labels: Labels, format_name: Format, gathered: Gathered, where: s
     for what, count in left_out.items():
         if count:
             log.warning("%s: left out: %s %s", where, f"{count:,}", what)
+    return _loaded(gathered, where, f"{TITLES[format_name]}, {said}", dataset, left_out=+left_out)
+
+
+def _loaded(
+    gathered: Gathered,
+    where: str,
+    format_name: str,
+    dataset: CocoDataset,
+    *,
+    document: Path | None = None,
+    left_out: Counter[str] | None = None,
+) -> LoadedSource:
+    flat = flat_names(gathered.images)
+    told = with_frames(dataset, {flat[path]: fields for path, fields in gathered.frames.items()})
     return LoadedSource(
         url=where,
-        format=f"{TITLES[format_name]}, {said}",
-        dataset=dataset,
+        format=format_name,
+        dataset=told,
         images={flat[path]: file for path, file in gathered.images.items()},
         origins=gathered.origins,
-        left_out=+left_out,
+        document=document if told is dataset else None,
+        left_out=left_out or Counter(),
         other_files=gathered.other_files,
     )
 

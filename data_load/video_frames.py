@@ -60,32 +60,32 @@ def is_video(name: str) -> bool:
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
-def write_frames(video: Path, folder: Path, choice: FrameParams, *, prefix: str | None = None) -> list[VideoFrame]:
+def write_frames(video: Path, folder: Path, choice: FrameParams, *, prefix: str, shown: str) -> list[VideoFrame]:
     """Write the chosen frames of a video, upright, as JPEG files `<prefix>_<number of the frame>.jpg` into `folder`.
 
-    `prefix` is the video's name without its suffix unless given. Raises DataError for a file that is no video, holds
-    no frame, or cannot be decoded to its end; what was written until then stays in `folder`.
+    `shown` is what errors call the video. Raises DataError for a file that is no video, holds no frame, or cannot be
+    decoded to its end; what was written until then stays in `folder`.
     """
     wanted, written = _rule(choice), []
-    for number, (time, picture) in enumerate(progress(_frames(video), label=video.name, unit="frame")):
+    for number, (time, picture) in enumerate(progress(_frames(video, shown=shown), label=prefix, unit="frame")):
         if not wanted(number, time, picture):
             continue
-        name = f"{prefix or video.stem}_{number:06d}.jpg"
+        name = f"{prefix}_{number:06d}.jpg"
         if not cv2.imwrite(str(folder / name), picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
             raise DataError(f"{folder / name} cannot be written: check that there is room and that it may be written.")
         written.append(VideoFrame(name, picture.shape[1], picture.shape[0], round(time, 6)))
     if not written:
-        raise DataError(f"{video}: holds no frame that can be shown. Check the file, or leave it out.")
+        raise DataError(f"{shown}: holds no frame that can be shown. Check the file, or leave it out.")
     return written
 
 
-def _frames(video: Path) -> Iterator[tuple[float, Picture]]:
+def _frames(video: Path, *, shown: str) -> Iterator[tuple[float, Picture]]:
     """Yield seconds since the first frame and the upright picture of each frame, in the order they are shown."""
     count, first, time = 0, None, 0.0
     try:
         with av.open(str(video)) as container:
             if not container.streams.video:
-                raise DataError(f"{video}: holds no video stream. Check the file, or leave it out.")
+                raise DataError(f"{shown}: holds no video stream. Check the file, or leave it out.")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}  # or damage is painted over
@@ -97,11 +97,11 @@ def _frames(video: Path) -> Iterator[tuple[float, Picture]]:
             promised = _promised_seconds(container, stream)
     except (av.error.FFmpegError, ValueError) as error:
         raise DataError(
-            f"{video}: cannot be decoded after {count} frames: {error}. Convert it anew, or leave it out."
+            f"{shown}: cannot be decoded after {count} frames: {error}. Convert it anew, or leave it out."
         ) from error
     if first is not None and promised - (time - first) > max(LONGEST_STILL, promised * 0.02):
         raise DataError(
-            f"{video}: breaks off at {time - first:.1f} s of {promised:.1f} s. Convert it anew, or leave it out."
+            f"{shown}: breaks off at {time - first:.1f} s of {promised:.1f} s. Convert it anew, or leave it out."
         )
 
 

@@ -1,45 +1,22 @@
 """Frames of small videos that are made here: which are taken, when they were shown, and which way is up."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
+import video_frames
 from pydantic import ValidationError
-from video_frames import FrameParams, is_video, write_frames
+from video_cases import CODECS, HEIGHT, WIDTH, grey, write_video
+from video_frames import FrameParams, is_video
 
 from sinara_lib.errors import DataError
 
-CODECS = {".mp4": "mpeg4", ".mkv": "mpeg4", ".avi": "mjpeg", ".mov": "mjpeg"}
-HEIGHT, WIDTH = 48, 64
 
-
-def write_video(
-    path: Path, pictures: Sequence[np.ndarray], *, times: Sequence[float] | None = None, turn: int = 0
-) -> Path:
-    """Encode RGB pictures, 10 a second or at the given seconds, to be shown turned by `turn` degrees."""
-    times = [number / 10 for number in range(len(pictures))] if times is None else times
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(CODECS[path.suffix], rate=10)
-        stream.width, stream.height = WIDTH, HEIGHT
-        stream.pix_fmt = "yuvj420p" if CODECS[path.suffix] == "mjpeg" else "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 10 if path.suffix == ".avi" else 1000)
-        if turn:
-            stream.set_display_rotation(turn)
-        for picture, time in zip(pictures, times, strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
-def grey(*levels: int) -> list[np.ndarray]:
-    """Pictures of one level of grey each."""
-    return [np.full((HEIGHT, WIDTH, 3), level, np.uint8) for level in levels]
+def write_frames(video: Path, folder: Path, choice: FrameParams) -> list[video_frames.VideoFrame]:
+    """Write frames under the video's own name."""
+    return video_frames.write_frames(video, folder, choice, prefix=video.stem, shown=video.name)
 
 
 def levels(folder: Path, names: Sequence[str]) -> list[int]:
@@ -88,12 +65,6 @@ def test_a_turned_video_gives_upright_pictures(tmp_path: Path, turn: int, side: 
     _, oracle = cv2.VideoCapture(str(video)).read()
     assert oracle.shape == seen.shape
     assert np.abs(oracle.astype(int) - seen).mean() < 8
-
-
-def test_videos_of_one_name_keep_apart_by_a_prefix(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "road.mp4", grey(50, 60))
-    found = write_frames(video, tmp_path, FrameParams(every=2), prefix="camera2_road")
-    assert [frame.file_name for frame in found] == ["camera2_road_000000.jpg"]
 
 
 def test_what_is_no_video_is_named(tmp_path: Path) -> None:
