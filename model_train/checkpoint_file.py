@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def read_plain_checkpoint(path: Path) -> Mapping[str, Any]:
 
 
 def _refusal(path: Path, error: Exception) -> str:
-    named = _named_code(path)
+    named = _named_code(path) or re.findall(r"Unsupported global: GLOBAL (\S+)", str(error))
     if named:
         return (
             f"{path} cannot be read as a checkpoint of plain weights: it asks for {', '.join(named[:5])}, and nothing "
@@ -61,6 +62,7 @@ def _refusal(path: Path, error: Exception) -> str:
 
 
 def _named_code(path: Path) -> list[str]:
+    """Return what the file asks for beyond plain values; nothing of a file in PyTorch's old format, read to the first."""
     try:
         with torch.serialization.safe_globals(list(_HARMLESS)):
             return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))

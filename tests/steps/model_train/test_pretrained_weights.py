@@ -112,9 +112,11 @@ class _Bomb:
         return open, ("executed.txt", "w")  # type: ignore[return-value]
 
 
-def test_code_in_a_checkpoint_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before_torch_1_6"])
+def test_code_in_a_checkpoint_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save({"state_dict": {}, "meta": _Bomb()}, tmp_path / "bomb.pth")
+    document = {"state_dict": {}, "meta": _Bomb()}
+    torch.save(document, tmp_path / "bomb.pth", _use_new_zipfile_serialization=zipped)
 
     with pytest.raises(DataError, match=r"plain weights: it asks for (io|_io)\.open, and nothing"):
         load_checkpoint(tmp_path / "bomb.pth")
