@@ -20,6 +20,8 @@ from sinara_lib.progress import progress
 
 LONGEST_ASKED = 600.0
 """How long a server can make us wait by Retry-After, in seconds."""
+TELL_SECONDS = 30.0
+"""How often a download without a bar says how far it is."""
 LARGE = 1 << 20
 """A smaller file is not told of when it has arrived, in bytes: annotations may name thousands."""
 
@@ -95,13 +97,17 @@ class Download:
     retry: RetryPolicy
     connections: int
     sha256: str | None = None
+    _began: tuple[float, int] = (0.0, 0)
+    """When this run began, and with how many bytes."""
+    _told: float = 0.0
 
     def receive(self, known: Version | None) -> Arrival | None:
         """Receive the file, or nothing when it still is the `known` version.
 
         Raises UnreachableError when all attempts failed; DownloadError when the server refuses or the disk is full.
         """
-        started, before = time.monotonic(), self.partial.received
+        self._told = time.monotonic()
+        self._began = self._told, self.partial.received
         patience = Patience(self.shown, self.retry, lambda: self.partial.received)
         with progress(label=self.shown.rpartition("/")[2], unit="B") as bar:
             asked = False
@@ -120,7 +126,7 @@ class Download:
                     asked = bool(self.partial.received and self.partial.version and self.partial.version.validator)
                     patience.bear(error)
                 else:
-                    _tell(self.shown, arrival, fresh=arrival.size - before, seconds=time.monotonic() - started)
+                    self._tell(arrival)
                     return arrival
 
     def _ask(self, known: Version | None, bar: Any) -> bool:
@@ -182,6 +188,8 @@ class Download:
             for block in answer.blocks:
                 check()
                 bar.update(len(block))
+                if bar.disable and time.monotonic() - self._told > TELL_SECONDS:
+                    self._tell_progress()
                 yield block
 
         try:
@@ -202,6 +210,20 @@ class Download:
         bar.total, bar.n = (self.partial.version or Version()).size, self.partial.received
         bar.refresh()
 
+    def _tell_progress(self) -> None:
+        """Say how far it is, for those who see no bar."""
+        self._told = time.monotonic()
+        received, size = self.partial.received, (self.partial.version or Version()).size
+        rate = max(received - self._began[1], 1) / (self._told - self._began[0])
+        left = f" of {size / 1e6:,.0f} MB, {(size - received) / rate:,.0f} s left" if size else " MB"
+        log.info("%s: %s%s, %.1f MB/s", self.shown, f"{received / 1e6:,.0f}", left, rate / 1e6)
+
+    def _tell(self, arrival: Arrival) -> None:
+        seconds, fresh = time.monotonic() - self._began[0], arrival.size - self._began[1]
+        rate = f"{fresh / 1e6:,.1f} MB in {seconds:.1f} s, {fresh / 1e6 / max(seconds, 1e-3):,.1f} MB/s"
+        level = logging.INFO if arrival.size >= LARGE else logging.DEBUG
+        log.log(level, "%s: %s bytes (%s), sha256 %s", self.shown, f"{arrival.size:,}", rate, arrival.sha256)
+
     def _check(self) -> Arrival:
         """Compare with what the server promised. Raises OtherVersionError when the bytes are others."""
         version, path = self.partial.version or Version(), self.partial.path
@@ -215,12 +237,6 @@ class Download:
                 )
         checked = ", ".join(dict.fromkeys(digest.source for digest in promised)) or None
         return Arrival(version, found["sha256"], path.stat().st_size, checked)
-
-
-def _tell(shown: str, arrival: Arrival, *, fresh: int, seconds: float) -> None:
-    rate = f"{fresh / 1e6:,.1f} MB in {seconds:.1f} s, {fresh / 1e6 / max(seconds, 1e-3):,.1f} MB/s"
-    level = logging.INFO if arrival.size >= LARGE else logging.DEBUG
-    log.log(level, "%s: %s bytes (%s), sha256 %s", shown, f"{arrival.size:,}", rate, arrival.sha256)
 
 
 def _no_room(shown: str, path: Path, *, needed: int, free: int) -> str:

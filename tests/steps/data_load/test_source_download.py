@@ -1,5 +1,6 @@
 """Downloads arrive whole or not at all, and say why not."""
 
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -125,6 +126,29 @@ def test_redirects_are_followed_and_endless_ones_end(server: FaultyServer, tmp_p
     assert obtain(url, tmp_path).origin.sha256 == SHA256
     with pytest.raises(DownloadError, match=r"loop\.zip: cannot be fetched: .*redirects"):
         obtain(loop, tmp_path)
+
+
+def test_progress_shows_size_and_rate_on_a_terminal(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SINARA_PROGRESS", "1")
+    obtain(server.serve("/data.zip", cut(BODY, sent=300_000), whole(BODY)), tmp_path)
+
+    told = capsys.readouterr().err
+    assert "data.zip" in told
+    assert "0.00/700k" in told
+    assert "B/s]" in told
+
+
+def test_progress_is_told_in_lines_without_a_terminal(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SINARA_PROGRESS", "0")
+    monkeypatch.setattr(source_download, "TELL_SECONDS", 0.0)
+    with caplog.at_level("INFO"):
+        obtain(server.serve("/data.zip", whole(BODY)), tmp_path)
+
+    assert re.search(r"/data\.zip: 0 of 1 MB, \d+ s left, \d+\.\d MB/s", caplog.text)
 
 
 def test_nobody_is_led_from_https_to_http() -> None:
