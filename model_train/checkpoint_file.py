@@ -62,7 +62,7 @@ def _refusal(path: Path, error: Exception) -> str:
 
 
 def _named_code(path: Path) -> list[str]:
-    """Return what the file asks for beyond plain values; nothing of a file in PyTorch's old format, read to the first."""
+    """Return what the file asks for beyond plain values; nothing of one in PyTorch's old format."""
     try:
         with torch.serialization.safe_globals(list(_HARMLESS)):
             return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
