@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,14 @@ def batch_pictures(work: str | Path) -> list[tuple[int, Path]]:
     """Return the drawn batches of a work folder with their iterations, in order."""
     paths = sorted((Path(work) / FOLDER).glob("batch_*.jpg"))
     return [(int(path.stem.removeprefix("batch_")), path) for path in paths]
+
+
+def batch_html(iteration: int, path: Path) -> str:
+    """Return a drawn batch as HTML, with words below it."""
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    alt = f"Images of batch {iteration} after every change to them, with their boxes"
+    caption = f"Batch {iteration}, as the network saw it"
+    return f'<figure><img alt="{alt}" src="data:image/jpeg;base64,{data}"><figcaption>{caption}</figcaption></figure>'
 
 
 def draw_batch_image(planes: npt.NDArray[Any], instances: Any, *, class_names: Sequence[str]) -> Pixels:

@@ -25,28 +25,35 @@ ALT = "Curves of the training loss and of the scores on the eval split over the 
 
 
 def curves_html(history: History) -> str:
-    """Return the curves as HTML: one picture for light pages and one for dark ones."""
-    light, dark = (
-        "data:image/png;base64," + base64.b64encode(draw_curves(history, theme)).decode("ascii")
-        for theme in ("light", "dark")
+    """Return the curves as HTML: pictures for light and dark pages, and for a phone, where they stand on each other."""
+    wide, narrow = (
+        {theme: _data_url(draw_curves(history, theme, stacked=stacked)) for theme in ("light", "dark")}
+        for stacked in (False, True)
     )
+    dark, phone = "(prefers-color-scheme: dark)", "(max-width: 40rem)"
     return (
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img alt="{escape(ALT)}" width="900" src="{light}"></picture>'
+        f'<picture><source media="{dark} and {phone}" srcset="{narrow["dark"]}">'
+        f'<source media="{phone}" srcset="{narrow["light"]}"><source media="{dark}" srcset="{wide["dark"]}">'
+        f'<img alt="{escape(ALT)}" width="900" src="{wide["light"]}"></picture>'
     )
 
 
-def draw_curves(history: History, theme: Theme) -> bytes:
-    """Return a PNG with the loss of every batch and the scores of every epoch."""
-    figure = Figure(figsize=(10.5, 3.7), layout="constrained", facecolor=PAPER[theme])
-    left, right = figure.subplots(1, 2)
-    for axes in (left, right):
+def draw_curves(history: History, theme: Theme, *, stacked: bool = False) -> bytes:
+    """Return a PNG with the loss of every batch and, beside or below it, the scores of every epoch."""
+    size = (4.6, 6.6) if stacked else (10.5, 3.7)
+    figure = Figure(figsize=size, layout="constrained", facecolor=PAPER[theme])
+    first, second = figure.subplots(2, 1) if stacked else figure.subplots(1, 2)
+    for axes in (first, second):
         _dress(axes, theme)
-    _draw_losses(left, history, theme)
-    _draw_scores(right, history, theme)
+    _draw_losses(first, history, theme)
+    _draw_scores(second, history, theme)
     sink = io.BytesIO()
     figure.savefig(sink, format="png", dpi=130, facecolor=PAPER[theme])
     return sink.getvalue()
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def _dress(axes: Axes, theme: Theme) -> None:

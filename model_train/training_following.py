@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from IPython.display import HTML, DisplayHandle, Image, Markdown, display
-from training_batches import batch_pictures
+from IPython.display import HTML, DisplayHandle, Markdown, display
+from training_batches import batch_html, batch_pictures
 from training_curves import curves_html
 from training_events import TrainingEvents
 from training_history import History, HistoryReader
@@ -63,5 +63,4 @@ def follow_training(work: str | Path, *, params: Mapping[str, Any], logs: str | 
         events.write(history)
         events.close(history)
         for iteration, path in batch_pictures(work):
-            display(Markdown(f"Batch {iteration}, as the network saw it:"))
-            display(Image(path, alt=f"Images of batch {iteration} after every change to them, with their boxes"))
+            display(HTML(batch_html(iteration, path)))

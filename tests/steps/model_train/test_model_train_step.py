@@ -58,8 +58,8 @@ def test_metrics_and_curves_are_in_the_report(result: StepResult) -> None:
 
     assert {"AP50_start", "AP50_best", "AP50_last", "best_is", "loss_last_epoch"} <= set(metrics)
     page = report.read("business_report.html").decode()
-    # Examples, curves for light and for dark pages, two batches.
-    assert page.count("data:image/") == 5
+    # Examples, curves for light and for dark pages and for phones, two batches.
+    assert page.count("data:image/") == 7
     assert "What came out" in page
 
 

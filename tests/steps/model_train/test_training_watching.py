@@ -87,7 +87,7 @@ def test_curves_are_drawn_for_both_pages_however_far_the_training_came(
     assert light.mean() > 220
     assert dark.mean() < 60
     assert len(np.unique(light, axis=0)) > 20
-    assert curves_html(history).count("data:image/png;base64,") == 2
+    assert curves_html(history).count("data:image/png;base64,") == 4
 
 
 def test_a_loss_that_was_no_number_is_marked_where_it_was(tmp_path: Path) -> None:
