@@ -9,6 +9,7 @@ from labelled_images import LabelledImage, LabelledObject, Labels
 from shape_geometry import Box, polygon_area
 
 from sinara_lib.errors import DataError
+from sinara_lib.layout import without_credentials
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
 Size = tuple[int, int]
@@ -40,7 +41,8 @@ def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[Coc
         if name is None or size is None:
             left_out["images that are not there or cannot be read, named without their size"] += name is not None
             continue
-        images.append(CocoImage(image_id, name, *size, extra=image.extra))
+        source = {"source": without_credentials(image.name)} if "://" in image.name else {}
+        images.append(CocoImage(image_id, name, *size, extra={**source, **image.extra}))
         scale = (float(size[0]), float(size[1])) if image.unit == "share" else (1.0, 1.0)
         for one in image.objects:
             annotations.append(_annotation(one, len(annotations) + 1, image_id, numbers[one.label], scale))

@@ -163,6 +163,7 @@ def test_images_named_by_url_are_downloaded_and_those_that_are_no_images_are_mis
 
     assert (loaded.names, loaded.missing) == (["1.png"], ["page"])
     assert [(one.width, one.height) for one in loaded.dataset.images] == [(40, 30), (0, 0)]
+    assert loaded.dataset.images[0].extra == {"source": here}
 
 
 def test_a_table_from_a_network_never_reads_files_of_this_machine(server: FaultyServer, tmp_path: Path) -> None:
