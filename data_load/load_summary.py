@@ -84,9 +84,10 @@ def class_chart(dataset: CocoDataset, *, most: int = 20) -> bytes:
     axes.invert_yaxis()
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.xaxis.set_visible(False)
-    axes.set_title(
-        f"Annotations of each class{f' (the {most} most frequent)' if len(names) > most else ''}", loc="left"
-    )
+    frequent = f" (the {most} most frequent)" if len(names) > most else ""
+    axes.set_title(f"Annotations of each class{frequent}" if names else "There are no classes yet.", loc="left")
+    axes.yaxis.set_visible(bool(names))
+    axes.spines["left"].set_visible(bool(names))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

@@ -1,5 +1,6 @@
 """Frames of a video as image files: every N-th, some per second, or one per scene."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,9 +145,11 @@ def _first_of_each_interval(per_second: float) -> Wanted:
 
 
 def _first_of_each_scene(threshold: float) -> Wanted:
-    from scenedetect import FrameTimecode
-    from scenedetect.detector import FlashFilter
-    from scenedetect.detectors import ContentDetector
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's, in notebooks without widgets
+        from scenedetect import FrameTimecode
+        from scenedetect.detector import FlashFilter
+        from scenedetect.detectors import ContentDetector
 
     detector = ContentDetector(threshold, min_scene_len=SHORTEST_SCENE, filter_mode=FlashFilter.Mode.SUPPRESS)
 
