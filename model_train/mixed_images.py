@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import random
 from collections.abc import Sized
 from typing import Any
@@ -11,8 +13,10 @@ from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
 
 ensure_mmcv_ops()
 
-from mmdet.datasets.transforms import MixUp, Mosaic, RandomAffine  # noqa: E402  (mmdet can be imported only now)
-from mmdet.registry import TRANSFORMS  # noqa: E402
+from mmdet.registry import TRANSFORMS  # noqa: E402  (mmdet can be imported only now)
+
+with contextlib.redirect_stdout(io.StringIO()):  # it prints which package it does without
+    from mmdet.datasets.transforms import MixUp, Mosaic, RandomAffine
 
 SCALES = (0.5, 1.5)
 

@@ -61,6 +61,7 @@ def test_metrics_and_curves_are_in_the_report(result: StepResult) -> None:
     # Examples, curves for light and for dark pages and for phones, two batches.
     assert page.count("data:image/") == 7
     assert "What came out" in page
+    assert "OneDL" not in page
 
 
 def _event_steps(run_url: str, tag: str, folder: Path) -> list[int]:
