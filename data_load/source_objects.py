@@ -14,6 +14,7 @@ from source_partial import Segment, Version
 from source_transfer import Answer, BrokenTransferError, OtherVersionError
 
 from sinara_lib.errors import DownloadError
+from sinara_lib.layout import without_credentials
 from sinara_lib.store.failures import answer_code
 
 SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
@@ -102,6 +103,7 @@ def object_version(info: dict[str, Any]) -> Version:
 @contextmanager
 def object_errors(url: str) -> Iterator[None]:
     """Say in plain words what a driver raises inside: DownloadError, or BrokenTransferError where it may pass."""
+    url = without_credentials(url)
     try:
         yield
     except (DownloadError, BrokenTransferError):

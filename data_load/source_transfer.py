@@ -111,7 +111,14 @@ def _conditions(known: Version | None) -> dict[str, str]:
     return {name: value for name, value in marks.items() if value}
 
 
+def _is_encoded(response: requests.Response) -> bool:
+    """Whether the bytes on the wire are not those of the file: some servers compress although they are asked not to."""
+    return response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
+
+
 def _version(response: requests.Response) -> Version:
+    if _is_encoded(response):  # length, parts and digests are those of other bytes
+        return Version(etag=response.headers.get("ETag"), last_modified=response.headers.get("Last-Modified"))
     length = response.headers.get("Content-Length", "")
     return Version(
         size=int(length) if length.isdigit() else None,
@@ -124,6 +131,8 @@ def _version(response: requests.Response) -> Version:
 
 def _check_part(response: requests.Response, segment: Segment, version: Version) -> None:
     """Raises OtherVersionError unless this part of this version comes."""
+    if _is_encoded(response):
+        raise OtherVersionError("the server sends parts of a compressed body; starting again")
     span = response.headers.get("Content-Range", "")
     etag = response.headers.get("ETag")
     if not span.startswith(f"bytes {segment.position}-"):

@@ -76,6 +76,23 @@ def ignores_range(body: bytes, *, etag: str) -> Answer:
     return status(200, body=body, headers={"ETag": etag, "Accept-Ranges": "bytes"})
 
 
+def chunked(body: bytes, *, sent: int | None = None, etag: str = ETAG) -> Answer:
+    """The full body in chunks, without its length; after `sent` bytes the connection breaks."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.protocol_version = "HTTP/1.1"
+        _head(handler, 200, {"Transfer-Encoding": "chunked", "ETag": etag, "Connection": "close"})
+        told = body if sent is None else body[:sent]
+        for start in range(0, len(told), 50_000):
+            piece = told[start : start + 50_000]
+            handler.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        if sent is None:
+            handler.wfile.write(b"0\r\n\r\n")
+        handler.close_connection = True
+
+    return answer
+
+
 def status(code: int, *, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
     """A bare status."""
 

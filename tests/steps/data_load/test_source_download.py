@@ -1,5 +1,6 @@
 """Downloads arrive whole or not at all, and say why not."""
 
+import gzip
 import re
 import shutil
 import threading
@@ -9,7 +10,7 @@ import pytest
 import requests
 import source_download
 from download_cases import BODY, SHA256, Patience, obtain
-from faulty_server import FaultyServer, cut, ignores_range, status, whole
+from faulty_server import FaultyServer, chunked, cut, ignores_range, status, whole
 from source_fetch import url_file_name
 from source_transfer import refuse_downgrade
 
@@ -56,6 +57,26 @@ def test_a_file_that_changed_on_the_server_is_not_glued_together(server: FaultyS
 
     assert source.path.read_bytes() == other
     assert server.asked[1]["If-Range"] == '"v1"'
+
+
+def test_a_body_without_its_length_is_whole_or_resumed(server: FaultyServer, tmp_path: Path) -> None:
+    url = server.serve("/data.zip", chunked(BODY))
+    assert obtain(url, tmp_path / "whole").origin.sha256 == SHA256
+    url = server.serve("/other.zip", chunked(BODY, sent=300_000), whole(BODY))
+    assert obtain(url, tmp_path / "broken").origin.sha256 == SHA256
+    assert int(server.asked[-1]["Range"][6:].partition("-")[0]) > 200_000
+
+
+def test_a_body_that_is_compressed_all_the_same_is_unpacked(server: FaultyServer, tmp_path: Path) -> None:
+    page = b'{"images": []}' * 40_000
+    answer = whole(gzip.compress(page), headers={"Content-Encoding": "gzip", "Digest": "md5=AAAAAAAAAAAAAAAAAAAAAA=="})
+    url = server.serve("/labels.json", answer)
+
+    assert obtain(url, tmp_path / "first", connections=4).path.read_bytes() == page
+    assert obtain(url, tmp_path / "second").origin.note == "from the cache, unchanged on the server"
+    broken = whole(gzip.compress(page), headers={"Content-Encoding": "gzip"}, sent=300)
+    url = server.serve("/other.json", broken, answer)
+    assert obtain(url, tmp_path / "third").path.read_bytes() == page
 
 
 def test_without_a_version_mark_a_download_starts_again(server: FaultyServer, tmp_path: Path) -> None:
