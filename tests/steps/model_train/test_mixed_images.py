@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import letterbox_transform  # noqa: F401  (registers DecodeImage)
+import mixed_images  # noqa: F401  (registers MosaicImage)
 import numpy as np
 import pytest
 import torch
