@@ -51,6 +51,23 @@ def test_a_turned_rectangle_becomes_the_box_around_its_corners_in_pixels() -> No
     assert found.segmentation == [pytest.approx([320, 240, 320, 400, 272, 400, 272, 240])]
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "width", "height", "degrees", "expected"),
+    [
+        (50, 40, 20, 10, 30, (296.0, 192.0, 134.85125168, 105.56921938)),
+        (10, 80, 20, 10, 200, (-56.28065546, 295.11617586, 136.69762234, 88.88382414)),
+    ],
+)
+def test_turned_rectangles_are_those_of_label_studios_own_oriented_boxes(
+    x: float, y: float, width: float, height: float, degrees: float, expected: tuple[float, ...]
+) -> None:
+    # Expected: around the corners from convert_annotation_to_yolo_obb of label-studio-sdk 2.1.2. Its COCO export turns
+    # percent instead of pixels and gives other boxes: https://github.com/HumanSignal/label-studio/issues/2293
+    dataset, _ = read(task([region(x=x, y=y, width=width, height=height, rotation=degrees)]))
+
+    assert dataset.annotations[0].bbox == pytest.approx(expected)
+
+
 def test_polygons_ellipses_and_several_labels_are_read() -> None:
     polygon = region("polygonlabels", points=[[0, 0], [50, 0], [0, 50]])
     ellipse = region("ellipselabels", x=50, y=50, radiusX=10, radiusY=5)
