@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from dataset_geometry import Affine
+from dataset_geometry import Affine, pixel_move
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
@@ -73,9 +73,7 @@ def change_move(change: Change, width: int, height: int) -> Affine:
 def change_pixels(image: Pixels, change: Change) -> Pixels:
     """The changed copy of a BGR picture, in the same size; where the picture does not reach, it is grey."""
     height, width = image.shape[:2]
-    move = change_move(change, width, height)
-    # OpenCV's pixels have their middle at whole numbers, boxes have theirs at halves.
-    move = move + np.array([[0, 0, 0.5 * (move[0, 0] + move[0, 1] - 1)], [0, 0, 0.5 * (move[1, 0] + move[1, 1] - 1)]])
+    move = pixel_move(change_move(change, width, height))
     turned = cv2.warpAffine(image, move, (width, height), flags=cv2.INTER_LINEAR, borderValue=_GREY)
     return _recoloured(np.asarray(turned, dtype=np.uint8), change)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from dataset_augment import Augment, Change, change_move, draw_change
-from dataset_geometry import Affine, Rule, is_cut, moved, scaling, shifting
+from dataset_geometry import Affine, Rule, moved, scaling, shifting
 from dataset_split import hash_order
 from pydantic import Field, model_validator
 
@@ -128,7 +128,7 @@ def add_copies(conversion: Conversion, augment: Augment, *, rule: Rule, seed: in
         for copy in range(1, augment.copies + 1):
             change = draw_change(augment, file_name=image.file_name, copy=copy, seed=seed)
             move = change_move(change, *size)
-            pieces = [piece for one in objects if (piece := moved(one, move, size=size, rule=rule))]
+            pieces = [piece.annotation for one in objects if (piece := moved(one, move, size=size, rule=rule))]
             name = new_name(image.file_name, f"__copy{copy}", names)
             record = replace(image, file_name=name, extra=image.extra | origin | {"augmented": image.file_name})
             result.add(record, pieces, replace(recipe, change=change))
@@ -220,9 +220,9 @@ def _follow(
             if piece is None:
                 counts += Counts(dropped=1)
                 continue
-            pieces.append(piece)
+            pieces.append(piece.annotation)
             kept += 1
-            counts += Counts(cut=is_cut(one, piece, picture.move))
+            counts += Counts(cut=piece.cut)
         counts += Counts(lost=not kept)
     return found, counts
 

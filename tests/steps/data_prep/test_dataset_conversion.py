@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from dataset_augment import Augment, change_move, change_pixels, draw_change
 from dataset_conversion import Conversion, Counts, Tiles, add_copies, convert_images, limit_empty_tiles
-from dataset_geometry import Rule, moved
+from dataset_geometry import Rule, clip_polygon, moved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from picture_conversion import encode_picture, make_picture
 from prep_cases import box, dataset_of, picture
+from pycocotools import mask as run_lengths
 
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset
 from sinara_lib.vision.letterbox import decode_image
@@ -65,7 +66,7 @@ def test_a_group_that_is_there_already_stays_with_tiles_and_copies() -> None:
 
 
 @pytest.mark.parametrize(("visible", "kept"), [(0.29, False), (0.31, True)])
-def test_a_cut_object_stays_when_enough_of_it_is_visible_and_its_area_shrinks_with_it(
+def test_a_cut_object_stays_when_enough_of_it_is_visible_and_its_area_is_that_of_its_box(
     visible: float, kept: bool
 ) -> None:
     whole = box(1, bbox=(500.0 - 100 * visible, 10.0, 100.0, 50.0), area=4000.0)
@@ -75,8 +76,7 @@ def test_a_cut_object_stays_when_enough_of_it_is_visible_and_its_area_shrinks_wi
     assert result.counts == Counts(cut=1 + kept, dropped=1 - kept, lost=0)
     if kept:
         assert left[0].bbox == pytest.approx((469.0, 10.0, 31.0, 50.0))
-        assert left[0].area == pytest.approx(4000 * 0.31)
-        assert left[0].segmentation is None
+        assert left[0].area == pytest.approx(31.0 * 50.0)
 
 
 def test_an_object_of_which_no_piece_is_left_is_counted_as_lost() -> None:
@@ -107,6 +107,46 @@ def test_a_smaller_image_keeps_its_name_and_its_objects_shrink_with_outline_and_
     assert small.segmentation == [pytest.approx([300.0, 50.0, 350.0, 50.0, 350.0, 100.0])]
     assert small.area == pytest.approx(1250.0)
     assert small.extra == {}
+
+
+def test_an_outline_is_cut_with_its_object_whose_box_and_area_become_those_of_what_is_left() -> None:
+    triangle = [[400.0, 100.0, 600.0, 100.0, 600.0, 300.0]]
+    one = box(1, bbox=(400.0, 100.0, 200.0, 200.0), area=20_400.0, segmentation=triangle)
+    result = _convert(dataset_of([BIG], [one]), tiles=Tiles(width=500, height=700))
+    left, right = result.dataset.annotations
+    assert left.segmentation == [[400.0, 100.0, 500.0, 100.0, 500.0, 200.0]]
+    assert (left.bbox, left.area) == ((400.0, 100.0, 100.0, 100.0), pytest.approx(20_400 / 4))
+    assert (right.bbox, right.area) == ((0.0, 100.0, 100.0, 200.0), pytest.approx(20_400 * 3 / 4))
+
+
+def test_run_lengths_are_cut_with_their_object_and_one_without_a_pixel_left_is_gone() -> None:
+    mask = np.zeros((700, 1000), dtype=np.uint8)
+    mask[100:300, 400:450], mask[200:300, 450:520] = 1, 1
+    runs = run_lengths.encode(np.asfortranarray(mask))
+    outline = {"size": [700, 1000], "counts": runs["counts"].decode()}
+    one = box(1, bbox=(400.0, 100.0, 300.0, 200.0), area=float(mask.sum()), iscrowd=1, segmentation=outline)
+    result = _convert(dataset_of([BIG], [one]), tiles=Tiles(width=520, height=700))
+    left, right = result.dataset.annotations
+    assert np.array_equal(run_lengths.decode(left.segmentation), mask[:, :520])
+    assert (left.bbox, left.area) == ((400.0, 100.0, 120.0, 200.0), float(mask.sum()))
+    assert np.array_equal(run_lengths.decode(right.segmentation), mask[:, 480:])
+    gone = _convert(dataset_of([BIG], [one]), tiles=Tiles(width=500, height=200))
+    assert all(place.bbox[2] > 0 for place in gone.dataset.annotations)
+    assert (len(gone.dataset.annotations), gone.counts) == (3, Counts(cut=3, dropped=1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(points=st.lists(st.tuples(st.integers(-40, 140), st.integers(-40, 100)), min_size=3, max_size=7, unique=True))
+def test_a_clipped_polygon_lies_inside_and_has_the_area_that_opencv_finds_for_convex_ones(points: Any) -> None:
+    hull = cv2.convexHull(np.array(points, dtype=np.float32)).reshape(-1, 2)
+    frame = np.array([(0, 0), (100, 0), (100, 60), (0, 60)], dtype=np.float32)
+    clipped = clip_polygon(hull.astype(np.float64), (100, 60))
+    expected = cv2.intersectConvexConvex(hull, frame)[0] if len(hull) > 2 else 0.0
+    found = cv2.contourArea(clipped.astype(np.float32)) if len(clipped) > 2 else 0.0
+    assert found == pytest.approx(expected, abs=0.1)
+    if len(clipped):
+        assert clipped.min() >= 0
+        assert (clipped.max(axis=0) <= (100, 60)).all()
 
 
 boxes = st.tuples(st.integers(0, 280), st.integers(0, 180), st.integers(4, 120), st.integers(4, 120))
@@ -152,12 +192,12 @@ def test_a_turned_box_is_the_smallest_around_what_was_painted(
     pixels = change_pixels(_painted((one,), 300, 200), change)
     piece = moved(one, change_move(change, 300, 200), size=(300, 200), rule=RULE)
     assert piece is not None
+    assert piece.annotation.area is not None
     ys, xs = np.nonzero((pixels[:, :, 0] > 127) & (pixels[:, :, 0] != 114))
     found = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
-    x, y, width, height = piece.bbox
+    x, y, width, height = piece.annotation.bbox
     assert np.abs(found - [x, y, x + width, y + height]).max() <= 2.0
-    assert piece.area is not None
-    assert piece.area <= width * height + 1e-6
+    assert piece.annotation.area == pytest.approx(width * height)
 
 
 def test_a_turned_object_with_an_outline_gets_the_box_of_the_outline() -> None:
