@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -81,7 +83,17 @@ def export_torchscript(
         warnings.simplefilter("ignore")  # PyTorch calls TorchScript its older form
         raw = torch.jit.trace(RawDetector(detector).eval(), torch.zeros(1, 3, height, width), check_trace=False)
         scripted = torch.jit.freeze(torch.jit.script(_ScriptedDetector(raw, nms).eval()))
-        torch.jit.save(scripted, str(path), _extra_files={METADATA_FILE: json.dumps(facts)})
+        whole = io.BytesIO()
+        torch.jit.save(scripted, whole, _extra_files={METADATA_FILE: json.dumps(facts)})
+    _copy_without_sources(whole, Path(path))
+
+
+def _copy_without_sources(archive: io.BytesIO, path: Path) -> None:
+    # PyTorch notes the Python source of every operator, with paths of this machine, in members that it can do without.
+    with zipfile.ZipFile(archive) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as kept:
+        for member in whole.infolist():
+            if not member.filename.endswith(".debug_pkl"):
+                kept.writestr(member.filename, whole.read(member))
 
 
 def check_torchscript(

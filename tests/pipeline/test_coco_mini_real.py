@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sinara_lib.archive import open_archive
-from sinara_lib.bento import load_bentoservice
+from sinara_lib.bento import extract_artifacts_from_bentoservice, load_bentoservice
 from sinara_lib.layout import split_entity_url
 from tests.pipeline.conftest import STEPS, Workspace
 
@@ -32,7 +32,7 @@ def address(real_data: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def changes(address: str) -> dict[str, list[str]]:
+def changes(address: str, mode: str) -> dict[str, list[str]]:
     """What the full job's parameters become: other addresses, the small network, few epochs, no bar to pass."""
     return {
         "data_load": [
@@ -41,6 +41,7 @@ def changes(address: str) -> dict[str, list[str]]:
             f"weights_url={address}/{WEIGHTS}",
         ],
         "model_train": ["MODEL_NAME=yolox_nano", "input_size=[416, 416]", "epochs=2"],
+        "model_pack": {"dev": [], "prod": ["precision=int8", "max_ap_loss=0.05", "torchscript=true"]}[mode],
         "model_eval": ["threshold_map05=0.1"],
     }
 
@@ -52,7 +53,7 @@ def finished(
     """All five steps done in one mode; gives the environment, the workspace and what was printed."""
     printed = ""
     for step in STEPS:
-        sets = [arg for change in changes(address).get(step, []) for arg in ("--set", change)]
+        sets = [arg for change in changes(address, request.param).get(step, []) for arg in ("--set", change)]
         printed += workspace.must([f"step.{request.param}.py", *sets], clone / step)
     return {"dev": "user", "prod": "prod"}[request.param], workspace, printed
 
@@ -105,6 +106,18 @@ def test_the_packed_service_finds_objects_in_a_real_photograph(finished: tuple[s
     answer = service.predict(image=photographs.read(f"images/{crowded['file_name']}"))
     assert max(a["score"] for a in answer["annotations"]) > 0.3
     assert (answer["width"], answer["height"]) == (crowded["width"], crowded["height"])
+
+
+def test_the_packed_precision_is_the_one_asked_for_and_its_score_stands_beside_pytorchs(
+    finished: tuple[str, Workspace, str], tmp_path: Path
+) -> None:
+    env, workspace, _ = finished
+    metrics = workspace.metrics(env, "model_pack", "model_pack.ipynb")
+    assert metrics["precision"] == {"user": "fp32", "prod": "int8"}[env]
+    allowed = {"user": 0.001, "prod": 0.05}[env]
+    assert metrics["AP_eval_packed"] == pytest.approx(metrics["AP_eval_torch"], abs=allowed)
+    folder = extract_artifacts_from_bentoservice(workspace.store(env).newest_url("bento_service"), tmp_path / "out")
+    assert (folder / "model.pt").is_file() == (env == "prod")
 
 
 def test_lineage_leads_from_the_report_back_to_the_urls_of_the_archives(

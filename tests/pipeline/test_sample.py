@@ -1,16 +1,20 @@
 """The first thing a stranger does: the built-in sample, from a fresh clone to a served detector."""
 
+import io
 import re
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from sinara_lib.archive import open_archive
+from sinara_lib.store import ArtifactStore
+from tests.pickles import find_pickles
 from tests.pipeline.conftest import STEPS, Workspace
 
 SINARA = str(Path(sys.executable).with_name("sinara"))
@@ -57,6 +61,17 @@ def test_every_run_and_every_entity_of_the_pipeline_verifies(printed: str, works
     assert len(entities) >= 14
     for entity in entities:
         store.open(entity).verify()
+
+
+def test_nothing_published_is_a_pickle_but_checkpoints_of_plain_weights(printed: str, workspace: Workspace) -> None:
+    import torch
+
+    found = {name: data for name, data in _published_files(workspace.store("user")) if any(find_pickles(name, data))}
+    names = {Path(name).name for name in found}
+    assert names == {"best.pth", "last.pth"}
+    for data in found.values():
+        checkpoint = torch.load(io.BytesIO(data), weights_only=True)
+        assert set(checkpoint) <= {"state_dict", "meta"}, "an optimizer's state, or what else is not weights"
 
 
 def test_the_reported_score_is_the_one_pycocotools_gives_for_the_published_predictions(
@@ -114,6 +129,15 @@ def test_every_page_opens_without_asking_any_address(printed: str, workspace: Wo
 def test_nothing_of_the_clone_was_changed(printed: str, clone: Path) -> None:
     status = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True)
     assert status.stdout == ""
+
+
+def _published_files(store: ArtifactStore) -> Iterator[tuple[str, bytes]]:
+    for entity in (e for step in store.steps() for run in store.runs(step) for e in store.entities(run)):
+        reader, url = store.open(entity), store.url_of(entity)
+        if any(one.path.endswith(".parquet") for one in reader.manifest.files):
+            yield from ((f"{url}/{name}", data) for name, data in open_archive(url))
+        else:
+            yield from ((f"{url}/{one.path}", reader.read(one.path)) for one in reader.manifest.files)
 
 
 def _wait_until_ready(client: httpx.Client) -> None:

@@ -141,6 +141,7 @@ def test_torchscript_finds_what_the_detector_finds_at_any_batch_and_size(
     detector: nn.Module, card: ModelCard, evaluate: Split, tmp_path: Path
 ) -> None:
     export_torchscript(detector, tmp_path / "model.pt", card=card, nms=NMS, metadata={"run_id": card.run_id})
+    assert b"site-packages" not in (tmp_path / "model.pt").read_bytes()
     extra = {METADATA_FILE: ""}
     scripted = torch.jit.load(str(tmp_path / "model.pt"), _extra_files=extra)
     assert json.loads(extra[METADATA_FILE])["run_id"] == card.run_id

@@ -1,20 +1,27 @@
 """The published YOLOX-Nano, exported and packed, still scores on real images what it scores as it is."""
 
 import json
+import logging
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from detector_editions import check_loss, editions_table, measure_editions, write_edition
 from detector_export import ModelCard, export_detector, load_detector
-from detector_images import noise_image, prepare_image
+from detector_images import Split, noise_image, open_split, prepare_image
 from detector_parity import compare_models
+from detector_precision import PrecisionName
+from detector_proof import prove_equal
 from detector_scoring import score_detections
 from onnx_nms import NmsSettings
 from service_packing import lay_out_service
+from small_network import started_run
 
+from sinara_lib.archive import pack
 from sinara_lib.bento import isolated_modules
-from sinara_lib.vision.coco import CocoDataset, parse_coco, select_classes
+from sinara_lib.store import store_at
+from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_classes, select_images
 
 ROAD = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
 SIZE = (416, 416)
@@ -88,3 +95,45 @@ def test_the_packed_detector_scores_what_its_weights_are_known_for(
     ]
     scores = score_detections(road, predictions)
     assert scores.coco["AP50"] == pytest.approx(0.42, abs=0.005)
+
+
+@pytest.fixture(scope="module")
+def splits(
+    files: Path, road: CocoDataset, images: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Split, Split]:
+    """Half of the photographs to calibrate on, half to score on."""
+    opened, card = [], ModelCard.load(files)
+    for name, chosen in (("train", road.images[::2]), ("eval", road.images[1::2])):
+        folder = tmp_path_factory.mktemp(name) / "split"
+        (folder / "images").mkdir(parents=True)
+        for image in chosen:
+            (folder / "images" / image.file_name).write_bytes(images.read(f"val2017/{image.file_name}"))
+        save_coco(select_images(road, [image.id for image in chosen]), folder / "annotations.json")
+        store = store_at(str(folder.parent / "store"))
+        url = store.url_of(started_run(store, "data_prep").entity(f"coco_{name}_dataset"))
+        pack(folder, url)
+        opened.append(open_split(url, name, card=card))
+    return opened[0], opened[1]
+
+
+def test_the_proof_holds_on_photographs_and_smaller_editions_keep_the_score(
+    files: Path, exported: Path, splits: tuple[Split, Split], images: zipfile.ZipFile
+) -> None:
+    train, evaluate = splits
+    card, test_image = ModelCard.load(files), exported.with_name("eval_image.jpg")
+    test_image.write_bytes(images.read(f"val2017/{evaluate.dataset.images[0].file_name}"))
+    detector = load_detector(files)
+    proof = prove_equal(
+        detector, exported, card=card, nms=NmsSettings(), test_image=test_image, evaluate=evaluate, noise_seed=0
+    )
+    assert [len(one.rows) for one in proof.comparisons] == [1, 64, 1]
+    assert proof.onnx_ap.ap > 0.25
+    names: tuple[PrecisionName, ...] = ("fp32", "fp16", "int8")
+    paths = {name: write_edition(exported, name, train=train, size=SIZE) for name in names}
+    editions = measure_editions(paths, fp32_scores=proof.onnx_ap, evaluate=evaluate, size=SIZE)
+    logging.getLogger(__name__).info("%s", editions_table(editions).data)
+    check_loss(editions[:2], max_ap_loss=0.002)
+    check_loss(editions, max_ap_loss=0.015)
+    megabytes = [one.megabytes for one in editions]
+    assert megabytes[1] < 0.55 * megabytes[0]
+    assert megabytes[2] < 0.45 * megabytes[0]
