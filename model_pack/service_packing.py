@@ -35,7 +35,7 @@ class PackParams(NmsSettings):
     """The service leaves out detections below it unless a request says otherwise."""
     precision: PrecisionName = "fp32"
     """What the network computes in; decoding and suppression stay fp32."""
-    max_ap_loss: float = Field(default=0.01, ge=0, le=1)
+    max_ap_loss: float = Field(default=0.02, ge=0, le=1)
     """AP on the eval split that fp16 or int8 may lose against fp32; beyond it nothing is published."""
     torchscript: bool = False
     """Pack the model as TorchScript too, beside the ONNX file."""
