@@ -88,7 +88,11 @@ def proof_table(proof: Proof) -> Any:
         "detections of PyTorch": lambda one: str(sum(row.torch_detections for row in one.rows)),
         "detections of ONNX": lambda one: str(sum(row.onnx_detections for row in one.rows)),
         "not in the other model (allowed 0)": lambda one: str(sum(row.unmatched for row in one.rows)),
-        f"lowest IoU of a pair (at least {MIN_IOU})": lambda one: f"{min(row.lowest_iou for row in one.rows):.5f}",
+        f"lowest IoU of a pair (at least {MIN_IOU})": lambda one: (
+            f"{min(row.lowest_iou for row in one.rows):.5f}"
+            if any(row.torch_detections for row in one.rows)
+            else "no pair"
+        ),
         f"largest score gap of a pair (allowed {SCORE_TOLERANCE:g})": lambda one: (
             f"{_worst(one, 'largest_score_gap'):.1e}"
         ),
