@@ -87,7 +87,7 @@ def published_rows(results: Sequence[StepResult]) -> list[list[str]]:
     """Return rows of step, run, seconds and what it published, an entity a row."""
     rows = []
     for result in results:
-        first, *others = list(result.outputs.values()) or [result.run_url]
+        first, *others = list(result.outputs.values()) or [result.reason or result.run_url]
         rows.append([result.step, result.run_id, f"{result.seconds:.0f}", first])
         rows += [["", "", "", url] for url in others]
     return rows

@@ -6,7 +6,7 @@ from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError
 from sinara_lib.layout import EntityAddress, RunAddress, run_sort_key
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.catalog import CatalogRun
-from sinara_lib.store.manifest import Manifest, Source
+from sinara_lib.store.manifest import Manifest, RunStatus, Source
 from sinara_lib.target import find_targets
 
 
@@ -38,7 +38,8 @@ def run_rows(runs: Iterable[CatalogRun]) -> list[list[str]]:
         else:
             continue  # an empty folder, which some object stores keep
         published = ", ".join(name for name in names if not name.startswith("reports_"))
-        rows.append([run.address.step.step, run.address.run_id, status, published or "-"])
+        nothing = run.record.reason if run.record and run.record.status is RunStatus.SUCCESS else None
+        rows.append([run.address.step.step, run.address.run_id, status, published or nothing or "-"])
     return rows
 
 

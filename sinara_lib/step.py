@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StepResult:
-    """A finished step: its run, how long it took, what it published and measured."""
+    """A finished step: its run, how long it took, what it published and measured, or why it had nothing to publish."""
 
     step: str
     run_id: str
@@ -46,6 +46,7 @@ class StepResult:
     seconds: float
     outputs: dict[str, str]
     metrics: dict[str, float | int | str]
+    reason: str | None = None
 
 
 class Step:
@@ -115,6 +116,7 @@ class Step:
             seconds=(_now() - started).total_seconds(),
             outputs=published | ({f"{env}.{name}.{LOGS_ENTITY}": logs} if logs else {}),
             metrics={name: value for record in records for name, value in record.metrics.items()},
+            reason=reason,
         )
 
     def _start(self, now: datetime) -> RunAddress:

@@ -51,6 +51,8 @@ def test_the_run_is_a_success_without_data_and_readers_keep_the_earlier_one(
         assert reason in text
         assert "most recent call last" not in text
 
+    assert sinara(["ls"]) == 0
+    assert f"{later.run_id}  SUCCESS  {reason}" in capsys.readouterr().out
     assert sinara(["gc", "--keep-last", "1"]) == 0
     assert store.runs(STEP) == [later, first]
 
