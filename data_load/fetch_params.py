@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from format_detection import Format
@@ -101,12 +101,14 @@ class SourceFields(ParamsModel):
                 found[role if number == 1 else f"{role}_{number}"] = shown_url(url)
         return found
 
+    def _given(self) -> list[str]:
+        """The fields of a source that say something."""
+        return [name for name, field in SourceFields.model_fields.items() if getattr(self, name) != field.get_default()]
+
     def _check(self) -> None:
         """Raise ValueError for what does not go together."""
         if not self.images_urls and not self.annotations_urls:
             raise ValueError("images_url or annotations_url is needed")
-        if self.is_sample and self.annotations_urls:
-            raise ValueError("annotations_url must be null with the built-in sample, which brings its own")
         for role, urls in (("images", self.images_urls), ("annotations", self.annotations_urls)):
             if len(urls) != 1 and getattr(self, f"{role}_sha256"):
                 raise ValueError(f"{role}_sha256 belongs to one URL; {role}_url has {len(urls)}")
@@ -114,6 +116,10 @@ class SourceFields(ParamsModel):
                 _check_url(url, f"{role}_url", lone=len(urls) == 1)
         if self.always_changed and (self.is_sample or self.images_sha256 or self.annotations_sha256):
             raise ValueError("always_changed contradicts a sha256 and the built-in sample, which never change")
+        if self.is_sample and (given := [name for name in self._given() if name != "images_url"]):
+            raise ValueError(
+                f"{', '.join(given)} must be null with the built-in sample, which brings its own annotations"
+            )
         if self.is_query != (self.query is not None):
             raise ValueError("query and a database as annotations_url belong together")
         if self.is_query and self.format not in {None, "table"}:
@@ -157,7 +163,7 @@ class FetchParams(SourceFields):
     def _one_or_several(self) -> "FetchParams":
         if not self.sources:
             self._check()
-        elif given := [name for name in SourceFields.model_fields if getattr(self, name) != _default(name)]:
+        elif given := self._given():
             raise ValueError(f"{', '.join(given)} must be left out beside sources, or be given within them")
         return self
 
@@ -213,13 +219,11 @@ def _listed(urls: str | list[str] | None) -> list[str]:
     return [urls] if isinstance(urls, str) else list(urls or [])
 
 
-def _default(name: str) -> Any:
-    return SourceFields.model_fields[name].get_default()
-
-
 def _check_url(url: str, name: str, *, lone: bool) -> None:
     if not url.strip():
         raise ValueError(f"{name} is an empty text; use null for none")
+    if url.startswith(SAMPLE_SCHEME) and (name != "images_url" or not lone):
+        raise ValueError(f"{name}: the built-in sample is a source of its own, the one images_url of it")
     if not is_database(url):
         return
     if name == "images_url" or not lone:

@@ -63,6 +63,7 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
         format_name = source.format or ("table" if source.is_query else detect(heads(gathered.labels), where="it"))
         said = "as the parameters say" if source.format else "detected"
         log.info("%s: %s, %s", where, TITLES[format_name], said)
+        _ensure_table(source, format_name)
         if format_name == "coco":
             return _coco(gathered, where, said)
         labels = _labels(source, format_name, gathered)
@@ -81,6 +82,11 @@ def _ensure_images(source: SourceFields, gathered: Gathered) -> None:
             f"{shown_url(source.images_urls[0])}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}) among "
             f"{gathered.other_files} files. Check images_url."
         )
+
+
+def _ensure_table(source: SourceFields, format_name: Format) -> None:
+    if format_name != "table" and (source.given_columns or source.relative_boxes):
+        raise DataError(f"columns and relative_boxes belong to a table; this is {TITLES[format_name]}.")
 
 
 def _coco(gathered: Gathered, where: str, said: str) -> LoadedSource:

@@ -15,6 +15,8 @@ from sinara_lib.params import parse_params
         ({"images_url": "sample://scenes", "annotations_url": "a.json"}, "must be null with the built-in sample"),
         ({}, "images_url or annotations_url is needed"),
         ({"images_url": "a.zip", "format": "pascal"}, "format"),
+        ({"images_url": "sample://scenes", "format": "coco"}, "format must be null with the built-in sample"),
+        ({"images_url": ["sample://scenes", "a.zip"]}, "the built-in sample is a source of its own"),
         ({"sources": [{"images_url": "a.zip"}], "format": "voc"}, "format must be left out beside sources"),
         ({"images_url": ["a.zip", "b.zip"], "images_sha256": "0" * 64}, "images_sha256 belongs to one URL"),
         ({"annotations_url": "sqlite:///a.db"}, "query and a database as annotations_url belong together"),

@@ -209,6 +209,14 @@ def test_annotations_in_two_formats_need_a_word_which_counts(scenes: tuple[CocoD
     assert boxes(said.dataset) == boxes(member.dataset) == boxes(dataset)
 
 
+def test_columns_of_what_is_no_table_are_refused(scenes: tuple[CocoDataset, Path], tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_bytes(write_coco(scenes[0])["annotations/instances.json"])
+    asked = {"images_url": str(scenes[1]), "annotations_url": str(tmp_path / "labels.json")}
+
+    with pytest.raises(DataError, match=r"belong to a table; this is COCO JSON"):
+        load(tmp_path / "work", **asked, columns={"label": "kind"})
+
+
 @pytest.mark.parametrize(
     ("heads", "message"),
     [
