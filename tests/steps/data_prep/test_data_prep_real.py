@@ -5,12 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dataset_augment import Augment
 from dataset_checks import CheckedDataset, CheckOptions, check_dataset
+from dataset_conversion import Tiles
+from dataset_geometry import Rule
+from dataset_parts import ConvertOptions, make_parts
 from dataset_split import split_dataset
 from image_files import FolderImages
+from prep_cases import archive_of
 from pycocotools.coco import COCO
 
-from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco
+from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco, select_images
 
 ROAD = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
 FRACTIONS = {"train": 0.7, "eval": 0.15, "test": 0.15}
@@ -76,3 +81,33 @@ def test_every_part_shows_every_class_and_pycocotools_reads_its_masks(
         areas = [(oracle.annToMask(one).sum(), one["area"]) for one in oracle.anns.values() if one["area"] > 500]
         ratios = np.array([mask / area for mask, area in areas])
         assert np.abs(ratios - 1).max() < 0.25
+
+
+def test_tiles_and_copies_of_real_images_pass_every_check_again(
+    checked: CheckedDataset, folder: Path, tmp_path: Path
+) -> None:
+    few = select_images(checked.dataset, [image.id for image in checked.dataset.images[:40]])
+    names = [image.file_name for image in few.images]
+    files = archive_of({name: (folder / "val2017" / name).read_bytes() for name in names}, tmp_path / "load")
+    options = ConvertOptions(
+        longest_side=600,
+        tiles=Tiles(width=320, height=320, overlap=64),
+        augment=Augment(rotate=15, scale=0.2, flip=True, colour=0.3),
+        rule=Rule(min_visible=0.3, min_size=1.0),
+        empty_share=None,
+        seed=1,
+    )
+    parts = make_parts(split_dataset(few, FRACTIONS, seed=1), files, tmp_path / "parts", options=options)
+    for name, part in parts.items():
+        again = check_dataset(
+            part.dataset,
+            FolderImages(tmp_path / "parts" / name / "images"),
+            options=CheckOptions(classes=[], filter_empty_gt=False),
+        )
+        assert len(part.dataset.annotations) > 20
+        assert again.dataset == part.dataset
+        assert {one.check.name for one in again.findings if one.count} <= {
+            "crowd",
+            "class_without_objects",
+            "box_aspect",
+        }
