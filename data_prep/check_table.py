@@ -10,17 +10,23 @@ Action = Literal["fix", "drop", "keep", "fail", "leave out"]
 class Check:
     """One named check; of its actions the first is taken unless the parameters name another.
 
-    `fault` says in plain words what a finding is, `fix` what fixing does, where it can be fixed.
+    `fault` says in plain words what a finding is; `fix` and `drop` say what these actions do, where that needs words.
     """
 
     name: str
     fault: str
     actions: tuple[Action, ...]
     fix: str = ""
+    drop: str = ""
+
+    def words(self, action: Action) -> str:
+        """What was found and what is done about it."""
+        done = {"fix": self.fix, "drop": self.drop}.get(action, "")
+        return f"{self.fault} {done}".rstrip()
 
 
 CHECKS = (
-    Check("image_id_repeated", "Another image has the same id; the first stays.", ("drop", "fail")),
+    Check("image_id_repeated", "Another image has the same id.", ("drop", "fail"), drop="The first stays."),
     Check(
         "file_name_repeated",
         "Several records name one file.",
@@ -56,15 +62,17 @@ CHECKS = (
     Check("image_aspect", "One side is over max_aspect_ratio times the other.", ("keep", "drop", "fail")),
     Check(
         "image_repeated",
-        "Another file has the same bytes; the one with most annotations stays.",
+        "Another file has the same bytes.",
         ("drop", "fix", "fail"),
         "All get one `group`, so that no two splits share them.",
+        "The one with most annotations stays.",
     ),
     Check(
         "image_nearly_repeated",
-        "Another picture looks almost the same; if one is dropped, the one with most annotations stays.",
+        "Another picture looks almost the same.",
         ("fix", "drop", "fail"),
         "All get one `group`, so that no two splits share them.",
+        "The one with most annotations stays.",
     ),
     Check("file_not_listed", "A file that no image record names; it is not used.", ("keep", "fail")),
     Check("annotation_without_image", "The annotation's image is not in the document.", ("drop", "fail")),

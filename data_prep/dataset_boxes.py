@@ -124,6 +124,7 @@ def _check_area(one: CocoAnnotation, ledger: Ledger) -> CocoAnnotation | None:
     if one.area is not None and (0 if one.segmentation else least) < one.area <= most and one.area > 0:
         return one
     area = min(box_area, polygon_area(one.segmentation) or box_area)
-    if ledger.note("area", f"annotation {one.id}: {one.area} instead of {area:g}") == "drop":
+    stated = "none" if one.area is None else f"{one.area:g}"
+    if ledger.note("area", f"annotation {one.id}: {stated}, should be {area:g}") == "drop":
         return None
     return replace(one, area=area)

@@ -26,9 +26,13 @@ class CheckedDataset:
         """How many finds were fixed, dropped, kept or left out."""
         return sum(finding.count for finding in self.findings if finding.done == done)
 
-    def counts(self) -> dict[str, int]:
-        """How often each check found something, without those that found nothing."""
-        return {finding.check.name: finding.count for finding in self.findings if finding.count}
+    def repairs(self) -> dict[str, int]:
+        """How often each check fixed or dropped something, such as `fixed_area`; without those that found nothing."""
+        return {
+            f"{one.done}_{one.check.name}": one.count
+            for one in self.findings
+            if one.count and one.done in ("fixed", "dropped")
+        }
 
     def stop_where_asked(self) -> None:
         """Raise DataError when a check that is set to `fail` found something."""

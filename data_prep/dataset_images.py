@@ -37,7 +37,7 @@ def check_image_records(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
     moved: dict[int, int] = {}
     for image in dataset.images:
         if image.id in by_id or image.id in moved:
-            ledger.note("image_id_repeated", f"id {image.id}: {image.file_name}", file_name=image.file_name)
+            ledger.note("image_id_repeated", f"id {image.id}: {image.file_name}")
         elif image.file_name in by_file:
             moved[image.id] = by_file[image.file_name].id
             ledger.note("file_name_repeated", f"{image.file_name}: id {image.id} is now {moved[image.id]}")

@@ -26,7 +26,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
             f"`{one.check.name}`",
             f"**{one.count:,}**",
             one.done,
-            f"{one.check.fault} {one.check.fix if one.action == 'fix' else ''}".strip(),
+            one.check.words(one.action),
             "<br>".join(_plain(example.text) for example in one.examples),
         ]
         for one in findings

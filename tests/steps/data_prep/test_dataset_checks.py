@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dataset_checks import CheckOptions, check_dataset
 from dataset_findings import CHECKS, choose_actions
+from findings_report import draw_findings, findings_table
 from image_files import FolderImages
 from prep_cases import CATEGORIES, box, dataset_of, picture, write_picture
 from pycocotools.coco import COCO
@@ -158,7 +159,7 @@ def test_pycocotools_loads_the_cleaned_document_and_scores_its_own_boxes_as_perf
 def test_a_check_that_is_set_to_fail_stops_after_all_have_run(folder: Path) -> None:
     options = replace(CARS, actions={"box_outside": "fail", "crowd": "fail", "image_size": "fail"})
     checked = check_dataset(_faulty(), FolderImages(folder), options=options)
-    assert checked.counts()["box_over_edge"] == 1
+    assert checked.repairs()["fixed_box_over_edge"] == 1
     with pytest.raises(
         DataError, match=r"image_size 1 \(007.jpg: 1 x 48.*; box_outside 1 \(annotation 3.*; crowd 1 \("
     ):
@@ -184,6 +185,24 @@ def test_what_a_check_is_set_to_drop_is_gone_and_passes_again(folder: Path) -> N
     assert 7 not in {image.id for image in checked.dataset.images}
     again = check_dataset(checked.dataset, FolderImages(folder), options=options)
     assert again.dataset == checked.dataset
+
+
+def test_every_example_that_names_a_file_can_be_drawn_and_names_are_no_markup(folder: Path) -> None:
+    faulty = _faulty()
+    odd = [picture(1, file_name="<b>gone</b>.jpg"), picture(14, file_name="cut.jpg"), picture(15, file_name="copy.jpg")]
+    (folder / "cut.jpg").write_bytes((folder / "001.jpg").read_bytes()[:300])
+    (folder / "copy.jpg").write_bytes((folder / "002.jpg").read_bytes())
+    images = FolderImages(folder)
+    dataset = replace(faulty, images=(*faulty.images, *odd))
+    findings = check_dataset(dataset, images, options=CARS).findings
+    drawn = draw_findings(findings, images)
+    assert drawn is not None
+    assert len(drawn.data) > 10_000
+    rows = {row[0]: row for row in findings_table(findings)[1]}
+    assert rows["`image_id_repeated`"][2:] == [
+        "dropped", "Another image has the same id. The first stays.", "id 1: &lt;b&gt;gone&lt;/b&gt;.jpg",
+    ]  # fmt: skip
+    assert rows["`image_repeated`"][4] == "copy.jpg and 002.jpg"
 
 
 def test_every_action_of_every_check_can_be_asked_for_and_the_readme_lists_it() -> None:
