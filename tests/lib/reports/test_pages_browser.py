@@ -109,6 +109,21 @@ def test_both_pages_of_a_notebook_are_whole_whether_it_ended_well_or_not(
             assert page.locator("text=broken()").count() == (1 if failed and name == "report" else 0) * 2
 
 
+def test_on_paper_no_line_of_code_and_no_column_is_cut_off_and_marks_keep_their_colour(
+    browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(report_html(_notebook(failed=True), FACTS), encoding="utf-8")
+    with open_file(browser, file) as page:
+        page.set_viewport_size({"width": 718, "height": 1000})  # A4 without margins of 10 mm
+        page.emulate_media(media="print")
+        cut = "[...document.querySelectorAll('pre, .table')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
+        assert page.evaluate(cut) == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 718
+        assert page.evaluate("getComputedStyle(document.querySelector('.badge')).printColorAdjust") == "exact"
+        assert page.evaluate("Math.max(...[...document.images].map(e => e.clientHeight))") < 500
+
+
 def _sweep(reported: Reported) -> None:
     for number in range(4):
         model = reported.run("train", params={"epochs": number, "name": "ab"[number % 2]}, outputs={"m": b"m"})
