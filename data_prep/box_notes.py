@@ -1,6 +1,7 @@
 """How a finding about a box is written down."""
 
-from dataset_findings import Action, Ledger
+from check_table import Action
+from dataset_findings import Ledger
 
 from sinara_lib.vision.coco import CocoAnnotation, CocoImage
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dataset_findings import Action, Ledger
+from check_table import Action
+from dataset_findings import Ledger
 from image_files import ImageFiles
 from image_turning import turn_annotation
 from picture_reading import Picture, read_pictures

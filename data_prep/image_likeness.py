@@ -129,7 +129,7 @@ def _basis() -> NDArray[np.float32]:
     rows, columns = np.arange(_FREQUENCIES)[:, None], np.arange(GREY_SIDE)[None]
     basis = np.sqrt(2 / GREY_SIDE) * np.cos(np.pi * (2 * columns + 1) * rows / (2 * GREY_SIDE))
     basis[0] /= np.sqrt(2)
-    return basis.astype(np.float32)
+    return np.asarray(basis, dtype=np.float32)
 
 
 _BASIS = _basis()

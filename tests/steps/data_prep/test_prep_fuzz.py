@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image_files import FolderImages
 from prep_cases import write_picture
+from pycocotools.coco import COCO
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import load_coco, save_coco
@@ -163,6 +165,14 @@ def assert_sound(document: dict[str, Any], files: FolderImages) -> None:
         assert x + width <= SIZE[0] + 1e-6
         assert y + height <= SIZE[1] + 1e-6
         assert 0 < one["area"] < math.inf
+    oracle = COCO()
+    oracle.dataset = document
+    with contextlib.redirect_stdout(io.StringIO()):
+        oracle.createIndex()
+    assert sorted(oracle.getAnnIds()) == sorted(ids)
+    assert sorted(oracle.getImgIds()) == sorted(images)
+    for one in oracle.loadAnns(ids):
+        assert not one.get("segmentation") or oracle.annToMask(one).shape == (SIZE[1], SIZE[0])
 
 
 def test_the_document_that_is_damaged_is_sound_at_first(files: FolderImages, tmp_path: Path) -> None:
