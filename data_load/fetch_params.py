@@ -6,7 +6,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from format_detection import Format
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from sample_scenes import parse_scenes_url
 from source_cached import FetchOptions
 from source_download import RetryPolicy
@@ -50,9 +51,9 @@ class SourceFields(ParamsModel):
     two URLs alone it brings both, or the annotations name images by their own URLs and paths.
     """
 
-    images_url: str | list[str] | None = Field(default=None, min_length=1)
+    images_url: str | list[str] | None = None
     images_sha256: str | None = Field(default=None, pattern=SHA256)
-    annotations_url: str | list[str] | None = Field(default=None, min_length=1)
+    annotations_url: str | list[str] | None = None
     annotations_sha256: str | None = Field(default=None, pattern=SHA256)
     annotations_member: str | None = Field(default=None, min_length=1)
     """Path of the file or folder inside the archive or folder; not needed when there is only one."""
@@ -67,6 +68,14 @@ class SourceFields(ParamsModel):
     """Which frames of videos become images; needed where there are videos."""
     always_changed: bool = False
     """Whether the source is labelled elsewhere: a run that finds all sources as they were publishes nothing."""
+
+    @field_validator("images_url", "annotations_url", mode="before")
+    @classmethod
+    def _urls(cls, value: object) -> object:
+        several = isinstance(value, list) and value and all(isinstance(one, str) for one in value)
+        if value is None or isinstance(value, str) or several:
+            return value
+        raise PydanticCustomError("urls", "should be a string, or a list of strings that is not empty")
 
     @property
     def is_sample(self) -> bool:

@@ -14,6 +14,11 @@ from sinara_lib.params import parse_params
     [
         ({"images_url": "sample://scenes", "annotations_url": "a.json"}, "must be null with the built-in sample"),
         ({}, "images_url or annotations_url is needed"),
+        ({"images_url": 17}, r"'images_url' is 17: should be a string, or a list of strings"),
+        ({"images_url": ["a.zip", 3]}, r"should be a string, or a list of strings"),
+        ({"images_url": []}, r"should be a string, or a list of strings that is not empty"),
+        ({"images_url": " "}, "images_url is an empty text"),
+        ({"images_url": "a.zip", "columns": {"kind": "x"}}, r"unknown key 'columns\.kind'"),
         ({"images_url": "a.zip", "format": "pascal"}, "format"),
         ({"images_url": "sample://scenes", "format": "coco"}, "format must be null with the built-in sample"),
         ({"images_url": ["sample://scenes", "a.zip"]}, "the built-in sample is a source of its own"),
