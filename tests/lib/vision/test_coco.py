@@ -132,7 +132,6 @@ def test_annotations_of_an_image_come_in_document_order(dataset: CocoDataset) ->
             r"images\[0\]: `id` must be at most 9007199254740991, found 90",
         ),
         (
-            _with(["images", 0], "width", 1e300),
             r"images\[0\]: `width` must be at most .*, found a number of over",
         ),
         (
