@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dataset_split import SPLITS, Splits
 
@@ -28,21 +28,19 @@ class SplitOptions:
 
 @dataclass(frozen=True)
 class SplitRecord:
-    """Which image was put into which part, by what seed and fractions.
-
-    `origin` is the id of the run that last put a new image somewhere.
-    """
+    """Which image was put into which part, by what seed and fractions."""
 
     seed: int
     fractions: Mapping[str, float]
-    origin: str
-    part_of: Mapping[str, str] = field(default_factory=dict)
+    part_of: Mapping[str, str]
     """By file name of the source."""
+    run_id: str
+    """The run that published it; not in the file, which is the same for the same split."""
 
     def as_json(self) -> str:
         """The text of the file; the same record gives the same text."""
         parts = {name: sorted(one for one, part in self.part_of.items() if part == name) for name in SPLITS}
-        content = {"seed": self.seed, "fractions": dict(self.fractions), "origin": self.origin, "parts": parts}
+        content = {"seed": self.seed, "fractions": dict(self.fractions), "parts": parts}
         return json.dumps(content, indent=1, ensure_ascii=False)
 
 
@@ -55,7 +53,7 @@ def read_split(url: str) -> SplitRecord:
     try:
         content = json.loads(open_entity(url).read(SPLIT_FILE))
         part_of = {one: name for name in SPLITS for one in content["parts"][name]}
-        return SplitRecord(content["seed"], content["fractions"], content["origin"], part_of)
+        return SplitRecord(content["seed"], content["fractions"], part_of, _run_id(url))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{url}/{SPLIT_FILE}: is not the record of a split ({error!r}).") from error
 
@@ -73,9 +71,7 @@ def earlier_inputs(pipeline: PipelineParams, step_name: str, options: SplitOptio
     record = read_split(newest)
     if (record.seed, dict(record.fractions)) != (options.seed, dict(options.fractions)):
         return []
-    origin = _newest(store, step, run_id=record.origin)
-    run_id = split_entity_url(origin or newest)[1].run.run_id
-    return [{STEP_NAME: step_name, ENTITY_NAME: SUMMARY, RUN_ID: run_id}]
+    return [{STEP_NAME: step_name, ENTITY_NAME: SUMMARY, RUN_ID: _run_id(_first_alike(store, step, newest))}]
 
 
 def record_split(splits: Splits, earlier: SplitRecord | None, options: SplitOptions, *, run_id: str) -> SplitRecord:
@@ -84,7 +80,7 @@ def record_split(splits: Splits, earlier: SplitRecord | None, options: SplitOpti
     now = _part_of(splits)
     if earlier and all(known.get(name) == part for name, part in now.items()):
         return earlier
-    return SplitRecord(options.seed, options.fractions, run_id, known | now)
+    return SplitRecord(options.seed, options.fractions, known | now, run_id)
 
 
 def split_words(splits: Splits, earlier: SplitRecord | None) -> str:
@@ -93,11 +89,29 @@ def split_words(splits: Splits, earlier: SplitRecord | None) -> str:
         return "All images are split anew."
     now = _part_of(splits)
     old = sum(name in earlier.part_of for name in now)
-    return f"{old:,} images stay in the part that they had in {earlier.origin}; {len(now) - old:,} are new."
+    return f"{old:,} images stay in the part that they had in {earlier.run_id}; {len(now) - old:,} are new."
 
 
 def _part_of(splits: Splits) -> dict[str, str]:
     return {image.file_name: name for name, part in splits.items() for image in part.images}
+
+
+def _first_alike(store: ArtifactStore, step: StepAddress, url: str) -> str:
+    """The entity that the one at `url` was made from, where that still stands and holds the same split; else `url`."""
+    prefix = f"{store.url}/{step.path}/"
+    for before in open_entity(url).manifest.inputs:
+        alike = before.startswith(prefix) and _newest(store, step, run_id=_run_id(before)) == before
+        if alike and _split_hash(before) == _split_hash(url):
+            return before
+    return url
+
+
+def _split_hash(url: str) -> str:
+    return next(one.sha256 for one in open_entity(url).manifest.files if one.path == SPLIT_FILE)
+
+
+def _run_id(url: str) -> str:
+    return split_entity_url(url)[1].run.run_id
 
 
 def _newest(store: ArtifactStore, step: StepAddress, *, run_id: str | None = None) -> str | None:

@@ -71,8 +71,8 @@ def test_sinara_runs_steps_on_s3_and_the_second_reads_what_the_first_published(
     record = store.run_record(prep[0])
     assert record is not None
     assert f"s3://models/user/{load[0].path}/coco_datasets_images" in record.inputs
+    assert [len(store.entities(run)) for run in (*load, *prep)] == [4, 5]
     for run in (*load, *prep):
-        assert len(store.entities(run)) == 4
         for entity in store.entities(run):
             store.open(entity).verify()
 

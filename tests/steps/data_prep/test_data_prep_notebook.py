@@ -126,16 +126,22 @@ def test_the_same_data_and_parameters_publish_the_same_content(result: StepResul
 def test_a_second_run_reads_the_split_where_it_was_made_and_another_seed_makes_its_own(result: StepResult) -> None:
     summary = open_entity(f"{result.run_url}/dataset_summary")
     split = json.loads(summary.read("split.json"))
-    assert (split["origin"], split["seed"]) == (result.run_id, 1)
+    assert split["seed"] == 1
     assert sorted(name for part in split["parts"].values() for name in part) == [f"{n:03}.jpg" for n in range(1, 20)]
+    fractions = split["fractions"]
+    assert _earlier(result, fractions) == result.run_id
+    assert _earlier(result, fractions, seed=2) is None
+    assert _earlier(result, {"train": 0.8, "eval": 0.1, "test": 0.1}) is None
+    assert _earlier(result, fractions, keep=False) is None
+
+
+def _earlier(result: StepResult, fractions: dict[str, float], *, seed: int = 1, keep: bool = True) -> str | None:
+    """The run whose split the next run would read."""
     pipeline = PipelineParams(env_name="user", pipeline_name="obj_detect_rest", zone_name="test")
-    options = SplitOptions(split["fractions"], 1, keep=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SINARA_USER_ROOT", result.run_url.partition("/obj_detect_rest/")[0])
-        (entry,) = earlier_inputs(pipeline, "data_prep", options)
-        assert entry[RUN_ID] == result.run_id
-        assert earlier_inputs(pipeline, "data_prep", replace(options, seed=2)) == []
-        assert earlier_inputs(pipeline, "data_prep", replace(options, keep=False)) == []
+        entries = earlier_inputs(pipeline, "data_prep", SplitOptions(fractions, seed, keep))
+    return entries[0][RUN_ID] if entries else None
 
 
 def test_figures_are_published_as_data_that_agree_with_the_datasets(result: StepResult) -> None:
@@ -159,7 +165,9 @@ def test_added_images_move_none_and_tiles_and_copies_are_published_with_their_bo
     splits = [json.loads(open_entity(f"{one.run_url}/dataset_summary").read("split.json")) for one in (result, grown)]
     for name in ("train", "eval", "test"):
         assert set(splits[0]["parts"][name]) <= set(splits[1]["parts"][name])
-    assert splits[1]["origin"] == grown.run_id
+    read = [url for url in open_entity(f"{grown.run_url}/dataset_summary").manifest.inputs if "/data_prep/" in url]
+    assert read == [f"{result.run_url}/dataset_summary"], "the run in between had the same split"
+    assert _earlier(grown, splits[1]["fractions"]) == grown.run_id
     train, evaluation, test = (_part(grown, entity) for entity in ENTITIES)
     assert {one.name for one in train.categories} == {"thing"}
     assert [bool(one.extra.get("augmented")) for one in train.images].count(True) == len(train.images) / 2
@@ -180,3 +188,15 @@ def test_an_unknown_class_fails_the_step_with_the_names_there_are_and_publishes_
         _run(root, tmp_path, classes=["tram"])
     newest = max((root / "obj_detect_rest" / "test" / "data_prep").iterdir())
     assert not any((newest / entity).exists() for entity in ENTITIES)
+
+
+def test_a_check_that_is_set_to_fail_fails_the_step_after_its_table_and_publishes_nothing(
+    root: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(StepFailedError, match=r"set to `fail`: box_outside 1 \(annotation 21: \[500, 5, 9, 9\]"):
+        _run(root, tmp_path, checks={"box_outside": "fail", "image_unreadable": "drop"})
+    newest = max((root / "obj_detect_rest" / "test" / "data_prep").iterdir())
+    assert not any((newest / entity).exists() for entity in ENTITIES)
+    page = open_entity(f"file://{newest}/reports_data_prep_ipynb").read("business_report.html").decode()
+    assert "stops the step" in page
+    assert "<img" in page
