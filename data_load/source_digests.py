@@ -43,7 +43,9 @@ def promised_digests(headers: Mapping[str, str]) -> tuple[Digest, ...]:
     x-amz-checksum-sha256, and the ETag of S3 where it is an MD5.
     """
     found = []
-    for name in ("Repr-Digest", "Content-Digest", "Digest", "x-goog-hash"):
+    # Google unpacks what was stored compressed, and still sends the hash of what it stored.
+    google = headers.get("x-goog-stored-content-encoding", "identity") == "identity"
+    for name in ("Repr-Digest", "Content-Digest", "Digest", *(["x-goog-hash"] if google else [])):
         for part in headers.get(name, "").split(","):
             algorithm, _, value = part.strip().partition("=")
             if algorithm.lower() in ALGORITHMS:

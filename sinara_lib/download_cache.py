@@ -86,7 +86,9 @@ class CacheSlot:
         self.partial.chmod(READ_ONLY)
         self.partial.replace(self._folder / entry.sha256)
         self.state.unlink(missing_ok=True)
-        self.renew(entry)
+        new = self._folder / f"{ENTRY_FILE}.new"
+        new.write_text(entry.model_dump_json(indent=1), encoding="utf-8")
+        new.replace(self._folder / ENTRY_FILE)
         for path in self._folder.iterdir():
             if path.name not in {ENTRY_FILE, ADDRESS_FILE, entry.sha256}:
                 path.unlink()
@@ -96,15 +98,10 @@ class CacheSlot:
         for path in self._folder.iterdir():
             path.unlink()
 
-    def renew(self, entry: CacheEntry) -> None:
-        """Write the entry, whole or not at all."""
-        new = self._folder / f"{ENTRY_FILE}.new"
-        new.write_text(entry.model_dump_json(indent=1), encoding="utf-8")
-        new.replace(self._folder / ENTRY_FILE)
-
     def hand_out(self, sha256: str, target: Path) -> None:
         """Put the content at `target`, read-only: a link where the disk allows it, else a copy."""
         content = self._folder / sha256
+        target.unlink(missing_ok=True)
         try:
             os.link(content, target)
         except OSError:

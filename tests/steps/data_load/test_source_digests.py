@@ -77,6 +77,7 @@ def test_a_given_checksum_counts_more_than_a_wrong_promise(server: FaultyServer,
         ),
         ({"Digest": "sha-256=short, unixsum=12, sha-256"}, []),
         ({"Content-MD5": "***"}, []),
+        ({"x-goog-hash": f"md5={b64('md5')}", "x-goog-stored-content-encoding": "gzip"}, []),
     ],
 )
 def test_only_what_is_certainly_a_checksum_is_one(headers: dict[str, str], found: list[tuple[str, str]]) -> None:
