@@ -40,7 +40,7 @@ def draw_class_histogram(parts: PartStats) -> Image:
         shares.barh(rows, 100 * values / max(1, values.sum()), height=0.24, color=SPLIT_COLOURS[name])
     counts.set(title="Objects per class", xlabel="objects", yticks=range(len(names)), yticklabels=names)
     shares.set(title="Share of each part's objects", xlabel="% of the part")
-    counts.invert_yaxis()
+    counts.set_ylim(len(names) - 0.5, -0.5)
     counts.margins(x=0.12)
     for axes in (counts, shares):
         axes.grid(axis="x")
