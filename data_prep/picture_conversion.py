@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 import cv2
 from dataset_augment import Pixels, change_pixels
 from dataset_conversion import Recipe
+from picture_reading import core_count
 
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.archive.stream import plan
 from sinara_lib.errors import DataError
-from sinara_lib.parallel import Check, in_threads, thread_count
+from sinara_lib.parallel import Check, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.vision.letterbox import decode_image
 
@@ -65,5 +66,5 @@ def write_pictures(recipes: Mapping[str, Recipe], files: ArchiveReader, folder: 
         return len(batch)
 
     with progress(label="convert images", total=len(ordered), unit="image") as bar:
-        for count in in_threads(write, batches, threads=thread_count()):
+        for count in in_threads(write, batches, threads=core_count()):
             bar.update(count)
