@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -33,6 +32,15 @@ TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=3, batch
 KILLED = "run-26-11-21-000001-000"
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """What a training that nobody stopped ends with, on the splits that all of these tests have."""
+    folder = tmp_path_factory.mktemp("whole")
+    publish_upstream(folder / "upstream", folder / "store")
+    splits = [load_split(folder / "upstream" / name, name) for name in ("train", "eval")]
+    return train_detector(TINY, train=splits[0], evaluate=splits[1], weights=None, work=folder / "work")
+
+
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -59,7 +67,7 @@ def _kill_after_an_epoch(params: Path, root: Path) -> None:
 
 
 def test_a_step_killed_after_an_epoch_resumes_to_the_weights_of_one_that_was_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    whole: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "store"
     publish_upstream(tmp_path / "upstream", root)
@@ -68,14 +76,6 @@ def test_a_step_killed_after_an_epoch_resumes_to_the_weights_of_one_that_was_not
 
     resumed = run_step(STEP, mode="dev", resume=KILLED)
 
-    with caplog.at_level(logging.INFO):
-        whole = train_detector(
-            TINY,
-            train=load_split(tmp_path / "upstream" / "train", "train"),
-            evaluate=load_split(tmp_path / "upstream" / "eval", "eval"),
-            weights=None,
-            work=tmp_path / "whole",
-        )
     archive = open_archive(f"{resumed.run_url}/obj_detect_inference_files")
     for name, path in (("last.pth", whole.last_path), ("best.pth", whole.best_path)):
         assert _sha256(archive.read(name)) == _sha256(path.read_bytes())
@@ -108,10 +108,9 @@ def _interrupt_after_an_epoch(store: ArtifactStore, run: RunAddress) -> None:
 
 
 def test_an_interrupted_training_goes_on_and_refuses_other_parameters(
-    train: Split, evaluate: Split, tmp_path: Path, ctrl_c: None
+    whole: TrainingResult, train: Split, evaluate: Split, tmp_path: Path, ctrl_c: None
 ) -> None:
     store, splits = store_at(f"file://{tmp_path}/store"), (train, evaluate)
-    whole = _train(splits, tmp_path / "whole")
     first = _new_run(store)
     watching = threading.Thread(target=_interrupt_after_an_epoch, args=(store, split_run_url(first)[1]))
     watching.start()

@@ -62,9 +62,9 @@ def test_every_epoch_shows_every_image_once_in_an_order_of_its_own(samples: Seed
 
 def test_workers_do_not_change_the_weights(train: Split, evaluate: Split, tmp_path: Path) -> None:
     found = {}
-    for workers in (0, 1, 2):
+    for workers in (0, 2):
         params = TINY.model_copy(update={"workers": workers})
         result = train_detector(params, train=train, evaluate=evaluate, weights=None, work=tmp_path / str(workers))
         found[workers] = hashlib.sha256(result.last_path.read_bytes()).hexdigest(), result.losses
 
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[2]
