@@ -67,7 +67,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
     expected = {"width": 320, "height": 320, "annotations": []}
     (service / "artifacts" / "test_result.json").write_text(json.dumps(expected))
     save_bentoservice(service, _new_run(made, "model_pack") + "/bento_service", version="run-1")
+    pack_read_newest_split(made)
     return made
+
+
+def pack_read_newest_split(store: ArtifactStore) -> None:
+    """Let model_pack's run say that it read data_prep's newest."""
+    (run,) = store.runs(StepAddress("obj_detect_rest", "test", "model_pack"))
+    split = store.runs(StepAddress("obj_detect_rest", "test", "data_prep"))[0]
+    record = store.run_record(run)
+    store.replace_record(run, record.model_copy(update={"inputs": (store.url_of(split.entity("coco_eval_dataset")),)}))
 
 
 def publish_test_set(store: ArtifactStore, folder: Path, *, seed: int) -> CocoDataset:
@@ -110,10 +119,19 @@ def test_a_detector_without_fault_scores_one_and_passes(store: ArtifactStore, tm
     assert "AP50_bicycle" in metrics.read_text()
 
 
+def test_the_model_is_scored_on_the_split_that_it_was_made_from(store: ArtifactStore, tmp_path: Path) -> None:
+    publish_test_set(store, tmp_path / "newer", seed=7)
+    done, run = run_step(store, tmp_path, "shown_images=0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    truth = json.loads(open_archive(f"{run}/coco_inference_result_dataset").read("annotations.json"))
+    assert len(truth["annotations"]) == len(random_truth(5, images=8, crowds=False).annotations)
+
+
 def test_a_closed_gate_fails_the_step_after_the_report_is_published(store: ArtifactStore, tmp_path: Path) -> None:
     step = StepAddress("obj_detect_rest", "test", "model_eval")
     passed = store.resolve(step, ["model_quality_report"])
     publish_test_set(store, tmp_path / "others", seed=6)
+    pack_read_newest_split(store)
     done, run = run_step(store, tmp_path, "shown_images=0", 'at_least={"AP75": 0.7}')
     assert done.returncode == 1
     said = done.stdout + done.stderr
