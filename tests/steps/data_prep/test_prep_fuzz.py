@@ -34,15 +34,6 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=8) | st.dictionaries(_TEXTS, inner, max_size=3),
     max_leaves=10,
 )
-_DEEP = "[" * 5000 + "]" * 5000
-
-Change = tuple[str, int, Any]
-_PLACES = st.integers(0, 10**9)
-_WILD = st.tuples(st.sampled_from(["replace", "remove", "copy", "add"]), _PLACES, _VALUES)
-_WHOLE = st.integers(-1, 8) | st.sampled_from([48, 64, 2**53 - 1])
-_REAL = st.floats(-80, 160) | st.floats() | st.sampled_from([1e308, -1e308, 5e-324, -0.0, 64.0])
-_MILD = st.tuples(st.just("number"), _PLACES, st.tuples(_WHOLE, _REAL)) | st.tuples(st.just("record"), _PLACES, _PLACES)
-"""Changes that leave every type as it was, so that the checks have to deal with them."""
 _HARM = st.none() | st.tuples(st.sampled_from(["cut", "flip", "deep", "twice", "latin"]), st.floats(0, 1))
 _DEEP = "[" * 5000 + "]" * 5000
 
