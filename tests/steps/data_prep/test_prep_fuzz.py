@@ -45,9 +45,6 @@ _REAL = st.floats(-80, 160) | st.floats() | st.sampled_from([1e308, -1e308, 5e-3
 _MILD = st.tuples(st.just("number"), _PLACES, st.tuples(_WHOLE, _REAL)) | st.tuples(st.just("record"), _PLACES, _PLACES)
 """Changes that leave every type as it was, so that the checks have to deal with them."""
 _CHANGES = st.lists(_MILD, max_size=8) | st.lists(_MILD | _WILD, max_size=3)
-_BYTES = (
-    st.just(None) | st.none() | st.tuples(st.sampled_from(["cut", "flip", "deep", "twice", "latin"]), st.floats(0, 1))
-)
 
 
 def valid_document() -> dict[str, Any]:
