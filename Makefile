@@ -14,7 +14,8 @@ run: $(READY)    ## run the five steps on the built-in sample
 	@$(BIN)/sinara run --params sample
 
 test: lint       ## lint, types and the whole test suite
-	@$(BIN)/pytest
+	@# One process per core, one thread each: more would only wait for each other.
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: $(TESTED)  ## lint, format, types, stripped notebooks
 	@$(BIN)/ruff check
