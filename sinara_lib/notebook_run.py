@@ -77,6 +77,11 @@ class NotebookRun:
         """Return the folder for the event files of one of this run's logs; they are published when the run ends."""
         return log_folder(self._tmp, log_name, self.run_id)
 
+    def publish_own_logs(self) -> None:
+        """Publish the event files written so far, once; a step does it at the run's end."""
+        if self.by_hand:
+            publish_logs(self._tmp, self._store, self._address)
+
     def gather_earlier_logs(self, env: str | None) -> None:
         """Lay the logs of this step's earlier runs, in its own or another environment, beside this run's."""
         store = self._settings.store(env or self._env)

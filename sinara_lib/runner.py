@@ -31,6 +31,9 @@ _INJECTED_TAG = "injected-parameters"
 _ENGINE = "sinara"
 _NO_SPACE = "No space left on device"
 
+LONGEST_FOLDER = 70
+"""Characters of a folder in which a socket's path, 107 at most, still has room for ours."""
+
 log = logging.getLogger(__name__)
 
 
@@ -183,7 +186,7 @@ class _Engine(Engine):  # type: ignore[misc]
     ) -> Any:
         """Run the notebook held by `nb_man`, announcing each code cell by the heading above it."""
         _announce_cells(nb_man)
-        with tempfile.TemporaryDirectory(prefix="sinara-kernel-") as sockets:
+        with tempfile.TemporaryDirectory(prefix="sinara-kernel-", dir=_short_folder()) as sockets:
             client = PapermillNotebookClient(
                 nb_man,
                 kernel_name=kernel_name,
@@ -195,6 +198,11 @@ class _Engine(Engine):  # type: ignore[misc]
             )
             with _interrupts_reach(client):
                 return client.execute()
+
+
+def _short_folder() -> str | None:
+    """Return /tmp where the folder for temporary files lies too deep for a socket; None: it will do."""
+    return "/tmp" if os.name == "posix" and len(tempfile.gettempdir()) > LONGEST_FOLDER else None  # noqa: S108
 
 
 def _kernel_config(sockets: str) -> Config:

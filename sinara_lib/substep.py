@@ -157,16 +157,16 @@ class NotebookSubstep:
 
     def checkpoints(self) -> Checkpoints | None:
         """Return where long work leaves checkpoints, and finds the one to go on from; None when opened by hand."""
-        if self._run.by_hand:
-            return None
-        return Checkpoints(self.run_url, resumed=os.environ.get(RESUME_VARIABLE) or None)
+        resumed = os.environ.get(RESUME_VARIABLE) or None
+        return None if self._run.by_hand else Checkpoints(self.run_url, resumed=resumed)
 
     def tensorboard_log_dir(self, log_name: str = "log") -> str:
-        """Return a local folder for TensorBoard's event files; what lies there when the run ends is published.
-
-        The entity is `tensorboard_logs`, and failed runs have it too. One run may write several logs.
-        """
+        """Return a folder for the event files of one log; `tensorboard_logs` holds them after the run."""
         return str(self._run.own_logs(log_name))
+
+    def publish_tensorboard_logs(self) -> None:
+        """Publish the event files of a notebook opened by hand; a step does it at the end of its run."""
+        self._run.publish_own_logs()
 
     def prepare_tensorboard_logs(
         self, log_name: str = "log", *, copy_prev_logs: bool = True, prev_logs_env: str | None = None

@@ -29,8 +29,11 @@ def log_folder(tmp: Path, log_name: str, run_id: str) -> Path:
 def publish_logs(tmp: Path, store: ArtifactStore, run: RunAddress) -> str | None:
     """Publish the event files that a run has written as its entity `tensorboard_logs`; return its URL, if any.
 
-    Files are numbered in the order they were begun in: the names that writers give them hold the machine's name.
+    Published once: a later call changes nothing. Files are numbered in the order they were begun in: the names that
+    writers give them hold the machine's name.
     """
+    if store.is_committed(run.entity(LOGS_ENTITY)):
+        return store.url_of(run.entity(LOGS_ENTITY))
     with tempfile.TemporaryDirectory(prefix="sinara-logs-") as folder:
         for log in sorted((tmp / "tensorboard").glob(f"*/{run.run_id}")):
             for place in (log, *filter(Path.is_dir, sorted(log.rglob("*")))):

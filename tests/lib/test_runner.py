@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -136,6 +137,16 @@ def test_notebooks_of_one_folder_can_run_at_the_same_time(tmp_path: Path, write_
     with ProcessPoolExecutor(3) as pool:
         ends = list(pool.map(_run_numbered, [source] * 3, range(3)))
     assert ends == [("done", f"{number}\n") for number in range(3)]
+
+
+def test_temporary_files_may_lie_deeper_than_a_socket_can(
+    tmp_path: Path, write_notebook: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    end, _ = _run(write_notebook(tmp_path / "a.ipynb", "print(substep_params)"))
+    assert end == NotebookEnd(Outcome.DONE)
 
 
 def test_an_unknown_parameter_is_refused_before_the_start(tmp_path: Path, write_notebook: Write) -> None:
