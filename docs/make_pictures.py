@@ -27,8 +27,10 @@ def main() -> None:
         page = (report / "report.html").read_text(encoding="utf-8")
     _beside(*_embedded(page)[:2]).save(FOLDER / "found.jpg", quality=88)
     _beside(*_embedded(page)[2:4]).save(FOLDER / "found_too.jpg", quality=88)
-    (FOLDER / "scenes.jpg").write_bytes(_output(store, "reports_data_load_ipynb", "image/jpeg"))
-    (FOLDER / "training.png").write_bytes(_output(store, "reports_model_train_ipynb", "image/png"))
+    (FOLDER / "scenes.jpg").write_bytes(base64.b64decode(_output(store, "reports_data_load_ipynb", "image/jpeg")))
+    curves = _output(store, "reports_model_train_ipynb", "text/html", starts="<picture")
+    light = re.findall(r'<img [^>]*src="data:image/png;base64,([^"]+)"', curves)[0]
+    (FOLDER / "training.png").write_bytes(base64.b64decode(light))
 
 
 def _embedded(page: str) -> list[Image.Image]:
@@ -44,12 +46,13 @@ def _beside(left: Image.Image, right: Image.Image) -> Image.Image:
     return sheet
 
 
-def _output(store: ArtifactStore, report: str, kind: str) -> bytes:
-    """Return the last picture of a kind that a notebook showed."""
+def _output(store: ArtifactStore, report: str, kind: str, *, starts: str = "") -> str:
+    """Return the last output of a kind that a notebook showed, among those that start so."""
     with tempfile.TemporaryDirectory() as folder:
         text = (fetch_folder(store.newest_url(report), folder) / "report.ipynb").read_text(encoding="utf-8")
     outputs = [o for cell in json.loads(text)["cells"] for o in cell.get("outputs", [])]
-    return base64.b64decode([o["data"][kind] for o in outputs if kind in o.get("data", {})][-1])
+    shown = ["".join(o["data"][kind]) for o in outputs if kind in o.get("data", {})]
+    return [one for one in shown if one.startswith(starts)][-1]
 
 
 if __name__ == "__main__":
