@@ -1,7 +1,7 @@
 """What a filesystem's failure means to the person who runs a step: where, what, and what to do."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fsspec import AbstractFileSystem
@@ -11,6 +11,9 @@ from sinara_lib.errors import SinaraError, StoreUnavailableError
 
 _ELSEWHERE = "put the environment elsewhere (SINARA_<ENV>_ROOT, or [env.<name>] root in sinara.toml)"
 _KEYS = "[env.<name>.storage] key_env and secret_env, or the variables of the cloud's own tools, such as AWS_*"
+
+_AZURE_CODES = {"ContainerNotFound": "NoSuchBucket"}
+"""What Azure answers, in S3's words."""
 
 
 @contextmanager
@@ -42,10 +45,12 @@ def vanished(fs: AbstractFileSystem, path: str) -> StoreUnavailableError:
 
 
 def answer_code(error: BaseException) -> str | None:
-    """Return the code of an S3 server's answer behind an error, or None."""
-    answer = getattr(error.__cause__, "response", None) or {}
-    code = answer.get("Error", {}).get("Code")
-    return str(code) if code else None
+    """Return S3's name of what a server answered behind an error, or None where it has none to tell."""
+    answer = getattr(error.__cause__, "response", None)
+    if isinstance(answer, Mapping):  # botocore's; Azure's errors have one of another kind
+        code = answer.get("Error", {}).get("Code")
+        return str(code) if code else None
+    return _AZURE_CODES.get(getattr(error.__cause__, "error_code", None) or "")
 
 
 def _reason(fs: AbstractFileSystem, error: Exception) -> str:
