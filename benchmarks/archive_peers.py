@@ -3,6 +3,7 @@
 As a command: python archive_peers.py ours|spark pack|unpack SOURCE TARGET [CHECKOUT]
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -126,40 +127,78 @@ def _spark() -> Any:
 
 
 class Dvc:
-    """DVC with a local remote, in a workspace without git; its cache and settings lie in the workspace too."""
+    """DVC with a local remote, in a workspace without git; its cache and settings lie in the workspace too.
 
-    def __init__(self, command: str) -> None:
+    A command is given to `run` with its workspace; by default each is a process of its own.
+    """
+
+    def __init__(self, command: str, run: Callable[..., None] | None = None) -> None:
         self._command = command
+        self._run = run or self.as_command
 
     def peer(self) -> Peer:
         """Return `dvc add` and `dvc push` as packing, `dvc pull` into a fresh workspace as unpacking."""
         return Peer(pack=self._add_and_push, unpack=self._pull, prepare=self._prepare)
 
+    def as_command(self, space: Path, *arguments: str) -> None:
+        """Run one command in a process of its own."""
+        own = {**os.environ, **_own_folders(space)}
+        subprocess.run([self._command, *arguments, "--quiet"], cwd=space, check=True, env=own)
+
     def _prepare(self, folder: Path, place: Path) -> Path:
         space = place / "workspace"
         space.mkdir(parents=True)
-        self._run(space, "init", "--no-scm", "--quiet")
-        self._run(space, "config", "core.analytics", "false")
-        self._run(space, "remote", "add", "--default", "near", str(place / "remote"))
+        self.as_command(space, "init", "--no-scm")
+        self.as_command(space, "config", "core.analytics", "false")
+        self.as_command(space, "remote", "add", "--default", "near", str(place / "remote"))
         shutil.copytree(folder, space / "data")
         return space
 
     def _add_and_push(self, space: Path, place: Path) -> None:
-        self._run(space, "add", "--quiet", "data")
-        self._run(space, "push", "--quiet")
+        self._run(space, "add", "data")
+        self._run(space, "push")
 
     def _pull(self, place: Path, folder: Path) -> None:
-        space = folder.with_name(folder.name + "-dvc")
+        space = folder.with_name("workspace")
         (space / ".dvc").mkdir(parents=True)
         shutil.copy(place / "workspace" / ".dvc" / "config", space / ".dvc")
         shutil.copy(place / "workspace" / "data.dvc", space)
-        self._run(space, "pull", "--quiet")
+        self._run(space, "pull")
         os.rename(space / "data", folder)
-        shutil.rmtree(space)
 
-    def _run(self, space: Path, *arguments: str) -> None:
-        own = {f"DVC_{kind}_DIR": str(space / ".dvc" / "tmp" / kind) for kind in ("GLOBAL_CONFIG", "SITE_CACHE")}
-        subprocess.run([self._command, *arguments], cwd=space, check=True, env={**os.environ, **own})
+
+def _own_folders(space: Path) -> dict[str, str]:
+    return {f"DVC_{kind}_DIR": str(space / ".dvc" / "tmp" / kind) for kind in ("GLOBAL_CONFIG", "SITE_CACHE")}
+
+
+DVC_STARTED = """import json, os, sys
+from dvc.repo import Repo
+for line in sys.stdin:
+    space, own, name, *targets = json.loads(line)
+    os.environ.update(own)
+    os.chdir(space)
+    with Repo() as repo:
+        getattr(repo, name)(*targets)
+    print("done", flush=True)
+"""
+
+
+@contextmanager
+def started_dvc(command: str) -> Iterator[Peer]:
+    """Give DVC inside one Python that has imported it, by the calls that its commands make."""
+    python = Path(shutil.which(command) or command).with_name("python")
+    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([python, "-c", DVC_STARTED], text=True, bufsize=1, **options) as process:
+        assert process.stdin is not None  # noqa: S101 - both are pipes
+        assert process.stdout is not None  # noqa: S101
+
+        def run(space: Path, *arguments: str) -> None:
+            print(json.dumps([str(space), _own_folders(space), *arguments]), file=process.stdin, flush=True)
+            if process.stdout.readline() != "done\n":
+                raise RuntimeError(f"dvc {' '.join(arguments)} failed in {space}")
+
+        yield Dvc(command, run).peer()
+        process.stdin.close()
 
 
 def main() -> None:

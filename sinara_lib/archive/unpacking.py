@@ -1,8 +1,8 @@
 """Unpacking an archive: written out of sight by several threads, then moved to its place, or not at all."""
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,7 @@ from sinara_lib.progress import progress
 def unpack_files(
     content: Content, files: dict[str, list[Place]], folder: Path, *, places: list[Place], threads: int | None = None
 ) -> None:
-    """Write all files below `folder`; after a failure `folder` holds what it held before.
+    """Write all files below `folder`; after a failure it is what it was before, absent or with what it held.
 
     `places` are the rows of `files` in shard order. Raises ArchiveError when a file is there already, when names
     are one to the file system, or when the disk is too small.
@@ -29,25 +29,31 @@ def unpack_files(
             _make_folders(staging, files)
             for name in split:
                 os.close(_new_file(staging, name))
-        _write_files(content, staging, places=places, split=split, threads=threads or thread_count())
+        _write_files(content, staging, folder, places=places, split=split, threads=threads or thread_count())
         with _plain_errors(folder):
             for name in split:
                 os.utime(staging / name, ns=(files[name][0].mtime_us * 1000,) * 2)
-            _move_into(staging, folder)
+            if staging.parent == folder:
+                _join(staging, folder)
+            else:
+                os.rename(staging, folder)
 
 
 @contextmanager
 def _staging(folder: Path, files: Iterable[str], *, needed: int) -> Iterator[Path]:
-    """Give a hidden folder below `folder`, on the same disk, that is removed at the end."""
+    """Give a new hidden folder on the disk of `folder`, removed at the end: in it, or beside it while it is absent."""
     with _plain_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        home = folder if os.path.lexists(folder) else folder.parent
+        home.mkdir(parents=True, exist_ok=True)
         _check_target(folder, files)
-        _check_space(folder, needed)
-        staging = Path(tempfile.mkdtemp(prefix=".unpack-", dir=folder))
+        _check_space(home, folder, needed)
+        staging = home / f".unpack-{secrets.token_hex(8)}"
+        staging.mkdir()
     try:
         yield staging
     finally:
-        shutil.rmtree(staging)
+        if staging.exists():
+            shutil.rmtree(staging)
 
 
 @contextmanager
@@ -63,6 +69,8 @@ def _plain_errors(folder: Path) -> Iterator[None]:
 
 
 def _check_target(folder: Path, files: Iterable[str]) -> None:
+    if not folder.exists():
+        return
     with os.scandir(folder) as entries:
         if next(entries, None) is None:
             return
@@ -77,8 +85,8 @@ def _check_target(folder: Path, files: Iterable[str]) -> None:
             parent = parent.parent
 
 
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
+def _check_space(home: Path, folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(home).free
     if needed > free:
         raise ArchiveError(f"Cannot unpack into {folder}: {needed} bytes are needed, {free} are free on its disk.")
 
@@ -114,7 +122,9 @@ def _clash(name: str) -> ArchiveError:
     )
 
 
-def _write_files(content: Content, staging: Path, *, places: list[Place], split: set[str], threads: int) -> None:
+def _write_files(
+    content: Content, staging: Path, folder: Path, *, places: list[Place], split: set[str], threads: int
+) -> None:
     lock = Lock()
     with progress(label="unpack", total=sum(place.length for place in places), unit="B") as bar:
 
@@ -122,7 +132,7 @@ def _write_files(content: Content, staging: Path, *, places: list[Place], split:
             for piece in content.stream(batch):
                 check()
                 if not piece.place.name.endswith("/"):
-                    with _plain_errors(staging.parent):
+                    with _plain_errors(folder):
                         _write_piece(staging, piece, is_split=piece.place.name in split)
                 with lock:
                     bar.update(len(piece.data))
@@ -146,12 +156,12 @@ def _write_piece(staging: Path, piece: Piece, *, is_split: bool) -> None:
         os.close(file)
 
 
-def _move_into(staging: Path, folder: Path) -> None:
+def _join(staging: Path, folder: Path) -> None:
     """Move what was written into `folder`, joining folders that are there already."""
     for entry in os.scandir(staging):
         target = folder / entry.name
         if entry.is_dir(follow_symlinks=False) and target.is_dir():
-            _move_into(Path(entry.path), target)
+            _join(Path(entry.path), target)
         elif os.path.lexists(target):
             raise ArchiveError(f"Cannot unpack {target}: it was made meanwhile. Unpack into an empty folder.")
         else:

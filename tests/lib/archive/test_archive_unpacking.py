@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,11 @@ def test_a_full_disk_leaves_the_folder_as_it_was(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(file, data, at)
 
-    write = os.pwrite
+    write, before = os.pwrite, os.listdir(tmp_path)
     monkeypatch.setattr(os, "pwrite", fail)
     with pytest.raises(ArchiveError, match=r"out: No space left on device\. Make room"):
         unpack(packed, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert os.listdir(tmp_path) == before
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
@@ -97,18 +98,52 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
         unpack(packed, tmp_path / "out")
 
 
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, make: Callable[[], object]) -> None:
+    """Let something be made when all files are written, and not yet in their place."""
+    write = archive_unpacking._write_files
+
+    def then_make(*args: Any, **options: Any) -> None:
+        write(*args, **options)
+        make()
+
+    monkeypatch.setattr(archive_unpacking, "_write_files", then_make)
+
+
 def test_a_file_made_meanwhile_is_not_overwritten(packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    move = archive_unpacking._move_into
-
-    def make_first(staging: Path, folder: Path) -> None:
-        (tmp_path / "out" / "a").write_text("mine")
-        move(staging, folder)
-
-    monkeypatch.setattr(archive_unpacking, "_move_into", make_first)
+    (tmp_path / "out").mkdir()
+    _meanwhile(monkeypatch, lambda: (tmp_path / "out" / "a").write_text("mine"))
     with pytest.raises(ArchiveError, match=r"out/a: it was made meanwhile"):
         unpack(packed, tmp_path / "out")
     assert (tmp_path / "out" / "a").read_text() == "mine"
-    assert not any(path.name.startswith(".unpack-") for path in (tmp_path / "out").iterdir())
+    assert not list((tmp_path / "out").glob(".unpack-*"))
+
+
+def test_a_folder_made_and_filled_meanwhile_is_left_alone(
+    packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _meanwhile(monkeypatch, lambda: shutil.copytree(tmp_path / "in" / "labels", tmp_path / "out"))
+    with pytest.raises(ArchiveError, match=r"out: Directory not empty"):
+        unpack(packed, tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "in" / "labels")
+    assert not list(tmp_path.glob(".unpack-*"))
+
+
+def test_a_new_folder_is_seen_with_all_its_files_or_not_at_all(
+    packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    _meanwhile(monkeypatch, lambda: seen.append((tmp_path / "out").exists()))
+    unpack(packed, tmp_path / "out")
+    assert seen == [False]
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_file_where_the_folder_shall_be_is_told_before_anything_is_written(packed: str, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(ArchiveError, match=r"out: File exists"):
+        unpack(packed, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "a file"
 
 
 CLASHES = [("Road.jpg", "road.jpg"), ("caf\u00e9.txt", "cafe\u0301.txt"), ("A/1.jpg", "a/2.jpg"), ("x/Big", "x/big")]
@@ -129,7 +164,7 @@ def test_names_that_a_file_system_merges_are_refused_there_and_told_when_packed(
     _merge_names(monkeypatch)
     with pytest.raises(ArchiveError, match=r"this file system takes another name of the archive for the same"):
         unpack(url, tmp_path / "merged")
-    assert list((tmp_path / "merged").iterdir()) == []
+    assert not (tmp_path / "merged").exists()
 
 
 def _merge_names(patch: pytest.MonkeyPatch) -> None:
@@ -210,7 +245,7 @@ def test_a_killed_unpack_leaves_no_half_file_under_a_final_name(
         time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    assert [path.name[:8] for path in (tmp_path / "out").iterdir()] == [".unpack-"]
+    assert not (tmp_path / "out").exists()
     unpack(packed, tmp_path / "out")
     assert (tmp_path / "out" / "images" / "1.jpg").read_text() == "images/1.jpg"
 
