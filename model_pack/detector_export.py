@@ -15,6 +15,7 @@ from typing import Any
 
 import onnx
 import torch
+from detector_stem import with_strided_stem
 from onnx_nms import NmsSettings, append_nms
 from torch import Tensor, nn
 
@@ -150,7 +151,7 @@ def export_raw(detector: nn.Module, path: str | Path, *, card: ModelCard) -> Non
     dims = {0: torch.export.Dim("batch", min=1, max=1024), 2: side["height"], 3: side["width"]}
     with torch.no_grad(), _quiet_exporter():
         torch.onnx.export(
-            RawDetector(detector).eval(),
+            RawDetector(with_strided_stem(detector)).eval(),
             (torch.zeros(2, 3, height, width),),
             str(path),
             input_names=["images"],
