@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from step_cases import INTERFACE, RUN_ID, STEP, MakeStep
+from step_cases import INTERFACE, RUN_ID, STEP, MakeStep, git
 
 from sinara_lib.layout import RunAddress
 from sinara_lib.step import main
@@ -39,10 +40,18 @@ KILLED = RunAddress(STEP, RUN_ID)
 
 
 @pytest.fixture
-def killed(make_step: MakeStep) -> Path:
+def mode() -> str:
+    """What the step is run in; tests that try both modes set it."""
+    return "dev"
+
+
+@pytest.fixture
+def killed(make_step: MakeStep, mode: str) -> Path:
     """The folder of a step whose run was killed after its second checkpoint of four."""
     folder = make_step({"count.ipynb": [INTERFACE, "## Count", COUNT]}, params={"count.ipynb": {"size": 1}})
-    command = [sys.executable, "step.dev.py", "--run-id", RUN_ID, "--set", "size=7"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "step"]):
+        git(folder, *arguments)
+    command = [sys.executable, f"step.{mode}.py", "--run-id", RUN_ID, "--set", "size=7"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     assert ended.returncode == -signal.SIGKILL
     return folder
@@ -54,11 +63,14 @@ def _record(store: ArtifactStore, run: RunAddress) -> RunRecord:
     return record
 
 
-def test_a_killed_run_goes_on_with_its_parameters_and_names_its_origin(killed: Path, stores: Stores) -> None:
-    store = stores("user")
+@pytest.mark.parametrize(("mode", "env"), [("dev", "user"), ("prod", "prod")])
+def test_a_killed_run_goes_on_with_its_parameters_and_names_its_origin(
+    killed: Path, stores: Stores, mode: Literal["dev", "prod"], env: str
+) -> None:
+    store = stores(env)
     assert [one.name for one in store.entities(KILLED)] == ["checkpoint_000002"]
 
-    assert main(killed, mode="dev", argv=["--resume", RUN_ID]) == 0
+    assert main(killed, mode=mode, argv=["--resume", RUN_ID]) == 0
 
     run = store.resolve(STEP, ["numbers"])
     numbers = store.open(run.entity("numbers"))

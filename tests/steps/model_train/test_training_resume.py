@@ -35,10 +35,13 @@ KILLED = "run-26-11-21-000001-000"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """What a training that nobody stopped ends with, on the splits that all of these tests have."""
-    folder = tmp_path_factory.mktemp("whole")
+    return _train_whole(TINY, tmp_path_factory.mktemp("whole"))
+
+
+def _train_whole(params: TrainParams, folder: Path) -> TrainingResult:
     publish_upstream(folder / "upstream", folder / "store")
     splits = [load_split(folder / "upstream" / name, name) for name in ("train", "eval")]
-    return train_detector(TINY, train=splits[0], evaluate=splits[1], weights=None, work=folder / "work")
+    return train_detector(params, train=splits[0], evaluate=splits[1], weights=None, work=folder / "work")
 
 
 def _sha256(data: bytes) -> str:
@@ -66,23 +69,40 @@ def _kill_after_an_epoch(params: Path, root: Path) -> None:
     step.wait()
 
 
+def _killed_and_resumed(params: TrainParams, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the step, kill it after an epoch, resume it; return the URL of the resumed run."""
+    root = folder / "store"
+    publish_upstream(folder / "upstream", root)
+    monkeypatch.setenv("SINARA_USER_ROOT", f"file://{root}")
+    _kill_after_an_epoch(write_params(folder / "params.json", **params.model_dump()), root)
+    return run_step(STEP, mode="dev", resume=KILLED).run_url
+
+
 def test_a_step_killed_after_an_epoch_resumes_to_the_weights_of_one_that_was_not(
     whole: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path / "store"
-    publish_upstream(tmp_path / "upstream", root)
-    monkeypatch.setenv("SINARA_USER_ROOT", f"file://{root}")
-    _kill_after_an_epoch(write_params(tmp_path / "params.json", **TINY.model_dump()), root)
+    resumed = _killed_and_resumed(TINY, tmp_path, monkeypatch)
 
-    resumed = run_step(STEP, mode="dev", resume=KILLED)
-
-    archive = open_archive(f"{resumed.run_url}/obj_detect_inference_files")
+    archive = open_archive(f"{resumed}/obj_detect_inference_files")
     for name, path in (("last.pth", whole.last_path), ("best.pth", whole.best_path)):
         assert _sha256(archive.read(name)) == _sha256(path.read_bytes())
-    report = open_entity(f"{resumed.run_url}/reports_model_train_ipynb")
+    report = open_entity(f"{resumed}/reports_model_train_ipynb")
     assert json.loads(report.read("metrics.json"))["loss_last_epoch"] == whole.epochs[-1].loss
-    inputs = open_entity(f"{resumed.run_url}/obj_detect_inference_files").manifest.inputs
-    assert any(url.startswith(f"file://{root}/{ADDRESS.path}/{KILLED}/checkpoint_") for url in inputs)
+    inputs = open_entity(f"{resumed}/obj_detect_inference_files").manifest.inputs
+    assert any(url.startswith(f"file://{tmp_path}/store/{ADDRESS.path}/{KILLED}/checkpoint_") for url in inputs)
+
+
+def test_several_processes_killed_after_an_epoch_resume_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = TINY.model_copy(update={"devices": 2, "batch_size": 2})
+    whole = _train_whole(pair, tmp_path / "whole")
+
+    resumed = _killed_and_resumed(pair, tmp_path / "killed", monkeypatch)
+
+    archive = open_archive(f"{resumed}/obj_detect_inference_files")
+    for name, path in (("last.pth", whole.last_path), ("best.pth", whole.best_path)):
+        assert _sha256(archive.read(name)) == _sha256(path.read_bytes())
 
 
 @pytest.fixture
