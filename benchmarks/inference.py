@@ -6,7 +6,8 @@
 PyTorch runs the network with box decoding and no suppression, so it does less than the ONNX file, whose suppression is
 inside; "bare graph" is that file without it. Without --weights the network has random weights, its objectness set so
 that one prior in twenty passes the score bar, which is many. In each round all take turns; each turn is a call to warm
-up and then calls for at least half a second.
+up and then calls for at least half a second. What suppression costs is less than the speed of a shared machine changes
+within a second, so the file and its bare graph are compared once more, call by call in turn.
 """
 
 import argparse
@@ -55,6 +56,7 @@ BARE, FP32, FP16, INT8 = (
 COMPILERS = ("g++", "clang++")
 CLASSES = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
 TURN_SECONDS = 0.5
+PAIRS, PAIRS_SECONDS = 41, 5.0
 TIMES_AS_FAST, TIMES_AS_SLOW = 2.5, 1.03
 
 
@@ -99,6 +101,7 @@ def main() -> int:
         say(f"{COMPILED}: not measured, for it needs a C++ compiler and none of {', '.join(COMPILERS)} is on the PATH")
     picture = decode_image(arguments.picture.read_bytes()) if arguments.picture else drawn_picture()
     found: dict[Setting, dict[str, list[float]]] = {}
+    suppression: dict[Setting, float] = {}
     for name in arguments.networks:
         with tempfile.TemporaryDirectory() as work:
             network = prepare(name, Path(work), picture=picture, weights=arguments.weights)
@@ -106,9 +109,11 @@ def main() -> int:
                 for batch in arguments.batches:
                     for threads in arguments.threads:
                         setting = Setting(name, size, batch, threads)
-                        found[setting] = measure(network, setting, picture=picture, rounds=arguments.rounds)
-    say(report(found))
-    return conclude(promised(found), check=arguments.check)
+                        calls = contenders(network, setting, picture=picture)
+                        found[setting] = measure(calls, rounds=arguments.rounds)
+                        suppression[setting] = times_call_by_call(calls[FP32], calls[BARE])
+    say(report(found, suppression))
+    return conclude(promised(found, suppression), check=arguments.check)
 
 
 def compiler() -> str | None:
@@ -188,17 +193,11 @@ def network_input(picture: Any, size: int) -> np.ndarray:
     return to_network_input(letterbox(picture, (size, size))[0])
 
 
-def measure(network: Network, setting: Setting, *, picture: Any, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of one call of each contender in each round."""
+def contenders(network: Network, setting: Setting, *, picture: Any) -> dict[str, Callable[[], Any]]:
+    """Return a call of each contender on a batch, warmed up: compiling is nobody's time."""
     say(str(setting))
     torch.set_num_threads(setting.threads)
     batch = np.repeat(network_input(picture, setting.size)[None], setting.batch, axis=0)
-    calls = contenders(network, batch, threads=setting.threads)
-    return take_turns({name: lambda call=call: one_turn(call) for name, call in calls.items()}, rounds=rounds)
-
-
-def contenders(network: Network, batch: np.ndarray, *, threads: int) -> dict[str, Callable[[], Any]]:
-    """Return a call of each contender on the batch, warmed up: compiling is nobody's time."""
     raw, images = RawDetector(network.detector).eval(), torch.from_numpy(batch)
     calls: dict[str, Callable[[], Any]] = {EAGER: lambda: without_gradients(raw, images)}
     if compiler():
@@ -206,11 +205,31 @@ def contenders(network: Network, batch: np.ndarray, *, threads: int) -> dict[str
         compiled = torch.compile(RawDetector(network.detector).eval(), dynamic=False)
         calls[COMPILED] = lambda: without_gradients(compiled, images)
     for name, path in network.files.items():
-        session = open_session(path, threads=threads)
+        session = open_session(path, threads=setting.threads)
         calls[name] = lambda session=session: session.run(None, {"images": batch})
     for call in calls.values():
         call()
     return calls
+
+
+def measure(calls: dict[str, Callable[[], Any]], *, rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of one call of each contender in each round."""
+    return take_turns({name: lambda call=call: one_turn(call) for name, call in calls.items()}, rounds=rounds)
+
+
+def times_call_by_call(one: Callable[[], Any], other: Callable[[], Any]) -> float:
+    """Return the time of `one` divided by that of `other`: the median of many calls, made in turn."""
+    found: list[float] = []
+    began = time.perf_counter()
+    while len(found) < PAIRS or time.perf_counter() - began < PAIRS_SECONDS:
+        pair = [(one, 0), (other, 1)][:: 1 if len(found) % 2 else -1]
+        seconds = [0.0, 0.0]
+        for call, place in pair:
+            start = time.perf_counter()
+            call()
+            seconds[place] = time.perf_counter() - start
+        found.append(seconds[0] / seconds[1])
+    return statistics.median(found)
 
 
 def without_gradients(model: Callable[[Any], Any], images: Any) -> Any:
@@ -239,28 +258,42 @@ def one_turn(call: Callable[[], Any]) -> float:
     return statistics.median(seconds)
 
 
-def report(found: dict[Setting, dict[str, list[float]]]) -> str:
-    """Return the table: a row for each setting and contender."""
+def report(found: dict[Setting, dict[str, list[float]]], suppression: dict[Setting, float]) -> str:
+    """Return the table: a row for each setting and contender; what suppression takes stands at the ONNX file."""
     rows: list[list[object]] = []
     for setting, seconds in found.items():
         for name in (EAGER, COMPILED, BARE, FP32, FP16, INT8):
             where = [setting.network, setting.size, setting.batch, setting.threads, name]
             if name not in seconds:
-                rows.append([*where, "no C++ compiler", "", ""])
+                rows.append([*where, "no C++ compiler", "", "", ""])
                 continue
             middle = statistics.median(seconds[name])
             times = by_rounds(seconds, EAGER, name)
             rows.append([*where, f"{1000 * middle:.1f}", f"{setting.batch / middle:.1f}", f"{times:.2f}"])
-    head = ["network", "size", "batch", "threads", "model", "ms per call", "images/s", "times eager"]
+            rows[-1].append(f"{suppression[setting]:.3f}" if name == FP32 else "")
+    head = [
+        "network",
+        "size",
+        "batch",
+        "threads",
+        "model",
+        "ms per call",
+        "images/s",
+        "times eager",
+        "time, bare graph 1",
+    ]
     return render(head, rows)
 
 
-def promised(found: dict[Setting, dict[str, list[float]]]) -> list[Target]:
+def promised(found: dict[Setting, dict[str, list[float]]], suppression: dict[Setting, float]) -> list[Target]:
     """Return what was promised of the ONNX file, each in the setting where it does worst."""
-    slower = max(by_rounds(seconds, FP32, BARE) for seconds in found.values())
     faster = min(by_rounds(seconds, EAGER, FP32) for seconds in found.values())
     return [
-        Target("ONNX fp32, time beside the bare graph without suppression, at worst", slower, at_most=TIMES_AS_SLOW),
+        Target(
+            "ONNX fp32, time beside the bare graph without suppression, at worst",
+            max(suppression.values()),
+            at_most=TIMES_AS_SLOW,
+        ),
         Target("times as fast as eager PyTorch, at worst", faster, at_least=TIMES_AS_FAST),
     ]
 
