@@ -23,6 +23,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 EAGER, COMPILED = "PyTorch, eager", "PyTorch, torch.compile"
-BARE, FP32, FP16, INT8 = (
-    "ONNX Runtime, bare graph",
-    "ONNX Runtime, fp32",
-    "ONNX Runtime, fp16",
-    "ONNX Runtime, int8",
-)
+BARE, FP32 = "ONNX Runtime, bare graph", "ONNX Runtime, fp32"
+FP16, INT8 = "ONNX Runtime, fp16", "ONNX Runtime, int8"
 COMPILERS = ("g++", "clang++")
 CLASSES = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
 TURN_SECONDS = 0.5
@@ -110,7 +107,8 @@ def main() -> int:
                     for threads in arguments.threads:
                         setting = Setting(name, size, batch, threads)
                         calls = contenders(network, setting, picture=picture)
-                        found[setting] = measure(calls, rounds=arguments.rounds)
+                        turns = {name: partial(one_turn, call) for name, call in calls.items()}
+                        found[setting] = take_turns(turns, rounds=arguments.rounds)
                         suppression[setting] = times_call_by_call(calls[FP32], calls[BARE])
     say(report(found, suppression))
     return conclude(promised(found, suppression), check=arguments.check)
@@ -199,22 +197,17 @@ def contenders(network: Network, setting: Setting, *, picture: Any) -> dict[str,
     torch.set_num_threads(setting.threads)
     batch = np.repeat(network_input(picture, setting.size)[None], setting.batch, axis=0)
     raw, images = RawDetector(network.detector).eval(), torch.from_numpy(batch)
-    calls: dict[str, Callable[[], Any]] = {EAGER: lambda: without_gradients(raw, images)}
+    calls: dict[str, Callable[[], Any]] = {EAGER: partial(without_gradients, raw, images)}
     if compiler():
         torch.compiler.reset()  # for each setting its own code: sizes and threads are compiled in
         compiled = torch.compile(RawDetector(network.detector).eval(), dynamic=False)
-        calls[COMPILED] = lambda: without_gradients(compiled, images)
+        calls[COMPILED] = partial(without_gradients, compiled, images)
     for name, path in network.files.items():
         session = open_session(path, threads=setting.threads)
-        calls[name] = lambda session=session: session.run(None, {"images": batch})
+        calls[name] = partial(session.run, None, {"images": batch})
     for call in calls.values():
         call()
     return calls
-
-
-def measure(calls: dict[str, Callable[[], Any]], *, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of one call of each contender in each round."""
-    return take_turns({name: lambda call=call: one_turn(call) for name, call in calls.items()}, rounds=rounds)
 
 
 def times_call_by_call(one: Callable[[], Any], other: Callable[[], Any]) -> float:
@@ -280,7 +273,7 @@ def report(found: dict[Setting, dict[str, list[float]]], suppression: dict[Setti
         "ms per call",
         "images/s",
         "times eager",
-        "time, bare graph 1",
+        "times bare graph",
     ]
     return render(head, rows)
 
