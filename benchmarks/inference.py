@@ -107,7 +107,7 @@ def main() -> int:
                     for threads in arguments.threads:
                         setting = Setting(name, size, batch, threads)
                         calls = contenders(network, setting, picture=picture)
-                        turns = {name: partial(one_turn, call) for name, call in calls.items()}
+                        turns = {one: partial(one_turn, call) for one, call in calls.items()}
                         found[setting] = take_turns(turns, rounds=arguments.rounds)
                         suppression[setting] = times_call_by_call(calls[FP32], calls[BARE])
     say(report(found, suppression))
