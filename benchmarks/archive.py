@@ -4,7 +4,8 @@
 
 Like is compared with like. In the upper rows the work alone is measured, inside processes that have started: ours
 beside Spark and DVC, and beside tar and cp, which have next to nothing to start. In the lower rows ours, Spark and DVC
-are commands, from start to end. Of Spark the work was promised, of DVC its commands, with the start of ours counted too.
+are commands, from start to end; ours are a Python that packs, and `sinara fetch`. Of Spark the work was promised, of
+DVC its commands, with the start of ours counted too.
 All start from files in the page cache and a quiet disk. Packing ends when `sync` says that everything is on the disk,
 which publishing promises. Unpacking ends when the command does: nobody promises that a working copy survives a power
 cut. What came out is compared with what went in. Ours hashes every byte twice on the way in (row, shard), once on the
@@ -30,7 +31,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.archive_peers import Dvc, Peer, as_process, our_archive, spark_archive, started_dvc
+from benchmarks.archive_peers import Dvc, Peer, as_process, our_archive, our_commands, spark_archive, started_dvc
 from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Seconds, Target, conclude, ratio, render, say, take_turns
 
@@ -59,7 +60,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         work = Path(folder)
         source = write_jpegs(work / "in", arguments.files)
-        peers = {OURS: as_process("ours"), STARTED: our_archive(), TAR: tar(), CP: cp()}
+        peers = {OURS: our_commands(), STARTED: our_archive(), TAR: tar(), CP: cp()}
         if arguments.sinara:
             peers[SPARK] = as_process("spark", arguments.sinara)
             peers[SPARK_STARTED] = stack.enter_context(spark_archive(arguments.sinara, work / "spark"))

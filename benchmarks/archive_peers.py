@@ -50,20 +50,33 @@ def as_process(name: str, *more: Path) -> Peer:
     return Peer(lambda folder, place: run("pack", folder, place), lambda place, folder: run("unpack", place, folder))
 
 
+STEP = StepAddress("benchmark", "archive", "pack")
+
+
 def our_archive() -> Peer:
     """Return our pack and unpack, each time to a new run."""
-    step = StepAddress("benchmark", "archive", "pack")
 
     def to_store(folder: Path, place: Path) -> None:
         store, now = store_at(str(place)), datetime.now(timezone.utc)
         record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="benchmark"))
-        pack(folder, store.url_of(store.start_run(step, record, now=now).entity("files")))
+        pack(folder, store.url_of(store.start_run(STEP, record, now=now).entity("files")))
 
-    def from_store(place: Path, folder: Path) -> None:
-        store = store_at(str(place))
-        unpack(store.url_of(store.runs(step)[0].entity("files")), folder)
+    return Peer(to_store, lambda place, folder: unpack(_packed_url(place), folder))
 
-    return Peer(to_store, from_store)
+
+def our_commands() -> Peer:
+    """Return packing in a Python process of its own, and `sinara fetch`."""
+    sinara = Path(sys.executable).with_name("sinara")
+
+    def fetch(place: Path, folder: Path) -> None:
+        subprocess.run([sinara, "fetch", _packed_url(place), folder], check=True, capture_output=True)
+
+    return Peer(as_process("ours").pack, fetch)
+
+
+def _packed_url(place: Path) -> str:
+    store = store_at(str(place))
+    return store.url_of(store.runs(STEP)[0].entity("files"))
 
 
 @contextmanager

@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
+from sinara_lib.archive.arrival import arrival
 from sinara_lib.archive.copying import Copies
 from sinara_lib.archive.format import clashing_names
+from sinara_lib.archive.index import is_archive
 from sinara_lib.archive.plan import list_members
 from sinara_lib.archive.reader import ArchiveReader
-from sinara_lib.archive.writer import write_archive
 from sinara_lib.errors import ArchiveError
 from sinara_lib.store import begin_entity, open_entity
+from sinara_lib.store.entity_folder import fetch_files
 from sinara_lib.store.manifest import Manifest
 
-__all__ = ["ArchiveReader", "SinaraArchive", "open_archive", "pack", "unpack"]
+__all__ = ["ArchiveReader", "SinaraArchive", "fetch", "open_archive", "pack", "unpack"]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ def pack(
     Raises ArchiveError for what could not come back as it was: unsafe names, links, pipes, devices; and for a name
     that the folder has and `names` too.
     """
+    from sinara_lib.archive.writer import write_archive
+
     folder = Path(folder)
     if not folder.is_dir():
         raise ArchiveError(f"Cannot pack {folder}: it is not a folder.")
@@ -62,6 +66,22 @@ def pack(
 def unpack(url: str, folder: str | Path) -> None:
     """Unpack the archive entity at `url` into `folder`: same names, bytes and times (to 1 microsecond)."""
     open_archive(url).unpack(folder)
+
+
+def fetch(url: str, folder: str | Path) -> list[str]:
+    """Write the files of the entity at `url`, an archive or plain files, into `folder`; return their names.
+
+    All of them or none. Raises ArchiveError when one of them is there already.
+    """
+    entity = open_entity(url)
+    if is_archive(entity):
+        reader = ArchiveReader(entity)
+        reader.unpack(folder)
+        return reader.names()
+    names = [file.path for file in entity.manifest.files]
+    with arrival(Path(folder), names, needed=entity.manifest.bytes) as hidden:
+        fetch_files(entity, hidden)
+    return names
 
 
 def open_archive(url: str) -> ArchiveReader:

@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -64,6 +64,16 @@ class LocalBytes:
         """
         return [os.pread(self._descriptor(path).number, length, start) for path, start, length in ranges]
 
+    def one_by_one(self) -> Callable[[Range], memoryview]:
+        """Return a call that reads one range of at most `most` bytes, always into the same memory."""
+        buffer = memoryview(bytearray(self.most))
+
+        def read(one: Range) -> memoryview:
+            count = os.preadv(self._descriptor(one.path).number, [buffer[: one.length]], one.start)
+            return buffer[:count]
+
+        return read
+
     def close(self) -> None:
         """Let go of the open files."""
         with self._lock:
@@ -104,11 +114,15 @@ class RemoteBytes:
 
         Raises ArtifactCorruptError for a file that is gone, StoreUnavailableError when the store does not answer.
         """
-        fs = self._filesystem()
-        paths, starts = [one.path for one in ranges], [one.start for one in ranges]
-        ends = [one.start + one.length for one in ranges]
-        answers = fs.cat_ranges(paths, starts, ends, on_error="return")
-        return [_answer(fs, path, answer) for path, answer in zip(paths, answers, strict=True)]
+        fs, asked = self._filesystem(), [one for one in ranges if one.length]
+        paths, starts = [one.path for one in asked], [one.start for one in asked]
+        ends = [one.start + one.length for one in asked]
+        answers = zip(paths, fs.cat_ranges(paths, starts, ends, on_error="return"), strict=True)
+        return [_answer(fs, *next(answers)) if one.length else b"" for one in ranges]
+
+    def one_by_one(self) -> Callable[[Range], memoryview]:
+        """Return a call that reads one range."""
+        return lambda one: memoryview(self.read([one])[0])
 
     def close(self) -> None:
         """Nothing stays open between reads."""

@@ -1,16 +1,12 @@
-"""Which files an archive has and where their rows lie: from its `_INDEX`, or gathered from shards that have none."""
+"""Which files an archive has, and where their rows lie, as its `_INDEX` tells."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, Place, check_member, legacy_name
+from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, Place, check_member
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError
 from sinara_lib.store.entity import EntityReader
-
-_COLUMNS = ("relPath", "modificationTime", "length")
 
 
 def list_shards(entity: EntityReader) -> list[str]:
@@ -19,6 +15,12 @@ def list_shards(entity: EntityReader) -> list[str]:
     if not shards:
         raise ArchiveError(f"{entity.path} is not an archive: it holds plain files; use fetch_folder.")
     return shards
+
+
+def is_archive(entity: EntityReader) -> bool:
+    """Tell whether an entity is an archive and not plain files; of SinaraML everything in parquet is one."""
+    manifest = entity.manifest
+    return manifest.rows is not None or any(f.path.endswith(".parquet") and f.sha256 is None for f in manifest.files)
 
 
 def has_index(entity: EntityReader) -> bool:
@@ -40,40 +42,12 @@ def read_index(entity: EntityReader, shards: list[str]) -> Iterator[Place]:
             f"{entity.path}/{INDEX_FILE} has other columns; a newer sinara_lib wrote it: update."
         )
     sizes = [next(f.size for f in entity.manifest.files if f.path == shard) for shard in shards]
-    times = table["modificationTime"].cast(pa.int64())
+    times = table["modificationTime"].combine_chunks().view(pa.int64())
     columns = [times if name == "modificationTime" else table[name] for name in INDEX_SCHEMA.names]
-    for name, time, length, part, parts, shard, offset, sha256 in zip(*map(_values, columns), strict=True):
+    for name, time, length, part, parts, shard, offset, sha256 in zip(*(c.to_pylist() for c in columns), strict=True):
         if not (0 <= shard < len(shards) and 0 <= offset and 0 <= length <= sizes[shard] - offset):
             raise ArtifactCorruptError(f"{entity.path}/{INDEX_FILE}: {name!r} lies outside of the archive's shards.")
         yield Place(check_member(name), time, length, part, parts, shard, offset, sha256=sha256)
-
-
-def read_groups(file: pq.ParquetFile, shard: int) -> Iterator[Place]:
-    """Yield the places of a shard's rows by row group, from the columns that every archive has."""
-    legacy = "part" not in file.schema_arrow.names
-    for group in range(file.num_row_groups):
-        table = file.read_row_group(group, columns=[*_COLUMNS, *([] if legacy else ["part", "parts"])])
-        paths, lengths = _values(table["relPath"]), _values(table["length"])
-        times = _values(table["modificationTime"].cast(pa.timestamp("us", tz="UTC"), safe=False).cast(pa.int64()))
-        orders = (
-            [(0, None)] * len(paths) if legacy else zip(_values(table["part"]), _values(table["parts"]), strict=True)
-        )
-        for row, (path, time, length, order) in enumerate(zip(paths, times, lengths, orders, strict=True)):
-            name, part = legacy_name(path) if legacy else (path, order[0])
-            if name is not None:
-                yield Place(check_member(name), time, length, part, order[1], shard, row, group)
-
-
-def open_parquet(stream: Any, path: str) -> pq.ParquetFile:
-    """Open a shard. Raises ArtifactCorruptError when it is no parquet file, ArchiveError when it is another table."""
-    try:
-        file = pq.ParquetFile(stream, pre_buffer=False)
-    except pa.ArrowInvalid as error:
-        raise ArtifactCorruptError(f"{path} is not a parquet file ({error}). Run the producing step again.") from error
-    missing = {*_COLUMNS, "content"} - {*file.schema_arrow.names}
-    if missing:
-        raise ArchiveError(f"{path} is not a shard of an archive: it has no column {', '.join(sorted(missing))}.")
-    return file
 
 
 def gather_files(places: list[Place], where: str) -> dict[str, list[Place]]:
@@ -112,8 +86,3 @@ def _check_folders(files: dict[str, list[Place]], where: str) -> None:
                 raise ArchiveError(f"{where}: {folder} is a file and a folder at once.")
             checked.add(folder)
             folder = folder.rpartition("/")[0]
-
-
-def _values(column: Any) -> list[Any]:
-    values: list[Any] = column.to_pylist()
-    return values

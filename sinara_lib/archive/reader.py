@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from sinara_lib.archive.content import Content, GroupContent, RangeContent
+from sinara_lib.archive.content import Content, RangeContent
 from sinara_lib.archive.format import Place
-from sinara_lib.archive.index import gather_files, has_index, list_shards, read_groups, read_index
+from sinara_lib.archive.index import gather_files, has_index, list_shards, read_index
 from sinara_lib.archive.stream import PREFETCH, Files, iterate
 from sinara_lib.archive.unpacking import unpack_files
 from sinara_lib.errors import ArtifactNotFoundError
@@ -28,9 +28,10 @@ class ArchiveReader:
             self.content = RangeContent(entity, shards)
             places = list(read_index(entity, shards))
         else:
-            groups = GroupContent(entity, shards)
-            places = [place for number in range(len(shards)) for place in read_groups(groups.shard(number), number)]
-            self.content = groups
+            from sinara_lib.archive.row_groups import GroupContent
+
+            self.content = GroupContent(entity, shards)
+            places = self.content.places()
         self._files = gather_files(places, entity.path)
 
     def names(self) -> list[str]:

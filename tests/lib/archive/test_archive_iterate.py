@@ -15,9 +15,9 @@ import pytest
 
 from sinara_lib.archive import ArchiveReader, open_archive, pack
 from sinara_lib.archive import format as archive_format
-from sinara_lib.archive.content import GroupContent
 from sinara_lib.archive.format import SCHEMA
 from sinara_lib.archive.plan import list_members
+from sinara_lib.archive.row_groups import GroupContent
 from sinara_lib.archive.writer import write_archive
 from sinara_lib.errors import ArtifactCorruptError, StoreUnavailableError
 from sinara_lib.layout import RunAddress, StepAddress

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from folder_contents import contents
 
-from sinara_lib.archive import open_archive, unpack
+from sinara_lib.archive import fetch, open_archive, unpack
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore
@@ -88,3 +88,8 @@ def test_a_shard_without_checksum_that_is_no_parquet_is_refused(
     store.fs.pipe_file(f"{folder}/part-00000-0c1d.c000.snappy.parquet", b"PAR1 half of it")
     with pytest.raises(ArtifactCorruptError, match=r"is not a parquet file"):
         open_archive(url)
+
+
+def test_an_archive_of_sinaraml_is_fetched_as_files(legacy: Callable[[dict[str, bytes]], str], tmp_path: Path) -> None:
+    assert fetch(legacy({"/a.jpg": b"a"}), tmp_path / "out") == ["a.jpg"]
+    assert (tmp_path / "out" / "a.jpg").read_bytes() == b"a"
