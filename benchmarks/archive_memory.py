@@ -1,8 +1,9 @@
-"""How much memory packing and unpacking take, each in a process of its own.
+"""How much memory packing and unpacking take, each in a process of its own, with the store on disk or on S3.
 
-    python benchmarks/archive_memory.py [--size 10GB] [--check]
+    python benchmarks/archive_memory.py [--size 10GB] [--s3] [--check]
 
 Half of the bytes are one file, the rest many of up to 64 MB. Needs three times the size on the disk of TMPDIR.
+S3 is SeaweedFS on loopback.
 """
 
 import argparse
@@ -13,15 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.s3_environment import s3_root
 from benchmarks.table import Target, conclude, render, say
 from sinara_lib.layout import StepAddress
 from sinara_lib.store import store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
+from tests.s3_server import start_s3_server
 
 ROOT = Path(__file__).parents[1]
 MOST_MB = 500
@@ -40,12 +44,14 @@ def main() -> int:
     """Run the benchmark; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=parse_size, default=parse_size("10GB"), help="such as 600MB or 10GB")
+    parser.add_argument("--s3", action="store_true", help="the store is on S3")
     parser.add_argument("--check", action="store_true", help=f"exit 1 when either takes more than {MOST_MB} MB")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         digests = write_files(work / "in", arguments.size)
-        url = new_url(work / "store")
+        root = s3_root(stack.enter_context(start_s3_server(work / "weed"))) if arguments.s3 else str(work / "store")
+        url = new_url(root)
         rows = []
         for way, source, target in (("pack", work / "in", url), ("unpack", url, work / "out")):
             seconds, peak = run_and_weigh(way, str(source), str(target))
@@ -53,7 +59,8 @@ def main() -> int:
         for name, digest in digests.items():
             if sha256(work / "out" / name) != digest:
                 raise RuntimeError(f"{name} came back changed")
-    say(render([f"{arguments.size / 1e9:g} GB in {len(digests)} files", "s", "peak memory, MB"], rows))
+    where = "S3" if arguments.s3 else "disk"
+    say(render([f"{arguments.size / 1e9:g} GB in {len(digests)} files, {where}", "s", "peak memory, MB"], rows))
     found = {way: float(peak) for way, _, peak in rows}
     targets = [Target(f"MB to {way}", peak, at_most=MOST_MB) for way, peak in found.items()]
     return conclude(targets, check=arguments.check)
@@ -92,9 +99,9 @@ def _write(path: Path, length: int, block: bytes) -> str:
     return digest.hexdigest()
 
 
-def new_url(root: Path) -> str:
+def new_url(root: str) -> str:
     """Start a run in a new store and return the URL of an entity of it."""
-    store, now = store_at(str(root)), datetime.now(timezone.utc)
+    store, now = store_at(root), datetime.now(timezone.utc)
     record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="benchmark"))
     return store.url_of(store.start_run(StepAddress("benchmark", "archive", "pack"), record, now=now).entity("files"))
 

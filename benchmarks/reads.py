@@ -8,8 +8,6 @@ from an archive is checked by its sha256 on the way. S3 is SeaweedFS on loopback
 
 import argparse
 import functools
-import json
-import os
 import random
 import statistics
 import subprocess
@@ -28,6 +26,7 @@ import numpy as np
 from mmengine import fileio
 
 from benchmarks.jpegs import write_jpegs
+from benchmarks.s3_environment import s3_root
 from benchmarks.table import Target, conclude, ratio, render, say, take_turns
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.layout import StepAddress
@@ -70,12 +69,8 @@ def main() -> int:
 
 def pack_both(folder: Path, store: Path, server: S3Server) -> tuple[str, str]:
     """Pack the files on disk and on S3; return both URLs."""
-    root = server.make_bucket("benchmark") + "/store"
-    storage = {"endpoint_url": server.endpoint, "key_env": "BENCHMARK_KEY", "secret_env": "BENCHMARK_SECRET"}
-    os.environ |= {"BENCHMARK_KEY": server.key, "BENCHMARK_SECRET": server.secret}
-    os.environ |= {"SINARA_BENCHMARK_ROOT": root, "SINARA_BENCHMARK_STORAGE": json.dumps(storage)}
     urls = []
-    for each in (f"file://{store}", root):
+    for each in (f"file://{store}", s3_root(server)):
         now = datetime.now(timezone.utc)
         record = RunRecord(run_id="", status=RunStatus.RUNNING, started=now, producer=Producer(library="benchmark"))
         run = store_at(each).start_run(StepAddress("benchmark", "reads", "pack"), record, now=now)

@@ -24,8 +24,8 @@ DRIVERS = {
 }
 """The package that brings each scheme's driver."""
 
-PART = 16 << 20
-"""Bytes of a part of an upload to S3, held in memory per file that is being written; an object has 10,000 at most."""
+PART = 8 << 20
+"""Bytes of a part of an upload to S3; a file that is written holds several in memory, an object has 10,000 at most."""
 
 
 def connect(root: str, storage: Mapping[str, Any] | None = None) -> tuple[AbstractFileSystem, str, str]:
