@@ -78,12 +78,25 @@ def _check_space(home: Path, folder: Path, needed: int) -> None:
 
 
 def _join(hidden: Path, folder: Path) -> None:
-    """Move what was written into `folder`, joining folders that are there already."""
-    for entry in os.scandir(hidden):
+    """Move what was written into `folder`, joining folders that are there already, or take all of it back."""
+    moved: list[tuple[str, Path]] = []
+    try:
+        for source, target in _moves(hidden, folder):
+            os.rename(source, target)
+            moved.append((source, target))
+    except BaseException:
+        for source, target in reversed(moved):
+            os.rename(target, source)
+        raise
+
+
+def _moves(hidden: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what is to be moved and where to, whole folders where the name is free. Raises ArchiveError."""
+    for entry in sorted(os.scandir(hidden), key=lambda entry: entry.name):
         target = folder / entry.name
         if entry.is_dir(follow_symlinks=False) and target.is_dir():
-            _join(Path(entry.path), target)
+            yield from _moves(Path(entry.path), target)
         elif os.path.lexists(target):
             raise ArchiveError(f"Cannot unpack {target}: it was made meanwhile. Unpack into an empty folder.")
         else:
-            os.rename(entry.path, target)
+            yield entry.path, target

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sinara_lib.layout import StepAddress
+from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import RunStatus
 from tests.pipeline.conftest import REPOSITORY, STEPS, Workspace
 
@@ -35,26 +36,32 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-def test_each_step_runs_in_prod_from_a_repository_of_its_own_and_tags_its_commit(
-    repositories: dict[str, Path], workspace: Workspace, tiny_params: dict[str, Path]
-) -> None:
+@pytest.fixture(scope="module")
+def prod(repositories: dict[str, Path], workspace: Workspace, tiny_params: dict[str, Path]) -> ArtifactStore:
+    """The store in which every step has run in prod, from its repository."""
     for step, folder in repositories.items():
         workspace.must(["step.prod.py", "--params", str(tiny_params[step])], folder)
-        store = workspace.store("prod")
-        run = store.runs(StepAddress("obj_detect_rest", "test", step))[0]
-        record = store.run_record(run)
+    return workspace.store("prod")
+
+
+def test_each_step_runs_in_prod_from_a_repository_of_its_own_and_tags_its_commit(
+    repositories: dict[str, Path], prod: ArtifactStore
+) -> None:
+    for step, folder in repositories.items():
+        run = prod.runs(StepAddress("obj_detect_rest", "test", step))[0]
+        record = prod.run_record(run)
         assert record is not None
         assert record.status is RunStatus.SUCCESS
         assert record.producer.commit == _git(folder, "rev-parse", "HEAD")
         assert not record.producer.uncommitted
         assert _git(folder, "tag", "--list", "--format=%(refname:short) %(contents)", "run-*").split() == [
             run.run_id,
-            store.url_of(run),
+            prod.url_of(run),
         ]
 
 
 def test_each_notebook_runs_by_hand_from_its_folder_and_publishes_the_same_outputs(
-    repositories: dict[str, Path], workspace: Workspace, tiny_params: dict[str, Path], tmp_path: Path
+    repositories: dict[str, Path], prod: ArtifactStore, tiny_params: dict[str, Path], tmp_path: Path
 ) -> None:
     by_hand = Workspace(tmp_path)
     for step, notebook in NOTEBOOKS:
@@ -64,8 +71,7 @@ def test_each_notebook_runs_by_hand_from_its_folder_and_publishes_the_same_outpu
             {"SINARA_STEP_PARAMS_FILE_PATH": str(tiny_params[step]), "JUPYTER_PREFER_ENV_PATH": "1"},
         )
     for step in STEPS:
-        address = StepAddress("obj_detect_rest", "test", step)
-        hand, prod = by_hand.store("user"), workspace.store("prod")
+        address, hand = StepAddress("obj_detect_rest", "test", step), by_hand.store("user")
         published = {e.name for run in hand.runs(address) for e in hand.entities(run)}
         under_step = {e.name for e in prod.entities(prod.runs(address)[0])}
         assert published == {name for name in under_step if not name.startswith("reports_")}
@@ -73,15 +79,14 @@ def test_each_notebook_runs_by_hand_from_its_folder_and_publishes_the_same_outpu
 
 
 def test_the_same_data_has_the_same_content_whatever_the_run(
-    repositories: dict[str, Path], workspace: Workspace, tiny_params: dict[str, Path]
+    repositories: dict[str, Path], workspace: Workspace, prod: ArtifactStore, tiny_params: dict[str, Path]
 ) -> None:
     for step in ("data_load", "data_prep"):
         workspace.must(["step.dev.py", "--params", str(tiny_params[step])], repositories[step])
     for step in ("data_load", "data_prep"):
         address = StepAddress("obj_detect_rest", "test", step)
         contents = []
-        for env in ("user", "prod"):
-            store = workspace.store(env)
+        for store in (workspace.store("user"), prod):
             entities = [e for e in store.entities(store.runs(address)[0]) if not e.name.startswith("reports_")]
             contents.append({e.name: store.open(e).manifest.content for e in entities})
         assert contents[0] == contents[1]

@@ -109,12 +109,17 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, make: Callable[[], object]) -> N
     monkeypatch.setattr(archive_unpacking, "_write_files", then_make)
 
 
-def test_a_file_made_meanwhile_is_not_overwritten(packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "out").mkdir()
-    _meanwhile(monkeypatch, lambda: (tmp_path / "out" / "a").write_text("mine"))
-    with pytest.raises(ArchiveError, match=r"out/a: it was made meanwhile"):
+@pytest.mark.parametrize("name", ["a", "images/1.jpg", "labels/1.txt"])
+def test_a_file_made_meanwhile_is_not_overwritten_and_stays_alone(
+    packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / "out" / folder).mkdir(parents=True)
+    _meanwhile(monkeypatch, lambda: (tmp_path / "out" / name).write_text("mine"))
+    with pytest.raises(ArchiveError, match=rf"out/{name}: it was made meanwhile"):
         unpack(packed, tmp_path / "out")
-    assert (tmp_path / "out" / "a").read_text() == "mine"
+    found = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert [path.read_text() for path in found] == ["mine"]
     assert not list((tmp_path / "out").glob(".unpack-*"))
 
 
