@@ -1,18 +1,18 @@
-"""The command line `sinara …`: the pipeline, what it published, the service; reports are in `cli_reports`."""
+"""The command line: `sinara run | serve | containerize`; the rest is in `cli_store` and `cli_reports`."""
 
 import argparse
 import atexit
 import gc
-import re
+import os
+import sys
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
 
 from sinara_lib import __version__
-from sinara_lib.cli_reports import add_report_commands, count
+from sinara_lib.cli_arguments import ENVIRONMENT_HELP
+from sinara_lib.cli_reports import add_report_commands
+from sinara_lib.cli_store import add_store_commands
 from sinara_lib.exit_code import exit_code_of
-
-ENVIRONMENT_HELP = "environment: user (default), test, prod, or one of sinara.toml"
+from sinara_lib.text_table import table_lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,21 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--params", metavar="sample|FILE", help="the built-in sample, or a file in each step's folder")
     run.set_defaults(command=_run)
 
-    ls = commands.add_parser("ls", help="list runs and what they published")
-    ls.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    ls.set_defaults(command=_ls)
-
-    show = commands.add_parser("show", help="show a run or an entity")
-    show.add_argument("target", metavar="RUN_OR_URL")
-    show.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    show.set_defaults(command=_show)
-
-    fetch = commands.add_parser("fetch", help="write the files of an entity into a folder, each checked")
-    fetch.add_argument("url", metavar="URL", help="of the entity, on a disk or in an object store")
-    fetch.add_argument("folder", metavar="FOLDER", help="what is in it stays as it is")
-    fetch.set_defaults(command=_fetch)
-
-    _add_store_commands(commands)
+    add_store_commands(commands, show=_print_lines)
 
     serve = commands.add_parser("serve", help="serve a packed model over REST")
     serve.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest not refused)")
@@ -76,45 +62,6 @@ def _add_containerize(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_containerize)
 
 
-def _add_store_commands(commands: Any) -> None:
-    """Add what looks after the store: verify, lineage, gc."""
-    verify = commands.add_parser("verify", help="read everything again and name what was changed or lost")
-    verify.add_argument("targets", nargs="*", metavar="RUN_OR_URL", help="runs and entities")
-    verify.add_argument("--all", action="store_true", help="every run of the environment")
-    verify.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    verify.set_defaults(command=_verify)
-
-    lineage = commands.add_parser("lineage", help="show what something was made from, and what was made from it")
-    lineage.add_argument("target", metavar="RUN_OR_URL")
-    lineage.add_argument("--json", action="store_true", help="print the graph as JSON")
-    way = lineage.add_mutually_exclusive_group()
-    way.add_argument("--back", action="store_true", help="only what it was made from")
-    way.add_argument("--forward", action="store_true", help="only what was made from it")
-    lineage.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    lineage.set_defaults(command=_lineage)
-
-    gc = commands.add_parser(
-        "gc",
-        help="remove what dead runs left, and old runs that no kept run was made from",
-        description="Removes what dead runs left. With --keep-last or --older-than finished runs as well; with both, "
-        "those that both select. Each step's newest success stays, and what kept runs anywhere were made from.",
-    )
-    gc.add_argument("--keep-last", type=count, metavar="N", help="finished runs that are not among their step's last N")
-    gc.add_argument("--older-than", type=_age, metavar="AGE", help="runs that started longer ago: 12h, 30d or 8w")
-    gc.add_argument("--keep", action="append", default=[], metavar="RUN", help="leave this run; may be repeated")
-    gc.add_argument("--dry-run", action="store_true", help="print what would be removed, and touch nothing")
-    gc.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    gc.set_defaults(command=_gc)
-
-    cache = commands.add_parser("cache", help="list or clear what was downloaded").add_subparsers(
-        required=True, metavar="ls|clear"
-    )
-    cache.add_parser("ls", help="list it, with sizes and what broke off").set_defaults(command=_cache_ls)
-    clear = cache.add_parser("clear", help="remove it; a download that goes on is left")
-    clear.add_argument("--unused-for", type=_age, metavar="AGE", help="only what no run used for 12h, 30d or 8w")
-    clear.set_defaults(command=_cache_clear)
-
-
 def _run(args: argparse.Namespace) -> None:
     from sinara_lib.pipeline import choose_steps, closing_lines, pipeline_steps, published_rows, run_pipeline
     from sinara_lib.settings import load_settings
@@ -129,7 +76,7 @@ def _run(args: argparse.Namespace) -> None:
         ended_well = True
     finally:
         print()
-        _table(["step", "run", "seconds", "published"], published_rows(done))
+        print(*table_lines(["step", "run", "seconds", "published"], published_rows(done)), sep="\n")
         print("", *closing_lines(done if ended_well else [], index=_write_index(begun)), sep="\n")
 
 
@@ -144,117 +91,6 @@ def _write_index(runs: list[str]) -> str | None:
     except SinaraError as error:
         print(f"no page in front of the reports: {error}")
         return None
-
-
-def _ls(args: argparse.Namespace) -> None:
-    from sinara_lib.settings import load_settings
-    from sinara_lib.show import run_rows
-    from sinara_lib.store.catalog import read_runs
-
-    store = load_settings().store(args.env)
-    print(store.url)
-    _table(["step", "run", "status", "published"], run_rows(read_runs(args.env, store)))
-
-
-def _show(args: argparse.Namespace) -> None:
-    from sinara_lib.settings import load_settings
-    from sinara_lib.show import describe
-
-    for line in describe(load_settings().store(args.env), args.target):
-        print(line)
-
-
-def _fetch(args: argparse.Namespace) -> None:
-    from sinara_lib.archive import fetch
-
-    names = fetch(args.url, args.folder)
-    print(f"{len(names)} files in {args.folder}")
-
-
-def _verify(args: argparse.Namespace) -> None:
-    from sinara_lib.errors import ArtifactCorruptError, ParamsError
-    from sinara_lib.settings import load_settings
-    from sinara_lib.store.verify import all_runs, verify_targets
-    from sinara_lib.target import find_targets
-
-    if args.all == bool(args.targets):
-        raise ParamsError("Name runs or URLs to verify, or --all for every run of the environment.")
-    settings = load_settings()
-    store = settings.store(args.env)
-    targets = all_runs(store) if args.all else [t for text in args.targets for t in find_targets(store, text)]
-    found = verify_targets(targets)
-    for url in found.unverifiable:
-        print(f"cannot be verified (SinaraML wrote no checksums)  {url}")
-    for finding in found.findings:
-        print(finding)
-    print(found.closing_line())
-    if found.findings:
-        raise ArtifactCorruptError("the store is not as it was committed, see above; run the producing steps again.")
-
-
-def _lineage(args: argparse.Namespace) -> None:
-    import json
-
-    from sinara_lib.settings import load_settings
-    from sinara_lib.store.catalog import read_catalog
-    from sinara_lib.store.lineage_reading import read_lineage
-    from sinara_lib.target import find_targets
-
-    settings = load_settings()
-    targets = find_targets(settings.store(args.env), args.target)
-    catalog = read_catalog(settings, runs=not args.back)
-    found = read_lineage(targets, catalog, back=not args.forward, forward=not args.back)
-    if args.json:
-        print(json.dumps(found.page(), indent=1))
-    else:
-        print(*found.lines(back=not args.forward, forward=not args.back), sep="\n")
-
-
-def _gc(args: argparse.Namespace) -> None:
-    from datetime import datetime, timezone
-
-    from sinara_lib.errors import StoreUnavailableError
-    from sinara_lib.settings import load_settings
-    from sinara_lib.store.catalog import read_catalog
-    from sinara_lib.store.garbage import collect_garbage
-
-    settings = load_settings()
-    done = collect_garbage(
-        settings.store(args.env),
-        keep_last=args.keep_last,
-        older_than=args.older_than,
-        now=datetime.now(timezone.utc),
-        dry_run=args.dry_run,
-        others=read_catalog(settings, leave_out=args.env),
-        keep=args.keep,
-    )
-    print(*done.lines(), sep="\n")
-    if done.unknown and (args.keep_last or args.older_than):
-        raise StoreUnavailableError(
-            "no finished run was removed: what other runs read is not known, see above. Make it readable, or take an "
-            "environment that is no more out of the settings."
-        )
-
-
-def _cache_ls(args: argparse.Namespace) -> None:
-    from sinara_lib.download_cache import download_cache, download_rows, total
-
-    cache = download_cache()
-    print(cache.folder)
-    _table(["size", "fetched", "url"], download_rows(cache.downloads()))
-    print(total(cache.downloads()))
-
-
-def _cache_clear(args: argparse.Namespace) -> None:
-    import time
-
-    from sinara_lib.download_cache import download_cache, total
-
-    before = time.time() - args.unused_for.total_seconds() if args.unused_for else None
-    removed, busy = download_cache().clear(unused_since=before)
-    print(f"removed {total(removed)}")
-    for one in busy:
-        print(f"left, a run is at work on it: {one.url}")
 
 
 def _serve(args: argparse.Namespace) -> None:
@@ -285,18 +121,7 @@ def _containerize(args: argparse.Namespace) -> None:
 
 def _print_lines(args: argparse.Namespace) -> None:
     for line in args.lines(args):
-        print(line)
-
-
-def _table(headers: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(row[i]) for row in [headers, *rows]) for i in range(len(headers))]
-    for row in [headers, *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _age(text: str) -> timedelta:
-    match = re.fullmatch(r"([0-9]+)([hdw])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an age: give hours, days or weeks, such as 12h, 30d or 8w")
-    unit = {"h": "hours", "d": "days", "w": "weeks"}[match[2]]
-    return timedelta(**{unit: int(match[1])})
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:  # as in `sinara ls | head`: nobody reads on, what is to be done is done all the same
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

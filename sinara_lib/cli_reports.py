@@ -1,10 +1,11 @@
-"""Commands for people who read: `sinara report | diff | reproduce | compare`; `cli.py` prints their lines."""
+"""Commands for people who read: `sinara report | diff | reproduce | compare`; `cli` prints the lines."""
 
 import argparse
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from sinara_lib.cli_arguments import ENVIRONMENT_HELP, count
 
 RUN_HELP = "a run's id or URL"
 WHERE_HELP = "environment to look for ids in (default: all)"
@@ -44,7 +45,7 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     compare.add_argument("--limit", type=count, default=50, metavar="N", help="the newest N runs (default: 50)")
     compare.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV")
     compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with a plot")
-    compare.add_argument("--env", default="user", help="environment: user (default), test, prod, or one of sinara.toml")
+    compare.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     compare.set_defaults(command=show, lines=_compare)
 
     board = commands.add_parser("tensorboard", help="gather the TensorBoard logs of runs in one folder")
@@ -55,13 +56,6 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     board.add_argument("--to", type=Path, metavar="FOLDER", help="add them there (default: a cache, emptied before)")
     board.add_argument("--env", help="environment (default: user; for RUN: all)")
     board.set_defaults(command=show, lines=_tensorboard)
-
-
-def count(text: str) -> int:
-    """Parse a whole number from 1 on, for argparse."""
-    if not re.fullmatch(r"[1-9][0-9]*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def _report(args: argparse.Namespace) -> Iterator[str]:

@@ -235,3 +235,19 @@ except SystemExit as end:
     print(end.code, [n for n in ("pyarrow", "pydantic", "fsspec", "psutil") if n in sys.modules])"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize(("damage", "code"), [(False, 0), (True, 1)])
+def test_a_reader_who_leaves_early_changes_neither_the_exit_code_nor_gets_a_traceback(
+    history: History, loaded: RunAddress, damage: bool, code: int
+) -> None:
+    if damage:
+        _path(history, loaded, "images/file.bin").write_bytes(b"x")
+    for argv in (["ls"], ["verify", "--all"]):
+        command = [sys.executable, "-c", "import sys; from sinara_lib.cli import main; sys.exit(main())", *argv]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.stderr.read() == ""
+        assert process.returncode == (code if argv[0] == "verify" else 0)
