@@ -17,6 +17,9 @@ from sinara_lib.store.failures import answer_code, plain_errors, vanished
 FOLDERLESS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 """Schemes whose files need no folder to lie in; asking s3fs for one would even make a missing bucket."""
 
+_PIECE = 1 << 20
+"""Bytes handed on at once: drivers of object stores upload, and copy, all they hold when it is a part or more."""
+
 
 class StoreFiles:
     """A filesystem's files as the store needs them; failures raise StoreUnavailableError.
@@ -228,8 +231,11 @@ class PlainFile:
 
     def write(self, data: Any) -> int:
         """Write bytes-like `data` and return its length in bytes."""
+        view = memoryview(data).cast("B")
         with plain_errors(self._fs, self._path):
-            return int(self._raw.write(data))
+            for at in range(0, len(view), _PIECE):
+                self._raw.write(view[at : at + _PIECE])
+        return len(view)
 
     def flush(self) -> None:
         """Hand on what is buffered."""

@@ -24,7 +24,7 @@ DRIVERS = {
 }
 """The package that brings each scheme's driver."""
 
-PART = 8 << 20
+PART = 12 << 20
 """Bytes of a part of an upload to S3; a file that is written holds several in memory, an object has 10,000 at most."""
 
 
