@@ -91,9 +91,8 @@ class RangeContent:
             if span.length > self._bytes.most:
                 yield from self._large(span.places[0], read)
             else:
-                yield from self._pieces(
-                    span, _whole(one := self._range(span.shard, span.start, span.length), read(one))
-                )
+                one = self._range(span.shard, span.start, span.length)
+                yield from self._pieces(span, _whole(one, read(one)))
 
     def batches(self, places: list[Place]) -> Iterator[list[Place]]:
         """Cut rows into lists of about 8 MiB or 256 rows."""
