@@ -13,10 +13,11 @@ import sys
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sinara_lib.bento_build import QUIET_SETTINGS, build_bento
@@ -177,17 +178,22 @@ def load_service(folder: Path) -> Any:
 
 @contextmanager
 def isolated_modules(sources: Path) -> Iterator[None]:
-    """Let the modules of a folder be imported by plain name inside the block, hidden from the rest of the process."""
-    names = {path.stem for path in sources.glob("*.py")}
-    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    """Let modules and packages of a folder be imported by plain name in the block, hidden from the rest of the process."""
+    own = {path.stem for path in sources.glob("*.py")} | {path.parent.name for path in sources.glob("*/*.py")}
+    hidden = _take_modules(own)
     sys.path.insert(0, str(sources.resolve()))
     try:
         yield
     finally:
         sys.path.remove(str(sources.resolve()))
-        for name in names:
-            sys.modules.pop(name, None)
+        _take_modules(own)
         sys.modules.update(hidden)
+
+
+def _take_modules(names: Set[str]) -> dict[str, ModuleType]:
+    """Take modules and packages of these names, with all that lies in them, out of `sys.modules`."""
+    taken = [name for name in sys.modules if name.split(".")[0] in names]
+    return {name: sys.modules.pop(name) for name in taken}
 
 
 def differences(expected: Any, found: Any, *, place: str = "answer") -> list[str]:

@@ -1,7 +1,6 @@
 """What git knows about a step's folder: origin, commit, uncommitted files, a worktree of HEAD, tags."""
 
 import getpass
-import hashlib
 import os
 import subprocess
 import tempfile
@@ -9,15 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sinara_lib import __version__
+from sinara_lib.code_identity import code_of, library_of
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import without_credentials
 from sinara_lib.store.manifest import Producer
 
 
-def read_producer(folder: Path) -> Producer:
-    """Describe the code in `folder`; outside a repository only its bytes and the library's version are known."""
-    library, code = f"sinara_lib {__version__}", _code_hash(folder)
+def read_producer(folder: Path, *, library_folder: Path | None = None) -> Producer:
+    """Describe the code in `folder`; outside a repository only its bytes and the library are known.
+
+    `library_folder` is that of the package which the step's kernel imports, where it is not this process's own.
+    """
+    library, code = library_of(library_folder), code_of(folder)
     commit = _ask(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return Producer(library=library, code=code)
@@ -114,13 +116,6 @@ def run_git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> 
     except subprocess.CalledProcessError as error:
         raise StepFailedError(f"`git {' '.join(args)}` in {folder} failed: {error.stderr.strip()}") from error
     return done.stdout.rstrip("\n")
-
-
-def _code_hash(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted((*folder.glob("*.py"), *folder.glob("*.ipynb"))):
-        digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
 
 
 def _login() -> str:

@@ -49,8 +49,8 @@ def show_log() -> None:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    return (
-        record.levelno >= logging.WARNING
-        or record.name.startswith("sinara_lib")
-        or Path(record.pathname).parent == Path.cwd()
-    )
+    if record.levelno >= logging.WARNING or record.name.split(".")[0] == "sinara_lib":
+        return True
+    module = Path(record.pathname)
+    # An environment may lie below the step's folder; what is installed there is not the step's.
+    return Path.cwd() in module.parents and "site-packages" not in module.parts

@@ -77,7 +77,7 @@ class Step:
         pipeline = params.pipeline_params
         self._store = self._settings.store(pipeline.env_name)
         self._address = StepAddress(pipeline.pipeline_name, pipeline.zone_name, self.name)
-        self._producer = read_producer(self.folder)
+        self._producer = read_producer(self.folder, library_folder=library / "sinara_lib" if library else None)
         if resumption and resumption.run.step != self._address:
             raise ParamsError(f"{resumption.run.path} is no run of {self._address.path}: resume it in its own step.")
 

@@ -13,8 +13,8 @@ def end_if_unchanged(substep: NotebookSubstep, sources: Iterable[tuple[str, str]
     """End the notebook well, by raising Unchanged, when the newest run with all its outputs read the same.
 
     `sources` are URL (without credentials) and sha256 of all raw data that the run reads. The same means: these, all
-    parameters, the step folder's modules and notebooks, and the library's version. The earlier run becomes an input of
-    this one, so that `sinara gc` keeps it as long as this one. Otherwise returns what differs, in words.
+    parameters, every file of the step's folder that git would track, and the library. The earlier run becomes an input
+    of this one, so that `sinara gc` keeps it as long as this one. Otherwise returns what differs, in words.
     """
     store = load_settings().store(substep.pipeline_params.env_name)
     run, names = split_run_url(substep.run_url)[1], list(substep.outputs())

@@ -51,8 +51,9 @@ class Producer(Record):
     uncommitted: bool = False
     """Whether the working tree differed from the commit."""
     code: str | None = None
-    """One sha256 over the step folder's modules and notebooks, committed or not."""
+    """One sha256 over every file of the step's folder that git would track, committed or not."""
     library: str
+    """Name and version; of a checkout also what its code is."""
 
 
 class Process(Record):

@@ -64,7 +64,10 @@ def service_folder(folder: Path, *, answer: str, expected: str | None = None, on
     """A service that says `answer` in a module of its own, and expects `expected` of itself."""
     (folder / "artifacts").mkdir(parents=True)
     (folder / "service.py").write_text(SERVICE.format(on_start=on_start))
-    (folder / "answer.py").write_text(f"ANSWER = {answer!r}\n")
+    (folder / "answering").mkdir()
+    (folder / "answering" / "__init__.py").write_text("")
+    (folder / "answering" / "words.py").write_text(f"ANSWER = {answer!r}\n")
+    (folder / "answer.py").write_text("from answering.words import ANSWER as ANSWER\n")
     (folder / "requirements.txt").write_text("bentoml\n")
     (folder / ".env").write_text("SECRET=1\n")
     (folder / "artifacts" / "test_image.png").write_bytes(b"image")
@@ -101,14 +104,15 @@ def test_two_versions_live_side_by_side_and_leave_no_module_behind(saved: str, t
     save_bentoservice(service_folder(tmp_path / "two", answer="two"), other_url, version="run-2")
     one, two = load_bentoservice(saved), load_bentoservice(other_url)
     assert (one.predict(b"abc")["answer"], two.predict(b"abc")["answer"]) == ("one", "two")
-    assert not {"service", "answer"} & sys.modules.keys()
+    assert not {"service", "answer", "answering", "answering.words"} & sys.modules.keys()
 
 
 def test_a_module_of_the_same_name_stays_the_callers(saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = type(sys)("answer")
-    monkeypatch.setitem(sys.modules, "answer", mine)
-    load_bentoservice(saved)
-    assert sys.modules["answer"] is mine
+    mine = {name: type(sys)(name) for name in ("answer", "answering", "answering.words")}
+    for name, module in mine.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert load_bentoservice(saved).predict(b"abc")["answer"] == "one"
+    assert {name: sys.modules[name] for name in mine} == mine
 
 
 def test_artifacts_come_out_as_they_were_packed_and_overwrite_nothing(saved: str, tmp_path: Path) -> None:

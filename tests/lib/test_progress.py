@@ -2,6 +2,7 @@
 
 import io
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -43,9 +44,24 @@ def test_under_a_step_its_terminal_decides(capsys: pytest.CaptureFixture[str], m
     assert capsys.readouterr().err == ""
 
 
-def test_the_library_speaks_in_plain_lines_and_others_only_in_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_library_speaks_in_plain_lines_and_others_only_in_warnings(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # what lies below the working folder is the step's own
     show_log()
     logging.getLogger("sinara_lib.store").info("published %s", "images")
     logging.getLogger("matplotlib").info("chatter")
     logging.getLogger("matplotlib").warning("a real warning")
     assert capsys.readouterr().out == "published images\na real warning\n"
+
+
+def test_the_steps_own_rooms_speak_and_what_is_installed_below_it_does_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    show_log()
+    for place in ("step.py", "label_formats/voc.py", ".venv/lib/site-packages/other/speak.py", "../elsewhere.py"):
+        record = logging.LogRecord("any", logging.INFO, str(tmp_path / place), 1, place, None, None)
+        logging.getLogger().handle(record)
+    logging.getLogger("sinara_library").info("not ours by half a name")
+    assert capsys.readouterr().out == "step.py\nlabel_formats/voc.py\n"

@@ -102,7 +102,7 @@ def test_changed_code_or_library_makes_a_new_run(
     (step_folder / "module.py").write_text("2")
     ask((URL, SHA256))
     assert told[-1].endswith(": the step's code")
-    monkeypatch.setattr("sinara_lib.checkout.__version__", "99.0")
+    monkeypatch.setattr("sinara_lib.__version__", "99.0")
     ask((URL, SHA256))
     assert told[-1].endswith(": the library")
     with pytest.raises(Unchanged):
