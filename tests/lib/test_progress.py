@@ -60,8 +60,8 @@ def test_the_steps_own_rooms_speak_and_what_is_installed_below_it_does_not(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     show_log()
-    for place in ("step.py", "label_formats/voc.py", ".venv/lib/site-packages/other/speak.py", "../elsewhere.py"):
-        record = logging.LogRecord("any", logging.INFO, str(tmp_path / place), 1, place, None, None)
+    for place in ("step.py", "label_formats/voc.py", ".venv/lib/site-packages/other/speak.py", "x/../../elsewhere.py"):
+        record = logging.LogRecord("any", logging.INFO, os.path.normpath(tmp_path / place), 1, place, None, None)
         logging.getLogger().handle(record)
     logging.getLogger("sinara_library").info("not ours by half a name")
     assert capsys.readouterr().out == "step.py\nlabel_formats/voc.py\n"
