@@ -44,10 +44,9 @@ def loop(detector: Any, image: bytes, seconds: float) -> None:
 
 def open_detector() -> Any:
     """The detector of the service folder with the threads that the service would give it."""
-    import detector
-    import service_settings
+    from rest_service import detector, settings
 
-    modules: tuple[ModuleType, ModuleType] = detector, service_settings
+    modules: tuple[ModuleType, ModuleType] = detector, settings
     return modules[0].Detector(FOLDER / "artifacts", threads=modules[1].ServiceSettings.read({}).threads)
 
 

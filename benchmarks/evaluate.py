@@ -24,14 +24,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "model_eval"))
 
 import numpy as np
-from box_matching import overlapping_pairs
-from coco_numbers import COCO_IOUS, compute_numbers
-from detection_table import build_table
-from detector_scoring import score_detections
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from benchmarks.table import Target, conclude, ratio, render, say, take_turns
+from detection_scores.coco_numbers import COCO_IOUS, compute_numbers
+from detection_scores.matching import overlapping_pairs
+from detection_scores.scoring import score_detections
+from detection_scores.table import build_table
 from sinara_lib.vision.coco import CocoDataset, parse_coco
 
 OURS, OFFICIAL, FASTER, REPORT = "model_eval", "pycocotools", "faster-coco-eval", "model_eval, the whole report"

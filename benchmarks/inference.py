@@ -34,12 +34,13 @@ import cv2
 import numpy as np
 import onnx
 import torch
-from detector_export import ModelCard, RawDetector, export_detector, export_raw, load_detector
-from detector_images import ImagePlace, NetworkImage
-from detector_precision import to_half, to_int8
-from onnx_nms import NmsSettings
 
 from benchmarks.table import Target, conclude, render, say, take_turns
+from detector_export.export import RawDetector, export_detector, export_raw
+from detector_export.images import ImagePlace, NetworkImage
+from detector_export.model_card import ModelCard, load_detector
+from detector_export.nms import NmsSettings
+from detector_export.precision import to_half, to_int8
 from sinara_lib.vision.letterbox import decode_image, letterbox, to_network_input
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
 

@@ -33,23 +33,23 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "data_prep"))
 
 import cv2
 import numpy as np
-from dataset_checks import CheckedDataset, check_dataset
-from dataset_parts import make_parts, published
-from dataset_prep import PrepParams
-from dataset_split import split_dataset
-from dataset_stats import measure_parts
-from dataset_summary import publish_summary
-from picture_reading import core_count
 from PIL import Image
-from split_memory import record_split
 
 from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Seconds, Target, conclude, ratio, render, say, take_turns
+from dataset_checks.checks import CheckedDataset, check_dataset
+from dataset_checks.decoding import core_count
+from dataset_conversion.parts import make_parts, published
+from dataset_report.figures import publish_summary
+from dataset_report.stats import measure_parts
+from dataset_split import split_dataset
+from prep_params import PrepParams
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.layout import StepAddress
 from sinara_lib.store import store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.coco import load_coco
+from split_memory import record_split
 
 DECODE, CHECK, WHOLE = "decoding alone", "reading and checking", "data_prep, published"
 MOST_TIMES = 1.3

@@ -21,16 +21,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "model_train"))
 
 import torch
-from detector_config import TrainingPlace, build_config
-from detector_training import TrainingResult, train_detector
 from mmengine.runner import Runner
-from training_data import Split, load_split
-from training_hooks import SCORE_NAMES, Scores
-from training_job import quiet
-from training_params import TrainParams
 
 from benchmarks.table import Target, conclude, render, say
+from detector_training.config import TrainingPlace, build_config
+from detector_training.data import Split, load_split
+from detector_training.hooks import SCORE_NAMES, Scores
+from detector_training.job import quiet
+from detector_training.training import TrainingResult, train_detector
 from sinara_lib.store import store_at
+from train_params import TrainParams
 
 ROOT = Path(__file__).parents[1]
 GAIN = 2.0

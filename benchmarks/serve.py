@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.http_load import Load, post_request, run_load
 from benchmarks.table import Target, conclude, render, say
-from sinara_lib.bento import (
+from sinara_lib.bento.service import (
     DevService,
     isolated_modules,
     save_bentoservice,
@@ -101,11 +101,13 @@ def prepare(name: str, folder: Path) -> Path:
     ensure_mmcv_ops()
     import mmdet
     import torch
-    from detector_export import ModelCard, export_detector, load_detector
     from mmdet.utils import register_all_modules
     from mmengine.config import Config
     from mmengine.registry import MODELS
-    from onnx_nms import NmsSettings
+
+    from detector_export.export import export_detector
+    from detector_export.model_card import ModelCard, load_detector
+    from detector_export.nms import NmsSettings
     from service_packing import lay_out_service, write_expected_result, write_requirements
 
     register_all_modules(init_default_scope=True)

@@ -28,7 +28,7 @@ from benchmarks.http_load import NO_ANSWER, Load, post_request, read_answer, run
 from benchmarks.mutated_requests import mutated_requests
 from benchmarks.serve import memory_of, photograph, prepare, publish
 from benchmarks.table import Target, conclude, render, say
-from sinara_lib.bento import DevService, start_dev_bentoservice, stop_dev_bentoservice
+from sinara_lib.bento.service import DevService, start_dev_bentoservice, stop_dev_bentoservice
 
 GROWTH = 1.05
 """What the memory at the end may be of what it was after the first minute."""

@@ -32,10 +32,11 @@ from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Target, conclude, ratio, render, say, take_turns
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.archive.reader import ArchiveReader
+from sinara_lib.catalog.catalog import read_runs
+from sinara_lib.catalog.show import run_rows
+from sinara_lib.catalog.verify import all_runs, verify_run, verify_targets
 from sinara_lib.layout import RunAddress, StepAddress, new_run_id
-from sinara_lib.show import run_rows
 from sinara_lib.store import ArtifactStore, store_at
-from sinara_lib.store.catalog import read_runs
 from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.manifest import (
     MANIFEST_FILE,
@@ -48,7 +49,6 @@ from sinara_lib.store.manifest import (
     RunStatus,
     content_hash,
 )
-from sinara_lib.store.verify import all_runs, verify_run, verify_targets
 
 STEP = StepAddress("bench", "test", "data_load")
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)

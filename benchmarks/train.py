@@ -25,21 +25,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "model_train"))
 
 import cv2
-from detector_config import TrainingPlace, build_config
-from detector_training import train_detector
 from mmengine.runner import EpochBasedTrainLoop, Runner, ValLoop
-from training_data import Split, load_split
-from training_job import quiet
-from training_params import TrainParams, choose_recipe
 
 from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Target, conclude, ratio, render, say, take_turns
+from detector_training.config import TrainingPlace, build_config
+from detector_training.data import Split, load_split
+from detector_training.job import quiet
+from detector_training.training import train_detector
 from sinara_lib.archive import pack
-from sinara_lib.checkpoints import Checkpoints
 from sinara_lib.layout import StepAddress
+from sinara_lib.runs.checkpoints import Checkpoints
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, save_coco
+from train_params import TrainParams, choose_recipe
 
 OURS, BARE = "model_train, archive", "mmengine's Runner, archive"
 OURS_PLAIN, BARE_PLAIN = "model_train, plain files", "mmengine's Runner, plain files"

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from data_sources.fetch import fetch_source, is_remote
+from data_sources.gathering import DOWNLOADS
+from data_sources.origin import keep_server_time, write_json
 from fetch_params import FetchParams
 from file_times import stamp
-from gathered_files import DOWNLOADS
 from loaded_source import LoadedSource, load_source
 from merged_documents import Part, clashing_names, merge
-from source_fetch import fetch_source, is_remote
-from source_origin import Origin, keep_server_time, write_json
-
+from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from format_detection import Format
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
-from sample_scenes import parse_scenes_url
-from source_cached import FetchOptions
-from source_download import RetryPolicy
-from source_extract import Limits
-from video_frames import FrameParams
 
+from data_sources.extract import Limits
+from data_sources.frames import FrameParams
+from label_formats.detection import Format
+from sample_scenes.sample import parse_scenes_url
+from sinara_lib.downloads.download import RetryPolicy
+from sinara_lib.downloads.fetching import FetchOptions
 from sinara_lib.layout import without_credentials
 from sinara_lib.params import ParamsModel
 

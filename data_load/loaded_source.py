@@ -6,20 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from data_sources.gathering import IMAGE_SUFFIXES, Gathered, gather
+from data_sources.named_images import take_named
+from data_sources.origin import origin_of_files
+from data_sources.videos import take_frames, unlabelled, with_frames
 from fetch_params import FetchParams, SourceFields, shown_url
-from format_detection import TITLES, Format, detect, files_of
-from gathered_files import IMAGE_SUFFIXES, Gathered, gather
-from image_index import ImageIndex, flat_names, plain_path
-from image_sizes import image_size
-from label_reading import heads, read_labels, read_table
-from labelled_images import Labels
-from labels_document import ImageFiles, to_coco
-from named_images import take_named
-from sample_scenes import parse_scenes_url, write_scenes
-from source_origin import Origin, origin_of_files
-from table_reading import read_query
-from video_source import take_frames, unlabelled, with_frames
-
+from label_formats.coco_document import ImageFiles, to_coco
+from label_formats.detection import TITLES, Format, detect, files_of
+from label_formats.image_index import ImageIndex, flat_names, image_size, plain_path
+from label_formats.labels import Labels
+from label_formats.reading import heads, read_labels, read_table
+from label_formats.table_reading import read_query
+from sample_scenes.sample import parse_scenes_url, write_scenes
+from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dataset_split import SPLITS, Splits
-
 from sinara_lib.errors import ArtifactNotFoundError, DataError
 from sinara_lib.layout import StepAddress, split_entity_url
 from sinara_lib.params import PipelineParams

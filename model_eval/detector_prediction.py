@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
-from service_access import Service, Way
 
+from service_access import Service, Way
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.params import ParamsModel

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, cast
 
 import requests
 
-from sinara_lib.bento import load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
+from sinara_lib.bento.service import load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
 from sinara_lib.errors import DataError, SinaraError
 
 Way = Literal["process", "rest"]

@@ -15,13 +15,14 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", os.environ.get("SERVICE_MAX_
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 import bentoml
-from detector import Detector
 from pydantic import Field
-from service_checksums import check_files
-from service_front import Front
-from service_options import PredictOptions
-from service_prediction import Prediction, packed_image, packed_result
-from service_settings import ServiceSettings
+
+from rest_service.checksums import check_files
+from rest_service.detector import Detector
+from rest_service.options import PredictOptions
+from rest_service.prediction import Prediction, packed_image, packed_result
+from rest_service.settings import ServiceSettings
+from rest_service.worker import Front
 
 HERE = Path(__file__).parent
 # BentoML's supervisor imports this module before it starts a worker: only here can a start be refused as a whole.
@@ -37,7 +38,7 @@ logger = logging.getLogger("bentoml.detector")
 
 
 class PredictInput(bentoml.IODescriptor):
-    """What a client of BentoML may send to /predict; `service_app.py` reads it."""
+    """What a client of BentoML may send to /predict; `rest_service/app.py` reads it."""
 
     image: Path = Field(description="JPEG, PNG, WebP, GIF, BMP or TIFF file")
     file_name: str = Field(default="image", description="Repeated in the answer")
@@ -53,7 +54,7 @@ class PredictInput(bentoml.IODescriptor):
     # BentoML keeps a timer of every request until this has passed, whether it was answered or not: as short as our own
     # limits, which come first, allow.
     traffic={"timeout": SETTINGS.longest_seconds},
-    # Ours are in service_front.py: BentoML makes a series of metrics for every path that a stranger asks for.
+    # Ours are in rest_service/worker.py: BentoML makes a series of metrics for every path that a stranger asks for.
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},

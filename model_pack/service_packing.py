@@ -10,19 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from detector_export import ModelCard
-from detector_precision import PrecisionName
-from onnx_nms import NmsSettings
 from pydantic import Field
 
 import sinara_lib.vision.letterbox
-from sinara_lib.bento import isolated_modules
-from sinara_lib.checkout import read_producer
+from detector_export.model_card import ModelCard
+from detector_export.nms import NmsSettings
+from detector_export.precision import PrecisionName
+from sinara_lib.bento.service import isolated_modules
+from sinara_lib.container.package_pins import (
+    ONNXRUNTIME_PACKAGES,
+    OnnxruntimePackage,
+    choose_onnxruntime,
+    pin_installed,
+)
 from sinara_lib.errors import DataError
-from sinara_lib.image.package_pins import ONNXRUNTIME_PACKAGES, OnnxruntimePackage, choose_onnxruntime, pin_installed
+from sinara_lib.runs.checkout import read_producer
 from sinara_lib.vision.coco import draw_boxes
 from sinara_lib.vision.letterbox import decode_image
 
+_HERE = Path(__file__).parent
 _REQUIREMENTS = ("bentoml", "numpy", "opencv-python-headless", "pydantic", "starlette", "uvicorn", "python-multipart")
 
 
@@ -71,11 +77,11 @@ def lay_out_service(
     folder = Path(folder)
     artifacts = folder / "artifacts"
     artifacts.mkdir(parents=True)
-    here = Path(__file__).parent
-    # service.py, its service_*.py and its page; everything but this module.
-    for source in {*here.glob("service*"), here / "detector.py"} - {Path(__file__)}:
-        shutil.copyfile(source, folder / source.name)
-    shutil.copy(sinara_lib.vision.letterbox.__file__, folder / "letterbox.py")
+    shutil.copyfile(_HERE / "service.py", folder / "service.py")
+    room = shutil.copytree(
+        _HERE / "rest_service", folder / "rest_service", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copyfile(sinara_lib.vision.letterbox.__file__, Path(room) / "letterbox.py")
     shutil.copy(model, artifacts / "model.onnx")
     shutil.copy(test_image, artifacts / f"test_image{test_image.suffix.lower()}")
     facts = {
@@ -108,7 +114,7 @@ def write_expected_result(folder: str | Path) -> dict[str, Any]:
     folder = Path(folder)
     (image,) = (folder / "artifacts").glob("test_image.*")
     with isolated_modules(folder):
-        from detector import Detector
+        from rest_service.detector import Detector
 
         result: dict[str, Any] = Detector(folder / "artifacts").predict(image.read_bytes(), file_name=image.name)
     _write_json(folder / "artifacts" / "test_result.json", result)

@@ -6,9 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-from detector_config import TrainingPlace, build_config
-from detector_training import TrainingResult
-from training_data import Split, pick_example
+from detector_training.config import TrainingPlace, build_config
+from detector_training.data import Split, pick_example
+from detector_training.training import TrainingResult
 
 PLACE = TrainingPlace(train="train", evaluate="eval", work="work")
 

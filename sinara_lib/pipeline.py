@@ -9,9 +9,9 @@ from pathlib import Path
 
 import platformdirs
 
-from sinara_lib.checkout import run_git
 from sinara_lib.errors import ParamsError
 from sinara_lib.layout import step_name
+from sinara_lib.runs.checkout import run_git
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import SETTINGS_FILE
 from sinara_lib.step import FULL_JOB, StepResult, run_step

@@ -11,22 +11,29 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sinara_lib.checkout import current_branch, current_user, head_worktree, read_producer, tag_head, uncommitted_files
-from sinara_lib.checkpoints import RESUME_VARIABLE
 from sinara_lib.errors import ParamsError, SinaraError, StepFailedError, StopStep, Unchanged
-from sinara_lib.exit_code import exit_code_of
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
-from sinara_lib.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
 from sinara_lib.progress import PROGRESS_VARIABLE
 from sinara_lib.reports.step_report import StepReport
-from sinara_lib.resume import Resumption, find_resumption
-from sinara_lib.runner import NotebookEnd, Outcome, run_notebook
+from sinara_lib.runs.checkout import (
+    current_branch,
+    current_user,
+    head_worktree,
+    read_producer,
+    tag_head,
+    uncommitted_files,
+)
+from sinara_lib.runs.checkpoints import RESUME_VARIABLE
+from sinara_lib.runs.exit_code import exit_code_of
+from sinara_lib.runs.notebook import NotebookEnd, Outcome, run_notebook
+from sinara_lib.runs.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
+from sinara_lib.runs.resume import Resumption, find_resumption
+from sinara_lib.runs.tensorboard_logs import LOGS_ENTITY, publish_logs
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.substep import RECORD_VARIABLE
-from sinara_lib.tensorboard_logs import LOGS_ENTITY, publish_logs
 
 RUN_ID_VARIABLE = "SINARA_RUN_ID"
 FULL_JOB = Path("params") / "step_params.json"

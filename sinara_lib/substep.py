@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sinara_lib.checkpoints import RESUME_VARIABLE, Checkpoints
-from sinara_lib.design_mode import write_design
-from sinara_lib.environment import ENVIRONMENT_FILE, environment_json, this_environment
 from sinara_lib.errors import InterfaceError, StopStep
-from sinara_lib.interface import (
+from sinara_lib.layout import entity_name, step_name, without_credentials
+from sinara_lib.params import PipelineParams, StepParams, parse_params
+from sinara_lib.progress import show_log
+from sinara_lib.runs.checkpoints import RESUME_VARIABLE, Checkpoints
+from sinara_lib.runs.environment import ENVIRONMENT_FILE, environment_json, this_environment
+from sinara_lib.runs.interface import (
     ENTITY_NAME,
     ENTITY_PATH,
     ENV_NAME,
@@ -26,11 +28,9 @@ from sinara_lib.interface import (
     Entry,
     check_entries,
     entity_names,
+    write_design,
 )
-from sinara_lib.layout import entity_name, step_name, without_credentials
-from sinara_lib.notebook_run import NotebookRun, StepKey
-from sinara_lib.params import PipelineParams, StepParams, parse_params
-from sinara_lib.progress import show_log
+from sinara_lib.runs.notebook_run import NotebookRun, StepKey
 from sinara_lib.store.manifest import Source, SubstepRecord
 
 __all__ = [

@@ -13,14 +13,14 @@ from typing import Any
 import fsspec
 import nbformat
 import pytest
-from lineage_cases import History
-from substep_cases import make_substep
 
+from lineage_cases import History
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, publish_folder, store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import Process, Producer, RunRecord, RunStatus
 from sinara_lib.substep import NotebookSubstep
+from substep_cases import make_substep
 from tests.s3_server import S3Server, start_s3_server
 
 _NUMBER = itertools.count()

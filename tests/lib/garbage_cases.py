@@ -4,12 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 from lineage_cases import History
-from store_cases import files_below, lay_file
-
+from sinara_lib.catalog.garbage import Garbage, collect_garbage
 from sinara_lib.layout import RunAddress, is_run_id
 from sinara_lib.store import ArtifactStore
-from sinara_lib.store.garbage import Garbage, collect_garbage
 from sinara_lib.store.manifest import RUN_FILE, RunStatus
+from store_cases import files_below, lay_file
 
 LATER = timedelta(days=10)
 

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from store_cases import publish_files
-
+from sinara_lib.catalog.catalog import Catalog, read_runs
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore
-from sinara_lib.store.catalog import Catalog, read_runs
 from sinara_lib.store.manifest import Process, Producer, RunRecord, RunStatus, Source
+from store_cases import publish_files
 
 PRODUCER = Producer(origin="https://host/team/step.git", commit="0123456789abcdef", library="sinara_lib 1")
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import nbformat
-from store_cases import lay_file
 
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
+from store_cases import lay_file
 
 PRODUCER = Producer(origin="https://host/team/step.git", commit="0123456789abcdef", library="sinara_lib 1")
 PACKAGES = {"numpy": "2.0", "torch": "2.1"}

@@ -81,7 +81,7 @@ def test_a_call_that_fails_is_recorded_as_a_failed_run(notebook: Path, stores: C
 
 
 def test_a_notebook_can_call_another_one(notebook: Path, write_notebook: Callable[..., Path], tmp_path: Path) -> None:
-    from sinara_lib.runner import NotebookEnd, Outcome, read_notebook, run_notebook
+    from sinara_lib.runs.notebook import NotebookEnd, Outcome, read_notebook, run_notebook
 
     code = (
         f"from sinara_lib.experiment import Experiment\nprint(Experiment.function({str(notebook)!r})(side=5).metrics)"

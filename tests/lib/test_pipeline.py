@@ -5,12 +5,12 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from step_cases import git
 
 from sinara_lib.errors import ParamsError, StepFailedError
 from sinara_lib.pipeline import PipelineStep, choose_steps, closing_lines, pipeline_steps, run_pipeline
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step import StepResult
+from step_cases import git
 
 NOWHERE = Settings(folder=None, steps=(), roots={})
 STEPS = [PipelineStep(name, name, NOWHERE) for name in ("data_load", "data_prep", "model_train")]

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-from step_cases import GOOD, INTERFACE, PUBLISH, REPORT_FILES, RUN_ID, STEP, MakeStep, only_run, read_report
 
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
@@ -12,6 +11,7 @@ from sinara_lib.step import RUN_ID_VARIABLE, main, run_step
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunStatus
+from step_cases import GOOD, INTERFACE, PUBLISH, REPORT_FILES, RUN_ID, STEP, MakeStep, only_run, read_report
 
 
 def test_a_good_step_is_recorded_published_and_reported(

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
-from step_cases import INTERFACE, STEP, MakeStep
 
 from sinara_lib.layout import RunAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from step_cases import INTERFACE, STEP, MakeStep
 
 KILLS, AT_ONCE = 50, 5
 PUBLISH = """for number in range(200):

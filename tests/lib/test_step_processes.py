@@ -10,11 +10,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from step_cases import INTERFACE, PUBLISH, REPORT_FILES, STEP, MakeStep, only_run, read_report
 
 from sinara_lib.step import main
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import RunStatus
+from step_cases import INTERFACE, PUBLISH, REPORT_FILES, STEP, MakeStep, only_run, read_report
 
 
 def _interrupted(make_step: MakeStep, cell: str, *, mark: Path, signals: list[signal.Signals]) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from step_cases import INTERFACE, PUBLISH, RUN_ID, STEP, MakeStep, git, only_run, read_report
 
 from sinara_lib.errors import StepFailedError
 from sinara_lib.step import StepSafeguard, main, run_step
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import RunStatus
+from step_cases import INTERFACE, PUBLISH, RUN_ID, STEP, MakeStep, git, only_run, read_report
 
 
 def _commit(folder: Path) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from substep_cases import IMAGES, LABELS, PARAMS, make_substep, run_id_of
 
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, ParamsError
 from sinara_lib.layout import RunAddress, split_run_url
@@ -20,6 +19,7 @@ from sinara_lib.substep import (
     ZONE_NAME,
     NotebookSubstep,
 )
+from substep_cases import IMAGES, LABELS, PARAMS, make_substep, run_id_of
 
 pytestmark = pytest.mark.usefixtures("step_folder", "log_as_before")
 

@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from substep_cases import IMAGES, LABELS, make_substep, run_id_of
 
+from sinara_lib.catalog.find import Target
+from sinara_lib.comparison.run_report import report_pages
+from sinara_lib.comparison.run_summary import read_summary
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, StopStep
 from sinara_lib.layout import RunAddress, StepAddress, split_run_url
-from sinara_lib.notebook_run import NotebookRun
-from sinara_lib.reports.run_report import report_pages
-from sinara_lib.reports.run_summary import read_summary
+from sinara_lib.runs.notebook_run import NotebookRun
 from sinara_lib.store import ArtifactStore, publish_folder
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunStatus, Source, SubstepRecord
@@ -21,7 +21,7 @@ from sinara_lib.substep import (
     STEP_NAME,
     NotebookSubstep,
 )
-from sinara_lib.target import Target
+from substep_cases import IMAGES, LABELS, make_substep, run_id_of
 
 pytestmark = pytest.mark.usefixtures("step_folder", "log_as_before")
 

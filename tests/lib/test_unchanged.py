@@ -5,16 +5,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from step_cases import GOOD, PUBLISH, STEP, MakeStep, read_report
-from substep_cases import make_substep
 
-from sinara_lib.cli import main as sinara
+from sinara_lib.cli.main import main as sinara
 from sinara_lib.errors import Unchanged
 from sinara_lib.step import main
 from sinara_lib.store import ArtifactStore, publish_folder
 from sinara_lib.store.manifest import RunStatus
 from sinara_lib.substep import ENTITY_NAME, NotebookSubstep
 from sinara_lib.unchanged import end_if_unchanged
+from step_cases import GOOD, PUBLISH, STEP, MakeStep, read_report
+from substep_cases import make_substep
 
 URL, SHA256 = "https://host/labels.json", "a" * 64
 ASK = f"""from datetime import datetime, timezone

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sinara_lib.archive import open_archive
-from sinara_lib.bento import extract_artifacts_from_bentoservice, load_bentoservice
+from sinara_lib.bento.service import extract_artifacts_from_bentoservice, load_bentoservice
 from sinara_lib.layout import split_entity_url
 from tests.pipeline.conftest import STEPS, Workspace
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sinara_lib.vision import letterbox
-
 if TYPE_CHECKING:
-    from detector_export import ModelCard
-    from faulty_server import FaultyServer
     from starlette.testclient import TestClient
     from torch import nn
-    from training_data import Split
 
-# The packed service has this file of the library beside it, under its plain name.
-sys.modules.setdefault("letterbox", letterbox)
-# Other steps' tests use the packed service too.
-sys.path.append(str(Path(__file__).parent / "model_pack"))
+    from detector_export.model_card import ModelCard
+    from detector_training.data import Split
+    from faulty_server import FaultyServer
 
 
 @pytest.fixture
@@ -63,7 +56,7 @@ def inference_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def card(inference_files: Path) -> ModelCard:
     """The model card of the small network."""
-    from detector_export import ModelCard
+    from detector_export.model_card import ModelCard
 
     return ModelCard.load(inference_files)
 
@@ -71,7 +64,7 @@ def card(inference_files: Path) -> ModelCard:
 @pytest.fixture(scope="session")
 def detector(inference_files: Path) -> nn.Module:
     """The small network in PyTorch."""
-    from detector_export import load_detector
+    from detector_export.model_card import load_detector
 
     return load_detector(inference_files)
 
@@ -79,7 +72,7 @@ def detector(inference_files: Path) -> nn.Module:
 @pytest.fixture(scope="session")
 def onnx_file(detector: nn.Module, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small network as ONNX."""
-    from detector_export import export_detector
+    from detector_export.export import export_detector
     from small_network import NMS
 
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from folder_contents import contents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from folder_contents import contents
 from sinara_lib.archive import SinaraArchive, open_archive, pack, unpack
 from sinara_lib.archive import format as archive_format
 from sinara_lib.archive.format import INDEX_FILE, SCHEMA

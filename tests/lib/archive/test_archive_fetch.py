@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from folder_contents import contents
 
+from folder_contents import contents
 from sinara_lib.archive import fetch, pack
-from sinara_lib.cli import main
+from sinara_lib.cli.main import main
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError
 from sinara_lib.layout import RunAddress
 from sinara_lib.store import ArtifactStore, publish_folder

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from folder_contents import contents
 
+from folder_contents import contents
 from sinara_lib.archive import fetch, open_archive, unpack
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError
 from sinara_lib.layout import RunAddress, StepAddress

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from folder_contents import contents
 
+from folder_contents import contents
 from sinara_lib.archive import format as archive_format
 from sinara_lib.archive import open_archive, pack, unpack
 from sinara_lib.archive import unpacking as archive_unpacking

@@ -8,23 +8,22 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from page_checks import check_page
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser
-from reported_runs import Reported
 from test_report import FACTS
 
+from page_checks import check_page
+from reported_runs import Reported
+from sinara_lib.catalog.find import Target
+from sinara_lib.comparison.pipeline_index import index_html
+from sinara_lib.comparison.run_diff_reading import diff_html, read_diff
+from sinara_lib.comparison.run_summary import read_summary
+from sinara_lib.comparison.run_table import read_chains, tabulate
+from sinara_lib.comparison.run_table_page import table_html
 from sinara_lib.layout import StepAddress
-from sinara_lib.reports.pipeline_index import index_html
-from sinara_lib.reports.report import RunFacts, business_report_html, report_html
-from sinara_lib.reports.run_diff_page import diff_html
-from sinara_lib.reports.run_diff_reading import read_diff
-from sinara_lib.reports.run_summary import read_summary
-from sinara_lib.reports.run_table import read_chains, tabulate
-from sinara_lib.reports.run_table_page import table_html
+from sinara_lib.reports.notebook_pages import RunFacts, business_report_html, report_html
 from sinara_lib.settings import Settings
 from sinara_lib.store import store_at
-from sinara_lib.target import Target
 from tests.browser import open_browser, open_file
 
 LONG = "a" * 300

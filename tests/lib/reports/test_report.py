@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from sinara_lib.reports.report import RunFacts, business_report_html, metrics_json, report_html, run_info
+from sinara_lib.reports.notebook_pages import RunFacts, business_report_html, metrics_json, report_html, run_info
 from sinara_lib.store.manifest import Producer, SubstepRecord
 
 START = datetime(2026, 11, 21, 1, 37, 11, tzinfo=timezone.utc)

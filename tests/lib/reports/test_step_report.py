@@ -9,7 +9,7 @@ import pytest
 from sinara_lib.layout import RunAddress
 from sinara_lib.params import ParamsFile, SubstepParams, parse_params
 from sinara_lib.reports.step_report import StepReport
-from sinara_lib.runner import NotebookEnd, Outcome
+from sinara_lib.runs.notebook import NotebookEnd, Outcome
 from sinara_lib.store import ArtifactStore, open_entity
 from sinara_lib.store.manifest import Producer, SubstepRecord
 

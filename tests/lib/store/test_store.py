@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from store_cases import Finish, files_below, lay_file, publish_files, start_run
 
 from sinara_lib.errors import ArtifactCorruptError, ArtifactExistsError, LayoutError
 from sinara_lib.layout import RunAddress, StepAddress, run_sort_key
 from sinara_lib.store import ArtifactStore, open_entity, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from store_cases import Finish, files_below, lay_file, publish_files, start_run
 
 
 def test_a_run_is_named_after_its_time_and_recorded_as_running(

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from store_cases import Finish, lay_file, publish_files, start_run
 
 from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError, LayoutError, StoreUnavailableError
 from sinara_lib.layout import RunAddress, StepAddress, new_run_id
 from sinara_lib.store import ArtifactStore, fetch_folder, publish_folder, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from store_cases import Finish, lay_file, publish_files, start_run
 from tests.s3_server import S3Server
 
 

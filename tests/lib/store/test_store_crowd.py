@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from child_processes import exit_code, start_child
-from store_cases import Finish, files_below, publish_files, start_run
 
+from child_processes import exit_code, start_child
 from sinara_lib.errors import LayoutError
 from sinara_lib.layout import RunAddress, StepAddress, new_run_id
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from store_cases import Finish, files_below, publish_files, start_run
 
 CROWD = 16
 

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from store_cases import Finish, files_below, publish_files, start_run
 
 from sinara_lib.errors import ArtifactExistsError, ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, begin_entity, fetch_folder, open_entity, publish_folder, store_at
 from sinara_lib.store.entity_writer import EntityWriter
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from store_cases import Finish, files_below, publish_files, start_run
 
 
 def test_nothing_of_an_entity_can_be_seen_before_its_commit(store: ArtifactStore, run: RunAddress) -> None:

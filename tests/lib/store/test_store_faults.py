@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from child_processes import exit_code, start_child
-from store_cases import files_below, publish_files
-from store_strikes import FAIL, KILL, LOSE_ANSWER, end_strike, strike_at
 
+from child_processes import exit_code, start_child
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from store_cases import files_below, publish_files
+from store_strikes import FAIL, KILL, LOSE_ANSWER, end_strike, strike_at
 
 PART = 5 << 20
 BIG = random.Random(1).randbytes(2 * PART + 1)

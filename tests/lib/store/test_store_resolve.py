@@ -3,12 +3,12 @@
 from datetime import datetime
 
 import pytest
-from store_cases import Finish, lay_file, publish_files, start_run
 
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from store_cases import Finish, lay_file, publish_files, start_run
 
 
 def test_the_newest_finished_run_resolves(

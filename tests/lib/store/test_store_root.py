@@ -6,15 +6,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from child_processes import exit_code, start_child
-from store_cases import Finish, files_below, publish_files, start_run
 
+from child_processes import exit_code, start_child
 from sinara_lib.errors import LayoutError, ParamsError
 from sinara_lib.layout import StepAddress
 from sinara_lib.settings import load_settings
 from sinara_lib.store import open_entity, store_at
 from sinara_lib.store.manifest import RunRecord
 from sinara_lib.store.root import connect
+from store_cases import Finish, files_below, publish_files, start_run
 from tests.s3_server import S3Server
 
 TOML = """[env.lab]

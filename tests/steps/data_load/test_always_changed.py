@@ -14,12 +14,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+from data_sources.changes import ask_sources, end_early, end_without_changes
 from faulty_server import FaultyServer, status, whole
 from fetch_params import FetchParams
-from source_changes import ask_sources, end_early, end_without_changes
-from source_download import RetryPolicy
-from source_origin import Origin
-
+from sinara_lib.downloads.download import RetryPolicy
+from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DownloadError, ParamsError, Unchanged
 from sinara_lib.params import parse_params
 from sinara_lib.store import publish_folder

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from coco_fetch import Loaded, fetch_dataset, fetch_weights
+from data_sources.origin import write_source_page
 from faulty_server import FaultyServer, whole
 from fetch_params import FetchParams
-from source_origin import Origin, write_source_page
-
+from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import ArchiveError, DataError
 
 # Nothing here decodes images.

@@ -8,9 +8,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from pycocotools.coco import COCO
+
 from coco_fetch import fetch_dataset, fetch_weights
 from fetch_params import FetchParams
-from pycocotools.coco import COCO
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

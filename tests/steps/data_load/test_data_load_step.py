@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from faulty_server import FaultyServer, whole
 
 STEP = Path(__file__).parents[3] / "data_load"

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from fetch_params import FetchParams, is_database
 
+from fetch_params import FetchParams, is_database
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import parse_params
 

@@ -5,11 +5,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from load_summary import class_chart, contact_sheet, counts_table, licences_table, origins_table
 from PIL import Image
-from sample_scenes import ScenesRequest, write_scenes
-from source_origin import Origin
 
+from load_summary import class_chart, contact_sheet, counts_table, licences_table, origins_table
+from sample_scenes.sample import ScenesRequest, write_scenes
+from sinara_lib.downloads.origin import Origin
 from sinara_lib.vision.coco import CocoDataset, CocoImage
 
 

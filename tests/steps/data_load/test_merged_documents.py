@@ -2,8 +2,8 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from merged_documents import Part, clashing_names, merge
 
+from merged_documents import Part, clashing_names, merge
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
 IDS = st.integers(-2, 6)

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from sinara_lib.archive import ArchiveReader, open_archive, pack
-from sinara_lib.checkout import read_producer
 from sinara_lib.layout import StepAddress
+from sinara_lib.runs.checkout import read_producer
 from sinara_lib.store import store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage

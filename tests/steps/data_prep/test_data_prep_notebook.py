@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prep_cases import box, dataset_of, picture, write_picture
-from split_memory import SplitOptions, earlier_inputs
 
+from prep_cases import box, dataset_of, picture, write_picture
 from sinara_lib.archive import open_archive, pack
-from sinara_lib.checkout import read_producer
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
 from sinara_lib.params import PipelineParams
+from sinara_lib.runs.checkout import read_producer
 from sinara_lib.step import StepResult, run_step
 from sinara_lib.store import open_entity, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.substep import RUN_ID
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco
 from sinara_lib.vision.letterbox import decode_image
+from split_memory import SplitOptions, earlier_inputs
 
 STEP = Path(__file__).parents[3] / "data_prep"
 ENTITIES = ("coco_train_dataset", "coco_eval_dataset", "coco_test_dataset")

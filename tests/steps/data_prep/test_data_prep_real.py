@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_augment import Augment
-from dataset_checks import CheckedDataset, CheckOptions, check_dataset
-from dataset_conversion import Tiles
-from dataset_geometry import Rule
-from dataset_parts import ConvertOptions, make_parts
-from dataset_split import split_dataset
-from image_files import FolderImages
-from prep_cases import archive_of
 from pycocotools.coco import COCO
 
+from dataset_checks.checks import CheckedDataset, CheckOptions, check_dataset
+from dataset_checks.image_files import FolderImages
+from dataset_conversion.augment import Augment
+from dataset_conversion.conversion import Tiles
+from dataset_conversion.geometry import Rule
+from dataset_conversion.parts import ConvertOptions, make_parts
+from dataset_split import split_dataset
+from prep_cases import archive_of
 from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco, select_images
 
 ROAD = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]

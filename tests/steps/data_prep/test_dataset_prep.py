@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_prep import PrepParams
 
+from prep_params import PrepParams
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import load_params, parse_params
 

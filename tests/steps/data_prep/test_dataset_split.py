@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import zip_longest
 
 import pytest
-from dataset_split import SPLITS, Splits, group_of, hash_order, split_dataset, split_sizes
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from prep_cases import box, dataset_of, picture
 
+from dataset_split import SPLITS, Splits, group_of, hash_order, split_dataset, split_sizes
+from prep_cases import box, dataset_of, picture
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoCategory, CocoDataset, select_images
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from detector_scoring import DetectorScores, score_detections
-from example_images import ExampleImage, choose_examples, cut_out_mistakes, draw_examples
-from gate_baseline import Baseline
-from quality_gate import ScoreParams, measure_gate
-from quality_report import ReportContent, write_report
-from report_documents import ReportFacts
-from scenes import SIDE, document, perfect_predictions, prediction, random_predictions, random_truth
 
+from detection_scores.scoring import DetectorScores, score_detections
+from quality_gate.baseline import Baseline
+from quality_gate.gate import ScoreParams, measure_gate
+from quality_report.documents import ReportFacts
+from quality_report.examples import ExampleImage, choose_examples, cut_out_mistakes, draw_examples
+from quality_report.report import ReportContent, write_report
+from scenes import SIDE, document, perfect_predictions, prediction, random_predictions, random_truth
 from sinara_lib.vision.coco import CocoDataset
 
 FACTS = ReportFacts(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from detector_prediction import (
     ground_truth_id,
     match_categories,
@@ -15,7 +16,6 @@ from detector_prediction import (
     write_inference_result,
 )
 from scenes import SIDE, Folder, document
-
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, save_coco
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from scenes import SIDE, random_truth
 
+from scenes import SIDE, random_truth
 from sinara_lib.archive import open_archive, pack
-from sinara_lib.bento import save_bentoservice
+from sinara_lib.bento.service import save_bentoservice
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import StepAddress, split_entity_url
 from sinara_lib.store import ArtifactStore, fetch_folder, store_at

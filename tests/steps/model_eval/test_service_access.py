@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from detector_prediction import predict_dataset
 from scenes import Folder, document
 from service_access import RestService, open_service
-
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.vision.coco import CocoDataset
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from detector import Detector
 from PIL import Image
-from service_front import Front
-from service_prediction import Prediction
-from service_settings import ServiceSettings
 from starlette.testclient import TestClient
+
+from rest_service.detector import Detector
+from rest_service.prediction import Prediction
+from rest_service.settings import ServiceSettings
+from rest_service.worker import Front
 
 FORM = "multipart/form-data; boundary=cut"
 END = b"\r\n--cut--\r\n"

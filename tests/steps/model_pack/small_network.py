@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from onnx_nms import NmsSettings
 from torch import nn
 
-from sinara_lib.bento import save_bentoservice
+from detector_export.nms import NmsSettings
+from sinara_lib.bento.service import save_bentoservice
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus

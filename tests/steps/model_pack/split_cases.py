@@ -5,15 +5,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from detector_export import ModelCard
-from detector_images import prepare_image
-from detector_outputs import run_torch
-from small_network import MIN_SCORE, NMS, started_run
 from torch import nn
 
+from detector_export.images import prepare_image
+from detector_export.model_card import ModelCard
+from export_checks.outputs import run_torch
 from sinara_lib.archive import pack
 from sinara_lib.store import store_at
 from sinara_lib.vision.letterbox import boxes_to_original
+from small_network import MIN_SCORE, NMS, started_run
 
 WIDTH, HEIGHT = 200, 120
 SURE = MIN_SCORE

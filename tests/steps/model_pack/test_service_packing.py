@@ -8,22 +8,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import service_packing
-from detector_export import ModelCard
-from service_packing import PackParams, draw_result, find_test_image, service_labels, write_expected_result
-from small_network import MIN_SCORE
 
+import service_packing
+from detector_export.model_card import ModelCard
+from service_packing import PackParams, draw_result, find_test_image, service_labels, write_expected_result
 from sinara_lib.errors import DataError, ParamsError
 from sinara_lib.params import parse_params
+from small_network import MIN_SCORE
 
 
 def test_the_folder_holds_modules_model_image_and_result(service_folder: Path) -> None:
     found = {path.relative_to(service_folder).as_posix() for path in service_folder.rglob("*") if path.is_file()}
     here = Path(service_packing.__file__).parent
     assert {name for name in found if "__pycache__" not in name} == {
-        *(path.name for path in here.glob("service*") if path.name != "service_packing.py"),
-        "detector.py",
-        "letterbox.py",
+        "service.py",
+        *(f"rest_service/{path.name}" for path in (here / "rest_service").iterdir() if path.is_file()),
         "requirements.txt",
         "artifacts/model.onnx",
         "artifacts/model.json",

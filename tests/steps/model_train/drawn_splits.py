@@ -4,8 +4,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from training_data import Split, load_split
 
+from detector_training.data import Split, load_split
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, save_coco
 
 CLASSES = ("person", "car")

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from drawn_splits import draw_split
-
 from sinara_lib.archive import pack
-from sinara_lib.checkout import read_producer
 from sinara_lib.layout import StepAddress
+from sinara_lib.runs.checkout import read_producer
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from published_splits import STEP, publish_upstream, write_params
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from published_splits import STEP, publish_upstream, write_params
 from sinara_lib.archive import open_archive
 from sinara_lib.errors import StepFailedError
 from sinara_lib.step import StepResult, run_step

@@ -5,10 +5,10 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from training_params import FINE_TUNE, FROM_SCRATCH, Recipe, TrainParams, choose_recipe
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import parse_params
+from train_params import FINE_TUNE, FROM_SCRATCH, Recipe, TrainParams, choose_recipe
 
 FOLDER = Path(__file__).parents[3] / "model_train"
 

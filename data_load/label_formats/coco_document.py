@@ -1,0 +1,120 @@
+"""Labels of any format as one COCO document: names of files, sizes in pixels, numbers for everything."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from label_formats.geometry import Box, polygon_area
+from label_formats.image_index import ImageIndex, plain_path
+from label_formats.labels import LabelledImage, LabelledObject, Labels
+from sinara_lib.errors import DataError
+from sinara_lib.layout import without_credentials
+from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The image files of a source: the flat name of each path, and how to read a size (None: unreadable)."""
+
+    flat: Mapping[str, str]
+    size_of: Callable[[str], Size | None]
+
+
+def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[CocoDataset, Counter[str]]:
+    """The document, and what was left out of it, counted.
+
+    Sizes are those that the source states; where coordinates are shares, or it states none, the file's own. Without
+    either, an image with pixels gets the size 0 x 0, which data_prep reports, and one with shares is left out.
+    Raises DataError when two labels stand for one image.
+    """
+    left_out = Counter(labels.left_out)
+    numbers = _category_numbers(labels)
+    ids = _image_ids(labels)
+    images: list[CocoImage] = []
+    annotations: list[CocoAnnotation] = []
+    for image_id, (name, path, image) in zip(ids, _named(labels, files, left_out), strict=True):
+        size = _size(image, path, files)
+        if name is None or size is None:
+            left_out["images that are not there or cannot be read, named without their size"] += name is not None
+            continue
+        source = {"source": without_credentials(image.name)} if "://" in image.name else {}
+        images.append(CocoImage(image_id, name, *size, extra={**source, **image.extra}))
+        scale = (float(size[0]), float(size[1])) if image.unit == "share" else (1.0, 1.0)
+        for one in image.objects:
+            annotations.append(_annotation(one, len(annotations) + 1, image_id, numbers[one.label], scale))
+    categories = tuple(CocoCategory(number, name) for name, number in numbers.items())
+    info = {"description": f"Converted from {format_name}"}
+    return CocoDataset(tuple(images), tuple(annotations), categories, info, labels.licenses), left_out
+
+
+def _named(
+    labels: Labels, files: ImageFiles, left_out: Counter[str]
+) -> list[tuple[str | None, str | None, LabelledImage]]:
+    """Each image with its flat name and the path of its file; no name for a label file whose image is not there."""
+    index = ImageIndex(files.flat)
+    seen: dict[str, str] = {}
+    found: list[tuple[str | None, str | None, LabelledImage]] = []
+    for image in labels.images:
+        path = index.find_stem(image.stem, beside=image.beside) if image.stem else None
+        if path is None and image.name:
+            path = index.find(image.name, beside=image.beside)
+        name = files.flat[path] if path is not None else plain_path(image.name).name or None
+        if name is None:
+            left_out["label files whose image is not there"] += 1
+        else:
+            what = image.beside if image.stem else image.name
+            if name in seen:
+                raise DataError(f"Two labels stand for the image {name}: {seen[name]} and {what}. Remove one of them.")
+            seen[name] = what
+        found.append((name, path, image))
+    return found
+
+
+def _size(image: LabelledImage, path: str | None, files: ImageFiles) -> Size | None:
+    stated = (image.width, image.height) if image.width and image.height else None
+    if image.unit == "share":
+        return (files.size_of(path) if path is not None else None) or stated
+    return stated or (files.size_of(path) if path is not None else None) or (0, 0)
+
+
+def _category_numbers(labels: Labels) -> dict[str, int]:
+    """Classes from 1 on: those declared in their order, then the others by name."""
+    used = {one.label for image in labels.images for one in image.objects}
+    names = dict.fromkeys([*labels.class_names, *sorted(used.difference(labels.class_names))])
+    return {name: number for number, name in enumerate(names, start=1)}
+
+
+def _image_ids(labels: Labels) -> list[int]:
+    """The source's own numbers where every image has one of its own, else 1, 2, 3, ..."""
+    own = [image.id for image in labels.images if image.id is not None]
+    if len(set(own)) == len(labels.images) and all(0 <= one < 1 << 53 for one in own):
+        return own
+    return list(range(1, len(labels.images) + 1))
+
+
+def _annotation(
+    one: LabelledObject, number: int, image_id: int, category_id: int, scale: tuple[float, float]
+) -> CocoAnnotation:
+    wide, high = scale
+    x, y, width, height = one.box
+    box: Box = (x * wide, y * high, width * wide, height * high)
+    polygons = [[value * scale[place % 2] for place, value in enumerate(polygon)] for polygon in one.polygons]
+    if one.area is not None:
+        area = one.area * wide * high
+    elif one.mask is not None:
+        area = float(sum(one.mask["counts"][1::2]))
+    else:
+        area = sum(map(polygon_area, polygons)) if polygons else box[2] * box[3]
+    return CocoAnnotation(
+        id=number,
+        image_id=image_id,
+        category_id=category_id,
+        bbox=box,
+        area=area,
+        iscrowd=int(one.crowd),
+        segmentation=one.mask or polygons or None,
+        extra={"attributes": one.attributes} if one.attributes else {},
+    )

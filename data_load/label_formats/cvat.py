@@ -1,0 +1,112 @@
+"""CVAT for images 1.1: one XML file with the boxes, polygons and masks of all images.
+
+A turned box and an ellipse become the upright box around them; a turned box also its four corners as a polygon. A
+polygon becomes its upright box and stays as segmentation, and so does a mask. Other shapes have no box: they are
+left out and counted. Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, image_runs, rectangle, turned
+from label_formats.labels import LabelledImage, LabelledObject, Labels
+from label_formats.values import number, points, side, text, whole, xml_root
+from sinara_lib.errors import DataError
+
+SHAPES = frozenset({"box", "polygon", "ellipse", "mask"})
+FLAGS = ("occluded", "z_order", "group_id")
+
+
+def parse_cvat(files: Iterable[tuple[str, bytes]]) -> Labels:
+    """Read XML files, given as path and content. Raises DataError naming file, image and field."""
+    images: list[LabelledImage] = []
+    names: dict[str, None] = {}
+    left_out: Counter[str] = Counter()
+    for path, data in files:
+        root = xml_root(data, path, tag="annotations")
+        if root.find("track") is not None:
+            raise DataError(f"{path}: holds tracks of a video. Export the task as `CVAT for images 1.1`.")
+        for label in root.iterfind("meta//labels/label"):
+            if label.find("parent") is None:
+                names.setdefault(text(label.findtext("name"), f"{path}: label"))
+        images += [_image(item, path, left_out) for item in root.findall("image")]
+    return Labels(tuple(images), class_names=tuple(names), left_out=left_out)
+
+
+def _image(item: Element, path: str, left_out: Counter[str]) -> LabelledImage:
+    name = text(item.get("name"), f"{path}: name of an image")
+    place = f"{path}: {name}"
+    width, height = side(item.get("width"), f"{place}: width"), side(item.get("height"), f"{place}: height")
+    objects = []
+    for shape in item:
+        found = _object(shape, place, sides=(width or 0, height or 0))
+        if found is None:
+            left_out[f"shapes of the kind {shape.tag[:40]}"] += 1
+        else:
+            objects.append(found)
+    return LabelledImage(
+        name=name,
+        beside=path,
+        objects=tuple(objects),
+        width=width,
+        height=height,
+        id=whole(item.get("id"), f"{place}: id") if item.get("id") else None,
+    )
+
+
+def _object(shape: Element, place: str, *, sides: tuple[int, int]) -> LabelledObject | None:
+    if shape.tag not in SHAPES:
+        return None
+    place = f"{place}: {shape.tag}"
+    box, polygons, mask = _geometry(shape, place, sides)
+    return LabelledObject(
+        label=text(shape.get("label"), f"{place}: label"),
+        box=box,
+        polygons=polygons,
+        mask=mask,
+        attributes=_attributes(shape, place),
+    )
+
+
+def _geometry(
+    shape: Element, place: str, sides: tuple[int, int]
+) -> tuple[Box, tuple[tuple[float, ...], ...], dict[str, Any] | None]:
+    """The upright box, the polygons, and the mask of a shape."""
+    degrees = number(shape.get("rotation", "0"), f"{place}: rotation")
+    if shape.tag == "box":
+        left, top, right, bottom = _numbers(shape, place, "xtl", "ytl", "xbr", "ybr")
+        if not degrees % 360:
+            return (left, top, right - left, bottom - top), (), None
+        upright = rectangle(left, top, right - left, bottom - top)
+        corners = turned(upright, degrees, around=((left + right) / 2, (top + bottom) / 2))
+        return enclosing_box(corners), (flat(corners),), None
+    if shape.tag == "ellipse":
+        x, y, across, down = _numbers(shape, place, "cx", "cy", "rx", "ry")
+        return ellipse_box(x, y, across, down, degrees), (), None
+    if shape.tag == "mask":
+        left, top, width, height = (
+            whole(shape.get(key), f"{place}: {key}") for key in ("left", "top", "width", "height")
+        )
+        counts = [whole(word, f"{place}: rle") for word in (shape.get("rle") or "").split(",")]
+        mask = image_runs(counts, (left, top, width, height), sides=sides, place=place)
+        return (float(left), float(top), float(width), float(height)), (), mask
+    words = (shape.get("points") or "").replace(";", ",").split(",")
+    values = [number(word, f"{place}: points") for word in words]
+    return enclosing_box(points(values, place)), (tuple(values),), None
+
+
+def _numbers(shape: Element, place: str, *keys: str) -> tuple[float, ...]:
+    return tuple(number(shape.get(key), f"{place}: {key}") for key in keys)
+
+
+def _attributes(shape: Element, place: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        key: whole(value, f"{place}: {key}") for key in FLAGS if (value := shape.get(key)) not in {None, ""}
+    }
+    if degrees := number(shape.get("rotation", "0"), f"{place}: rotation"):
+        found["rotation"] = degrees
+    for more in shape.findall("attribute"):
+        found[text(more.get("name"), f"{place}: attribute")] = (more.text or "").strip()
+    return found

@@ -1,0 +1,122 @@
+"""Which image file is meant: by the name, path or URL under which annotations know it."""
+
+import struct
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from PIL import Image
+
+from sinara_lib.errors import DataError
+
+
+class ImageIndex:
+    """Finds files of one source by the ends of their paths."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._by_name: dict[str, list[str]] = {}
+        self._by_stem: dict[str, list[str]] = {}
+        for path in paths:
+            name = PurePosixPath(path)
+            self._by_name.setdefault(name.name, []).append(path)
+            self._by_stem.setdefault(name.stem, []).append(path)
+
+    def find(self, name: str, *, beside: str = "") -> str | None:
+        """The file of this name, None when there is none; see `_closest`."""
+        wanted = plain_path(name)
+        return _closest(self._by_name.get(wanted.name, []), wanted.parts, beside, shown=name)
+
+    def find_stem(self, stem: str, *, beside: str = "") -> str | None:
+        """The file of this path without suffix, None when there is none; see `_closest`."""
+        wanted = PurePosixPath(stem)
+        return _closest(self._by_stem.get(wanted.name, []), wanted.parts, beside, shown=stem)
+
+
+def plain_path(name: str) -> PurePosixPath:
+    """The path in a name that may be a URL or a path of Windows."""
+    if "://" in name:
+        name = unquote(urlsplit(name).path)
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def flat_names(paths: Iterable[str]) -> dict[str, str]:
+    """A file name for each path: its own, or, where another path has the same in any case, the whole path."""
+    paths = sorted(paths)
+    own = Counter(PurePosixPath(path).name.casefold() for path in paths)
+    names: dict[str, str] = {}
+    taken = {name for name, count in own.items() if count == 1}
+    for path in paths:
+        pure = PurePosixPath(path)
+        name = pure.name
+        if own[name.casefold()] > 1:
+            long, number = "__".join(part for part in pure.parts if part not in {"/", "."}), 1
+            name = long
+            while name.casefold() in taken:
+                number += 1
+                name = f"{PurePosixPath(long).stem}__{number}{pure.suffix}"
+            taken.add(name.casefold())
+        names[path] = name
+    return names
+
+
+def _closest(paths: list[str], wanted: tuple[str, ...], beside: str, *, shown: str) -> str | None:
+    """Of files with the right name the one whose folders agree most.
+
+    First folders that end as the wanted ones do count, then those shared with the file that names the image.
+    Raises DataError when two agree equally.
+    """
+    if len(paths) < 2:
+        return paths[0] if paths else None
+
+    def agreement(path: str) -> tuple[int, int]:
+        folders = PurePosixPath(path).parts[:-1]
+        return (
+            _shared(folders[::-1], wanted[:-1][::-1]),
+            _shared(folders, PurePosixPath(beside).parts[:-1]),
+        )
+
+    best = max(map(agreement, paths))
+    chosen = [path for path in paths if agreement(path) == best]
+    if len(chosen) > 1:
+        raise DataError(
+            f"{beside or 'The annotations'}: the image {shown} may be any of {', '.join(sorted(chosen)[:3])}. "
+            f"Give the files different names, or name their folders in the annotations."
+        )
+    return chosen[0]
+
+
+def _shared(left: tuple[str, ...], right: tuple[str, ...]) -> int:
+    """How many parts agree before the first that differs."""
+    count = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+ORIENTATION = 0x0112
+ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels; None where the file is not an image that can be read."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
+    # Damaged headers make Pillow's readers raise more than they document.
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        IndexError,
+        KeyError,
+        TypeError,
+        EOFError,
+        struct.error,
+        Image.DecompressionBombError,
+    ):
+        return None
+    return (height, width) if turned else (width, height)

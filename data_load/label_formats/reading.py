@@ -1,0 +1,97 @@
+"""From the label files of a source to its labels: which file is read as what."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from fetch_params import SourceFields
+from label_formats.cvat import parse_cvat
+from label_formats.detection import HEAD_BYTES, Format, files_of, is_class_list
+from label_formats.image_index import ImageIndex
+from label_formats.label_studio import parse_label_studio
+from label_formats.labels import LabelledImage, Labels
+from label_formats.open_images import parse_open_images
+from label_formats.table import Table, find_columns, parse_table
+from label_formats.table_reading import read_csv, read_parquet
+from label_formats.voc import parse_voc
+from label_formats.yolo import image_stem, parse_yolo
+from sinara_lib.errors import DataError
+
+
+def heads(files: Mapping[str, Path]) -> dict[str, bytes]:
+    """The first bytes of each file."""
+    found = {}
+    for path, file in files.items():
+        with file.open("rb") as opened:
+            found[path] = opened.read(HEAD_BYTES)
+    return found
+
+
+def read_labels(
+    format_name: Format, source: SourceFields, files: Mapping[str, Path], images: Mapping[str, Path]
+) -> Labels:
+    """Read all files of a format but COCO. Raises DataError naming file and field."""
+    chosen = files_of(format_name, heads(files))
+    if format_name == "voc":
+        return parse_voc(_contents(files, chosen))
+    if format_name == "cvat":
+        return parse_cvat(_contents(files, chosen))
+    if format_name == "label_studio":
+        return parse_label_studio(_contents(files, chosen))
+    if format_name == "open_images":
+        wanted = {PurePosixPath(path).stem for path in images} or None
+        return parse_open_images(_contents(files, chosen), wanted=wanted)
+    if format_name == "yolo":
+        return _yolo(files, chosen, images)
+    return read_table(_table(files, chosen), source, where=", ".join(chosen[:3]))
+
+
+def read_table(table: Table, source: SourceFields, *, where: str) -> Labels:
+    """Read a table by the columns that the parameters name and those of the usual names."""
+    columns = find_columns(list(table), source.given_columns, where=where)
+    return parse_table(table, columns, unit="share" if source.relative_boxes else "pixels", where=where)
+
+
+def _contents(files: Mapping[str, Path], chosen: list[str]) -> Iterator[tuple[str, bytes]]:
+    for path in chosen:
+        yield path, files[path].read_bytes()
+
+
+def _table(files: Mapping[str, Path], chosen: list[str]) -> Table:
+    tables = [
+        (read_parquet if path.lower().endswith(".parquet") else read_csv)(data, path)
+        for path, data in _contents(files, chosen)
+    ]
+    for path, table in zip(chosen, tables, strict=True):
+        if list(table) != list(tables[0]):
+            raise DataError(f"{path}: has other columns than {chosen[0]}. Name one of them in annotations_member.")
+    return {name: [value for table in tables for value in table[name]] for name in tables[0]}
+
+
+def _yolo(files: Mapping[str, Path], chosen: list[str], images: Mapping[str, Path]) -> Labels:
+    """Label files, and images without one, which are images without objects."""
+    index = ImageIndex(images)
+    labels, labelled, strays = {}, set(), 0
+    for path in chosen:
+        if not path.lower().endswith(".txt") or is_class_list(path):
+            continue
+        image = index.find_stem(image_stem(path), beside=path)
+        if image is None and "labels" not in PurePosixPath(path).parts:
+            strays += 1
+            continue
+        labels[path] = files[path].read_bytes()
+        labelled.add(image)
+    names_file = _names_file(chosen)
+    parsed = parse_yolo(labels, (names_file, files[names_file].read_bytes()))
+    empty = tuple(LabelledImage(path, beside=path, unit="share") for path in images if path not in labelled)
+    left_out = parsed.left_out + Counter({"text files that belong to no image": strays})
+    return replace(parsed, images=parsed.images + empty, left_out=left_out)
+
+
+def _names_file(chosen: list[str]) -> str:
+    """The file that names the classes: of several the uppermost, a data.yaml before a list."""
+    found = [path for path in chosen if is_class_list(path) or path.lower().endswith((".yaml", ".yml"))]
+    if not found:
+        raise DataError("YOLO labels need a data.yaml with `names`, or a classes.txt, beside them; neither is there.")
+    return min(found, key=lambda path: (is_class_list(path), path.count("/"), path))

@@ -1,0 +1,91 @@
+"""Single values of annotation files: what fits comes back typed, the rest is a DataError that names the place."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException, ElementTree
+
+from label_formats.geometry import Point
+from sinara_lib.errors import DataError
+from sinara_lib.vision.coco_fields import shown
+
+MOST_PIXELS = 1 << 17
+"""The longest side of an image that is believed, in pixels."""
+
+
+def number(value: object, place: str) -> float:
+    """A finite number, also one written as text."""
+    try:
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            found = float(value)
+            if math.isfinite(found):
+                return found
+    except (ValueError, OverflowError):
+        pass
+    raise DataError(f"{place} must be a finite number, found {shown(value)}.")
+
+
+def whole(value: object, place: str) -> int:
+    """A whole number, also one written as text or as 3.0."""
+    found = number(value, place)
+    if not found.is_integer():
+        raise DataError(f"{place} must be a whole number, found {shown(value)}.")
+    return int(found)
+
+
+def side(value: object, place: str) -> int | None:
+    """Width or height of an image in pixels; None for nothing or 0, which tools write for unknown."""
+    if value is None or value == "":
+        return None
+    found = whole(value, place)
+    if not 0 <= found <= MOST_PIXELS:
+        raise DataError(f"{place} must be from 0 to {MOST_PIXELS}, found {shown(value)}.")
+    return found or None
+
+
+def text(value: object, place: str) -> str:
+    """A text that is not empty, without spaces around it."""
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{place} must be a text that is not empty, found {shown(value)}.")
+    return value.strip()
+
+
+def points(values: Sequence[float], place: str) -> list[Point]:
+    """Coordinates x, y, x, y, ... of a polygon as points, at least three."""
+    if len(values) < 6 or len(values) % 2:
+        raise DataError(f"{place}: a polygon needs at least three points, found {len(values)} coordinates.")
+    return list(zip(values[::2], values[1::2], strict=True))
+
+
+def decoded(data: bytes, place: str) -> str:
+    """The text of a UTF-8 file."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place}: is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+
+
+def json_value(data: bytes, place: str) -> Any:
+    """The value of a JSON file."""
+    try:
+        return json.loads(decoded(data, place))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: is not a JSON document: {error}.") from error
+
+
+def xml_root(data: bytes, place: str, *, tag: str) -> Element:
+    """The root of an XML file, which must be `tag`; a file with a document type or entities is refused."""
+    try:
+        root: Element = ElementTree.fromstring(data, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise DataError(
+            f"{place}: declares a document type or entities, which annotation files do not need; refused as unsafe."
+        ) from error
+    except (ParseError, ValueError, LookupError, RecursionError) as error:
+        raise DataError(f"{place}: is not an XML document: {error}.") from error
+    if root.tag != tag:
+        raise DataError(f"{place}: the root must be <{tag}>, found <{root.tag}>.")
+    return root

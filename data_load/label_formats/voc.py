@@ -1,0 +1,66 @@
+"""Pascal VOC: one XML file for each image.
+
+In files of the VOC challenges themselves, which say so in <database>, coordinates count pixels from 1 and both ends
+belong to the box. What labelling tools write today is taken as edges in pixels from 0.
+Format: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from label_formats.labels import LabelledImage, LabelledObject, Labels
+from label_formats.values import number, side, text, whole, xml_root
+
+CHALLENGE = "The VOC"
+FLAGS = ("difficult", "truncated", "occluded")
+
+
+def parse_voc(files: Iterable[tuple[str, bytes]]) -> Labels:
+    """Read XML files, given as path and content. Raises DataError naming file and field."""
+    left_out: Counter[str] = Counter()
+    images = tuple(_image(path, data, left_out) for path, data in files)
+    return Labels(images, left_out=left_out)
+
+
+def _image(path: str, data: bytes, left_out: Counter[str]) -> LabelledImage:
+    root = xml_root(data, path, tag="annotation")
+    counts_from_one = (root.findtext("source/database") or "").strip().startswith(CHALLENGE)
+    objects = []
+    for place, item in enumerate(root.findall("object"), start=1):
+        if item.find("bndbox") is None:
+            left_out["objects without an upright box"] += 1
+        else:
+            objects.append(_object(item, f"{path}: object {place}", offset=int(counts_from_one)))
+    return LabelledImage(
+        name=(root.findtext("filename") or "").strip(),
+        stem=str(PurePosixPath(path).with_suffix("")),
+        beside=path,
+        objects=tuple(objects),
+        width=side(root.findtext("size/width"), f"{path}: width"),
+        height=side(root.findtext("size/height"), f"{path}: height"),
+    )
+
+
+def _object(item: Element, place: str, *, offset: int) -> LabelledObject:
+    left, top, right, bottom = (
+        number(item.findtext(f"bndbox/{key}"), f"{place}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
+    )
+    return LabelledObject(
+        label=text(item.findtext("name"), f"{place}: name"),
+        box=(left - offset, top - offset, right - left + offset, bottom - top + offset),
+        attributes=_attributes(item, place),
+    )
+
+
+def _attributes(item: Element, place: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        key: whole(value, f"{place}: {key}") for key in FLAGS if (value := (item.findtext(key) or "").strip())
+    }
+    if pose := (item.findtext("pose") or "").strip():
+        found["pose"] = pose
+    for more in item.findall("attributes/attribute"):
+        found[text(more.findtext("name"), f"{place}: attribute")] = (more.findtext("value") or "").strip()
+    return found

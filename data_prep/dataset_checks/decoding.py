@@ -1,0 +1,162 @@
+"""Decodes image files, each once and all cores at work, and keeps of each a few hundred bytes."""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from dataset_checks.image_files import ImageFiles
+from dataset_checks.likeness import GREY_SIDE, Look, describe
+from sinara_lib.archive.stream import plan
+from sinara_lib.parallel import Check, in_threads
+from sinara_lib.progress import progress
+from sinara_lib.vision.letterbox import decode_image
+
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+_PNG_START, _PNG_END = b"\x89PNG", b"IEND"
+_ORIENTATION = 0x0112
+_SWAPPED = {5, 6, 7, 8}
+# Decoded at an eighth a JPEG keeps at least this many pixels on its shorter side, enough to tell likeness.
+_LEAST_SIDE = 8 * GREY_SIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What an image file holds: width and height once upright, EXIF's orientation (1 to 8), format, bytes, look."""
+
+    width: int
+    height: int
+    orientation: int
+    kind: str | None
+    """Pillow's name of the format; None for one that only OpenCV reads."""
+    sha256: bytes
+    look: Look
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether making the picture upright exchanges width and height."""
+        return self.orientation in _SWAPPED
+
+
+def read_pictures(files: ImageFiles, names: Iterable[str]) -> dict[str, Picture | ValueError]:
+    """Decode the named files in batches, one thread per core; in memory is one batch of each thread.
+
+    A file that cannot be used comes back as the error that says why. Names that `files` lacks are left out.
+    """
+    wanted = set(names)
+    ordered = [name for name in files.names() if name in wanted]
+    batches = plan(files, ordered, shuffle_seed=None, shuffle_window=None, part=(0, 1))
+
+    def read(batch: list[str], check: Check) -> list[Picture | ValueError]:
+        check()
+        return _read_batch(files.read_many(batch))
+
+    found: dict[str, Picture | ValueError] = {}
+    with progress(label="check images", total=len(ordered), unit="image") as bar:
+        for batch, pictures in zip(batches, in_threads(read, batches, threads=core_count()), strict=True):
+            found.update(zip(batch, pictures, strict=True))
+            bar.update(len(batch))
+    return found
+
+
+def core_count() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def read_picture(data: bytes) -> Picture:
+    """Decode the bytes of one image file.
+
+    Raises:
+        ValueError: it is not an image, is cut short, or is too large; says which.
+    """
+    (picture,) = _read_batch([data])
+    if isinstance(picture, ValueError):
+        raise picture
+    return picture
+
+
+def _read_batch(contents: Sequence[bytes]) -> list[Picture | ValueError]:
+    measured = [_measured(data) for data in contents]
+    looks = iter(describe([one[4] for one in measured if not isinstance(one, ValueError)]))
+    return [
+        one if isinstance(one, ValueError) else Picture(*one[:4], hashlib.sha256(data).digest(), next(looks))
+        for one, data in zip(measured, contents, strict=True)
+    ]
+
+
+Measured = tuple[int, int, int, str | None, NDArray[np.uint8]]
+
+
+def _measured(data: bytes) -> Measured | ValueError:
+    """Upright width and height, orientation, format, and the picture in grey; or why there is none."""
+    try:
+        if _is_cut_short(data):
+            raise ValueError(f"the file of {len(data)} bytes ends before the picture does")  # noqa: TRY301
+        return _decoded(data)
+    except ValueError as error:
+        return error
+
+
+def _decoded(data: bytes) -> Measured:
+    header = _header(data)
+    if header is None:
+        grey = _grey(data)
+        return grey.shape[1], grey.shape[0], 1, None, grey
+    width, height, orientation, kind = header
+    large = min(width, height) >= _LEAST_SIDE
+    grey = _eighth(data) if large and kind in {"JPEG", "MPO"} else _grey(data)
+    if orientation in _SWAPPED:
+        # A format whose EXIF the decoder passes over comes out as it lies.
+        if (width - height) * (grey.shape[1] - grey.shape[0]) > 0:
+            return width, height, 1, kind, grey
+        width, height = height, width
+    return width, height, orientation, kind, grey
+
+
+def _grey(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(decode_image(data), cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+
+def _eighth(data: bytes) -> NDArray[np.uint8]:
+    """Decode a JPEG in grey at an eighth of its size: it is read to its last byte too, in two thirds of the time."""
+    try:
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
+    except cv2.error as error:
+        raise ValueError(f"the image of {len(data)} bytes cannot be decoded: {error.err}") from error
+    if image is None:
+        raise ValueError(f"not a readable JPEG of {len(data)} bytes")
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _header(data: bytes) -> tuple[int, int, int, str] | None:
+    """Stored width and height, EXIF's orientation and the format; None when Pillow does not know the format."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            kind = str(image.format)
+            # Most JPEG files have none, and looking for it in vain takes longer than reading their header.
+            has_exif = kind != "JPEG" or b"Exif" in data[:65536]
+            orientation = image.getexif().get(_ORIENTATION, 1) if has_exif else 1
+            return image.width, image.height, orientation if orientation in range(1, 9) else 1, kind
+    except UnidentifiedImageError:
+        return None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"too many pixels to be read safely: {error}") from error
+    except Exception as error:
+        # Pillow's readers of damaged headers raise whatever their parsing meets.
+        raise ValueError(f"the header cannot be read: {error}") from error
+
+
+def _is_cut_short(data: bytes) -> bool:
+    """Whether a JPEG or PNG lacks its end; decoders fill the missing part with grey and say nothing."""
+    if data.startswith(_JPEG_START):
+        # A picture's last scan must be followed by an end; a thumbnail has both before it.
+        return data.find(_JPEG_SCAN, max(data.rfind(_JPEG_END), 0)) >= 0
+    return data.startswith(_PNG_START) and _PNG_END not in data[-64:]

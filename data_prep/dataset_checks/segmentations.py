@@ -1,0 +1,120 @@
+"""Checks of outlines: polygons and run lengths."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from dataset_checks.findings import Box, Ledger, note_box
+from sinara_lib.vision.coco import CocoAnnotation, CocoImage, Segmentation
+from sinara_lib.vision.run_lengths import extent_of, read_runs
+
+Extent = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+
+# Annotation tools round points to pixels.
+_POINT_TOLERANCE = 1.0
+_LEAST_OVERLAP = 0.5
+
+
+def check_outline(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotation | None:
+    """The annotation with a sound outline or none; None when it is dropped. Its box must lie inside the image."""
+    outline = one.segmentation
+    if outline is None or outline == []:
+        return one
+    if not _is_sound(outline, image):
+        return _removed(one, image, ledger, fault="segmentation_broken")
+    if isinstance(outline, list) and _reach(outline, image) > _POINT_TOLERANCE:
+        if note_box(ledger, "segmentation_over_edge", one, image) == "drop":
+            return None
+        outline = [polygon for polygon in (_clamped(points, image) for points in outline) if polygon_area([polygon])]
+        one = replace(one, segmentation=outline or None)
+    extent = _extent(outline, image)
+    if not outline or (extent is not None and _overlap(extent, one.bbox, image) >= _LEAST_OVERLAP):
+        return one
+    return _removed(one, image, ledger, fault="segmentation_unlike_box")
+
+
+def polygon_area(outline: Segmentation) -> float:
+    """Square pixels inside polygons, by the shoelace formula; 0 for run lengths, which are left to the box."""
+    return sum(map(_area, outline)) if isinstance(outline, list) else 0.0
+
+
+def _removed(one: CocoAnnotation, image: CocoImage, ledger: Ledger, *, fault: str) -> CocoAnnotation | None:
+    action = note_box(ledger, fault, one, image)
+    if action == "fix":
+        return replace(one, segmentation=None)
+    return one if action == "keep" else None
+
+
+def _is_sound(outline: list[list[float]] | dict[str, Any], image: CocoImage) -> bool:
+    if isinstance(outline, dict):
+        return read_runs(outline, width=image.width, height=image.height) is not None
+    return all(map(_is_polygon, outline))
+
+
+def _is_polygon(points: object) -> bool:
+    return (
+        isinstance(points, list)
+        and len(points) >= 6
+        and len(points) % 2 == 0
+        and all(type(value) in (int, float) and -1e9 < value < 1e9 for value in points)
+    )
+
+
+def _reach(outline: Sequence[Sequence[float]], image: CocoImage) -> float:
+    """How far the farthest point lies outside the image, in pixels; negative when all lie inside."""
+    return max(
+        max(-min(points), max(points[0::2]) - image.width, max(points[1::2]) - image.height) for points in outline
+    )
+
+
+def _clamped(points: Sequence[float], image: CocoImage) -> list[float]:
+    sides = (image.width, image.height)
+    return [min(max(value, 0.0), float(sides[place % 2])) for place, value in enumerate(points)]
+
+
+def _extent(outline: Segmentation, image: CocoImage) -> Extent | None:
+    if isinstance(outline, dict):
+        runs = read_runs(outline, width=image.width, height=image.height)
+        return None if runs is None else extent_of(runs, height=image.height)
+    points = [points for points in outline or ()]
+    if not points:
+        return None
+    return (
+        min(min(one[0::2]) for one in points),
+        min(min(one[1::2]) for one in points),
+        max(max(one[0::2]) for one in points),
+        max(max(one[1::2]) for one in points),
+    )
+
+
+def _overlap(extent: Extent, box: Box, image: CocoImage) -> float:
+    """Shared area over joint area of an outline's extent and a box, both cut to the image.
+
+    Both get a pixel more on each side, so that thin things a pixel apart agree.
+    """
+    one = _cut(extent, image)
+    other = _cut((box[0], box[1], box[0] + box[2], box[1] + box[3]), image)
+    shared = _side(max(one[0], other[0]), min(one[2], other[2])) * _side(max(one[1], other[1]), min(one[3], other[3]))
+    joint = sum(_side(left, right) * _side(top, bottom) for left, top, right, bottom in (one, other)) - shared
+    return shared / joint
+
+
+def _side(low: float, high: float) -> float:
+    return max(0.0, high - low)
+
+
+def _cut(extent: Extent, image: CocoImage) -> Extent:
+    left, top, right, bottom = extent
+    return (
+        max(left, 0.0) - 1,
+        max(top, 0.0) - 1,
+        min(right, float(image.width)) + 1,
+        min(bottom, float(image.height)) + 1,
+    )
+
+
+def _area(points: Sequence[float]) -> float:
+    xs, ys = points[0::2], points[1::2]
+    return abs(math.fsum(xs[i - 1] * ys[i] - xs[i] * ys[i - 1] for i in range(len(xs)))) / 2

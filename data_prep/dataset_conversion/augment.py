@@ -1,0 +1,88 @@
+"""Changed copies of training images: turned, scaled, mirrored, in other colours; drawn from a seed."""
+
+import hashlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from dataset_conversion.geometry import Affine, pixel_move
+from sinara_lib.params import ParamsModel
+
+Pixels = NDArray[np.uint8]
+_GREY = (114, 114, 114)
+
+
+class Augment(ParamsModel):
+    """Changed copies of each training image; every strength is the most that a copy is changed by."""
+
+    copies: int = Field(default=1, ge=1, le=20)
+    rotate: float = Field(default=0.0, ge=0, le=180)
+    """Degrees, to either side."""
+    scale: float = Field(default=0.0, ge=0, lt=1)
+    """0.2 draws factors from 0.8 to 1.2."""
+    flip: bool = False
+    """Mirror half of the copies left to right."""
+    colour: float = Field(default=0.0, ge=0, lt=1)
+    """0.2 draws factors of brightness, contrast and saturation from 0.8 to 1.2."""
+
+    @model_validator(mode="after")
+    def _change_something(self) -> "Augment":
+        if not (self.rotate or self.scale or self.flip or self.colour):
+            raise ValueError("nothing would change: set rotate, scale, flip or colour, or augment to null")
+        return self
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is done to one copy: degrees against the clock, factors, and whether it is mirrored."""
+
+    angle: float
+    factor: float
+    mirrored: bool
+    brightness: float
+    contrast: float
+    saturation: float
+
+
+def draw_change(augment: Augment, *, file_name: str, copy: int, seed: int) -> Change:
+    """The change of one copy of an image: the same for the same seed, name, number and strengths, on every machine."""
+    digest = hashlib.sha256(f"{seed}/{copy}/{file_name}".encode()).digest()
+    # Six numbers are drawn whatever is switched on, so that one strength does not stir the others.
+    draws = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big"))).random(6)
+    spread = 2 * draws - 1
+    return Change(
+        angle=float(augment.rotate * spread[0]),
+        factor=float(1 + augment.scale * spread[1]),
+        mirrored=bool(augment.flip and draws[2] < 0.5),
+        brightness=float(1 + augment.colour * spread[3]),
+        contrast=float(1 + augment.colour * spread[4]),
+        saturation=float(1 + augment.colour * spread[5]),
+    )
+
+
+def change_move(change: Change, width: int, height: int) -> Affine:
+    """Where points of an image go: mirrored first, then turned and scaled about its middle."""
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), change.angle, change.factor)
+    mirror = np.array([[-1.0 if change.mirrored else 1.0, 0, width if change.mirrored else 0], [0, 1, 0], [0, 0, 1]])
+    return np.asarray(turn @ mirror, dtype=np.float64)
+
+
+def change_pixels(image: Pixels, change: Change) -> Pixels:
+    """The changed copy of a BGR picture, in the same size; where the picture does not reach, it is grey."""
+    height, width = image.shape[:2]
+    move = pixel_move(change_move(change, width, height))
+    turned = cv2.warpAffine(image, move, (width, height), flags=cv2.INTER_LINEAR, borderValue=_GREY)
+    return _recoloured(np.asarray(turned, dtype=np.uint8), change)
+
+
+def _recoloured(image: Pixels, change: Change) -> Pixels:
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    coloured = cv2.addWeighted(image, change.saturation, grey, 1 - change.saturation, 0)
+    middle = float(grey.mean()) * (1 - change.contrast)
+    strength = change.brightness
+    return np.asarray(
+        cv2.addWeighted(coloured, change.contrast * strength, coloured, 0, middle * strength), dtype=np.uint8
+    )

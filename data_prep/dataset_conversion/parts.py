@@ -1,0 +1,92 @@
+"""The parts of a split as they are published: converted, with copies for training; from the archive to archives."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_conversion.augment import Augment
+from dataset_conversion.conversion import Conversion, Counts, Tiles, add_copies, convert_images, limit_empty_tiles
+from dataset_conversion.geometry import Rule
+from dataset_conversion.rendering import write_pictures
+from dataset_split import Splits
+from sinara_lib.archive import ArchiveReader, pack
+from sinara_lib.store.manifest import Manifest
+from sinara_lib.vision.coco import CocoDataset, save_coco
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How images are changed before they are published; None leaves that change out.
+
+    `empty_share`: tiles without objects that stay, as a share of the images with objects; None keeps all.
+    """
+
+    longest_side: int | None
+    tiles: Tiles | None
+    augment: Augment | None
+    rule: Rule
+    empty_share: float | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: what is published, the archive its unchanged files come from, and the folder of the changed ones."""
+
+    name: str
+    conversion: Conversion
+    files: ArchiveReader
+    folder: Path
+
+    @property
+    def dataset(self) -> CocoDataset:
+        """The document that is published."""
+        return self.conversion.dataset
+
+    def read(self, file_name: str) -> bytes:
+        """The bytes of a published image."""
+        if file_name in self.conversion.recipes:
+            return (self.folder / "images" / file_name).read_bytes()
+        return self.files.read(file_name)
+
+    def publish(self, url: str) -> Manifest:
+        """Publish `annotations.json` and `images/`; unchanged files go from archive to archive, byte for byte.
+
+        The document takes the time of the newest file, so that the same data gives the same archive.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        recipes = self.conversion.recipes
+        files = {image.file_name for image in self.dataset.images if image.file_name not in recipes}
+        newest = max(
+            (self.files.places(name)[0].mtime_us * 1000 for name in files | {one.source for one in recipes.values()}),
+            default=0,
+        )
+        document = self.folder / "annotations.json"
+        save_coco(self.dataset, document)
+        os.utime(document, ns=(newest, newest))
+        return pack(self.folder, url, source=self.files, names={f"images/{name}": name for name in files})
+
+
+def make_parts(splits: Splits, files: ArchiveReader, folder: Path, *, options: ConvertOptions) -> dict[str, Part]:
+    """Convert each part as asked for, training with its copies, and write the pictures that change below `folder`."""
+    parts = {}
+    for name, dataset in splits.items():
+        conversion = convert_images(dataset, longest_side=options.longest_side, tiles=options.tiles, rule=options.rule)
+        if options.empty_share is not None:
+            conversion = limit_empty_tiles(conversion, empty_share=options.empty_share, seed=options.seed)
+        if options.augment and name == "train":
+            conversion = add_copies(conversion, options.augment, rule=options.rule, seed=options.seed)
+        parts[name] = Part(name, conversion, files, folder / name)
+        write_pictures(conversion.recipes, files, folder / name / "images")
+    return parts
+
+
+def published(parts: Mapping[str, Part]) -> Splits:
+    """The documents of the parts."""
+    return Splits(**{name: part.dataset for name, part in parts.items()})
+
+
+def conversion_counts(parts: Mapping[str, Part]) -> Counts:
+    """What happened to objects in all parts."""
+    return sum((part.conversion.counts for part in parts.values()), Counts())

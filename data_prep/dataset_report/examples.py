@@ -1,0 +1,178 @@
+"""Drawn examples of each class for the report."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import cv2
+import numpy as np
+from IPython.display import Image
+
+from dataset_checks.classes import Classes, class_sources
+from dataset_conversion.conversion import Counts
+from dataset_conversion.parts import Part
+from dataset_report.stats import Table
+from dataset_report.style import Pixels, as_jpeg
+from dataset_split import hash_order
+from sinara_lib.vision.coco import CocoDataset, CocoImage
+from sinara_lib.vision.coco_drawing import draw_boxes
+from sinara_lib.vision.letterbox import decode_image
+
+_TILE_WIDTH, _GAP = 420, 10
+
+Read = Callable[[str], bytes]
+"""The bytes of an image file by its name."""
+
+
+def draw_gallery(dataset: CocoDataset, read: Read, *, class_name: str, count: int, seed: int = 1) -> Image:
+    """Drawn examples of one class, three in a row: images in which its largest object is well visible come first."""
+    chosen = choose_examples(dataset, class_name=class_name, count=count, seed=seed)
+    shape = float(np.median([image.height / image.width for image in chosen] or [1.0]))
+    height = round(_TILE_WIDTH * min(max(shape, 0.6), 1.1))
+    tiles = [_tile(dataset, image, read, height=height) for image in chosen]
+    return as_jpeg(_mosaic(tiles), alt=f"{len(tiles)} examples of the class {class_name} with their boxes")
+
+
+def choose_examples(dataset: CocoDataset, *, class_name: str, count: int, seed: int) -> list[CocoImage]:
+    """Images that show a class: shuffled by the seed, those where its largest box covers 2 to 60% of them first."""
+    category_id = dataset.category_ids[dataset.class_names.index(class_name)]
+    largest: dict[int, float] = {}
+    for one in dataset.annotations:
+        if one.category_id == category_id and not one.iscrowd:
+            largest[one.image_id] = max(largest.get(one.image_id, 0.0), one.bbox[2] * one.bbox[3])
+    shown = [image for image in dataset.images if image.id in largest]
+
+    def rank(image: CocoImage) -> tuple[bool, bytes]:
+        share = largest[image.id] / (image.width * image.height)
+        return not 0.02 <= share <= 0.6, hash_order(f"{class_name}/{image.file_name}", seed)
+
+    return sorted(shown, key=rank)[:count]
+
+
+def _tile(dataset: CocoDataset, image: CocoImage, read: Read, *, height: int) -> Pixels:
+    """One drawn example in the gallery's width and the given height, padded with white."""
+    pixels = decode_image(read(image.file_name))
+    scale = min(_TILE_WIDTH / image.width, height / image.height)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    objects = dataset.annotations_of(image.id)
+    labels = [dataset.category_ids.index(one.category_id) for one in objects]
+    boxes = [[value * scale for value in one.bbox] for one in objects]
+    drawn = draw_boxes(small, boxes, labels=labels, class_names=dataset.class_names, min_long_side=0)
+    tile = np.full((height, _TILE_WIDTH, 3), 255, dtype=np.uint8)
+    top, left = (height - size[1]) // 2, (_TILE_WIDTH - size[0]) // 2
+    tile[top : top + size[1], left : left + size[0]] = drawn
+    return tile
+
+
+def _mosaic(tiles: Sequence[Pixels], columns: int = 3) -> Pixels:
+    height, width = tiles[0].shape[:2] if tiles else (1, 1)
+    rows = -(-len(tiles) // columns) or 1
+    sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 255, dtype=np.uint8)
+    for place, tile in enumerate(tiles):
+        top, left = place // columns * (height + _GAP), place % columns * (width + _GAP)
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+_HEIGHT, _GAP, _CAPTION = 300, 10, 26
+_INK = (51, 51, 51)
+_SHOWN = 3
+
+
+def mapping_table(source: CocoDataset, published: CocoDataset, classes: Classes) -> Table:
+    """Each class that is kept: its new id, what it is made of, and its objects before and after checking."""
+    before = {name: 0 for name in source.class_names}
+    names = dict(zip(source.category_ids, source.class_names, strict=True))
+    for one in source.annotations:
+        if one.category_id in names:
+            before[names[one.category_id]] += 1
+    ids = [one.category_id for one in published.annotations]
+    rows = []
+    for number, (new, old) in enumerate(class_sources(classes, source.class_names).items(), start=1):
+        made_of = ", ".join(f"{name} ({before[name]:,})" for name in old)
+        rows.append([str(number), new, made_of, f"{sum(before[name] for name in old):,}", f"{ids.count(number):,}"])
+    return ["id", "class", "made of", "objects before", "objects kept"], rows
+
+
+def draw_conversions(source: CocoDataset, parts: Mapping[str, Part], *, count: int = 3) -> Image | None:
+    """Images that were made smaller or cut, those with most objects first; None when none was."""
+    rows = []
+    for part in parts.values():
+        made: dict[str, list[CocoImage]] = {}
+        for image in part.dataset.images:
+            recipe = part.conversion.recipes.get(image.file_name)
+            if recipe is not None and recipe.change is None:
+                made.setdefault(recipe.source, []).append(image)
+        rows += [(part, name, images) for name, images in made.items()]
+    by_name = {image.file_name: image for image in source.images}
+    rows.sort(key=lambda row: (-len(source.annotations_of(by_name[row[1]].id)), row[1]))
+    sheets = [
+        [
+            _cell(source, by_name[name], part.files.read, "before"),
+            *_cells(part, sorted(images, key=lambda one: -len(part.dataset.annotations_of(one.id)))),
+        ]
+        for part, name, images in rows[:count]
+    ]
+    return _sheet(sheets, alt="Images before and after they were made smaller or cut, with their boxes")
+
+
+def draw_copies(train: Part, *, count: int = 3) -> Image | None:
+    """Training images beside their changed copies, those with most objects first; None when there are none."""
+    made: dict[str, list[CocoImage]] = {}
+    for image in train.dataset.images:
+        if origin := image.extra.get("augmented"):
+            made.setdefault(origin, []).append(image)
+    originals = [image for image in train.dataset.images if image.file_name in made]
+    originals.sort(key=lambda one: (-len(train.dataset.annotations_of(one.id)), one.file_name))
+    sheets = [
+        [_cell(train.dataset, one, train.read, "before"), *_cells(train, made[one.file_name])]
+        for one in originals[:count]
+    ]
+    return _sheet(sheets, alt="Training images and their changed copies, with their boxes")
+
+
+def conversion_words(counts: Counts, *, min_visible: float) -> str:
+    """What happened to boxes, in words."""
+    return (
+        f"{counts.cut:,} boxes were cut at the edge of a tile and kept. {counts.dropped:,} pieces were dropped: less "
+        f"than {min_visible:.0%} of the box was left, or less than min_object_size. {counts.lost:,} objects are in no "
+        f"picture any more. {counts.empty_dropped:,} tiles without objects were left out."
+    )
+
+
+def _cells(part: Part, images: Sequence[CocoImage]) -> list[Pixels]:
+    return [_cell(part.dataset, image, part.read, "after") for image in images[:_SHOWN]]
+
+
+def _cell(dataset: CocoDataset, image: CocoImage, read: Read, caption: str) -> Pixels:
+    """One picture with its boxes, brought to a common height; below it the caption and its size."""
+    pixels = decode_image(read(image.file_name))
+    scale = _HEIGHT / image.height
+    width = max(1, round(image.width * scale))
+    small = cv2.resize(pixels, (width, _HEIGHT), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    objects = dataset.annotations_of(image.id)
+    drawn = draw_boxes(
+        small,
+        [[value * scale for value in one.bbox] for one in objects],
+        labels=[dataset.category_ids.index(one.category_id) for one in objects],
+        class_names=dataset.class_names,
+        min_long_side=0,
+    )
+    cell = np.full((_HEIGHT + _CAPTION, width, 3), 255, dtype=np.uint8)
+    cell[:_HEIGHT] = drawn
+    text = f"{caption}: {image.width} x {image.height}"
+    cv2.putText(cell, text, (2, _HEIGHT + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.48, _INK, 1, cv2.LINE_AA)
+    return cell
+
+
+def _sheet(rows: Sequence[Sequence[Pixels]], *, alt: str) -> Image | None:
+    if not rows:
+        return None
+    width = max(sum(cell.shape[1] + _GAP for cell in row) for row in rows) - _GAP
+    height = _HEIGHT + _CAPTION
+    sheet = np.full((len(rows) * (height + _GAP) - _GAP, width, 3), 255, dtype=np.uint8)
+    for place, row in enumerate(rows):
+        left, top = 0, place * (height + _GAP)
+        for cell in row:
+            sheet[top : top + height, left : left + cell.shape[1]] = cell
+            left += cell.shape[1] + _GAP
+    return as_jpeg(sheet, alt=alt)

@@ -1,0 +1,98 @@
+"""What the checks found, for the report: a table, and the examples drawn."""
+
+import html
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from IPython.display import Image
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from dataset_checks.findings import EXAMPLES, Box, Example, Finding
+from dataset_checks.image_files import ImageFiles
+from dataset_report.stats import Table
+from dataset_report.style import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
+from sinara_lib.vision.letterbox import decode_image
+
+_GAP = 8
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What the checks found and what was done, in the order of the checks; those that found nothing are left out."""
+    headers = ["check", "found", "done", "meaning", "examples"]
+    return headers, [
+        [
+            f"`{one.check.name}`",
+            f"**{one.count:,}**",
+            one.done,
+            one.check.words(one.action),
+            "<br>".join(_plain(example.text) for example in one.examples),
+        ]
+        for one in findings
+        if one.count
+    ]
+
+
+def quiet_checks(findings: Sequence[Finding]) -> str:
+    """Names of the checks that found nothing."""
+    return ", ".join(f"`{one.check.name}`" for one in findings if not one.count) or "none"
+
+
+@mpl.rc_context(LOOK)
+def draw_findings(findings: Sequence[Finding], images: ImageFiles) -> Image | None:
+    """Up to three examples of each finding that has a picture, boxes as they came; None when there is none.
+
+    Of two pictures that look alike, the second is the one that stays or came first.
+    """
+    rows = [(one, [example for example in one.examples if example.file_name]) for one in findings]
+    rows = [(one, examples) for one, examples in rows if examples]
+    if not rows:
+        return None
+    figure = new_figure(10, 2.9 * len(rows), rows=len(rows), columns=EXAMPLES)
+    for axes in figure.axes:
+        axes.set_axis_off()
+    for row, (finding, examples) in enumerate(rows):
+        cells = figure.axes[EXAMPLES * row : EXAMPLES * (row + 1)]
+        for axes, example in zip(cells, examples, strict=False):
+            _draw_example(axes, example, images)
+        cells[0].set_title(f"{finding.check.name}: {finding.count:,} {finding.done}", fontsize=10)
+    return as_jpeg(figure_pixels(figure), alt="Examples of what the checks found, the box as the document had it")
+
+
+def _draw_example(axes: Axes, example: Example, images: ImageFiles) -> None:
+    pixels = decode_image(images.read(str(example.file_name)))[:, :, ::-1]
+    if example.resembles is not None:
+        pixels = _side_by_side(pixels, decode_image(images.read(example.resembles))[:, :, ::-1])
+    height, width = pixels.shape[:2]
+    axes.imshow(pixels, extent=(0, width, height, 0))
+    left, top, right, bottom = 0.0, 0.0, float(width), float(height)
+    if example.box is not None and all(map(np.isfinite, example.box)):
+        _draw_box(axes, example.box)
+        x, y, box_width, box_height = example.box
+        left, right = max(min(left, x), -width), min(max(right, x + box_width), 2 * width)
+        top, bottom = max(min(top, y), -height), min(max(bottom, y + box_height), 2 * height)
+    if example.resembles is None:
+        axes.add_patch(Rectangle((0, 0), width, height, fill=False, edgecolor=FAINT, linewidth=1))
+    margin = 0.03 * max(width, height)
+    axes.set(xlim=(left - margin, right + margin), ylim=(bottom + margin, top - margin))
+
+
+def _draw_box(axes: Axes, box: Box) -> None:
+    x, y, width, height = box
+    for colour, line in (("white", 3.4), ("#D55E00", 1.8)):
+        axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=line))
+
+
+def _side_by_side(one: Pixels, other: Pixels) -> Pixels:
+    """Two pictures with a white gap, the lower one filled with white."""
+    sheet = np.full((max(len(one), len(other)), one.shape[1] + _GAP + other.shape[1], 3), 255, dtype=np.uint8)
+    sheet[: len(one), : one.shape[1]] = one
+    sheet[: len(other), one.shape[1] + _GAP :] = other
+    return sheet
+
+
+def _plain(text: str) -> str:
+    """Text from the data as the page is to show it: no markup of its own, and not endless."""
+    short = text if len(text) <= 300 else f"{text[:297]}..."
+    return html.escape("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in short))

@@ -1,0 +1,124 @@
+"""Numbers of a dataset and its parts: what the tables show and the pictures draw."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataset_split import MEDIUM_AREA, SMALL_AREA, Splits
+from sinara_lib.vision.coco import CocoDataset
+
+Table = tuple[list[str], list[list[str]]]
+SIZES = ("small", "medium", "large")
+"""By box area, as COCO divides them: below 32 x 32 pixels, below 96 x 96, and above."""
+
+
+@dataclass(frozen=True)
+class DatasetStats:
+    """Counts of one dataset; per-class tuples follow `class_names`, arrays have one value per object or image."""
+
+    class_names: tuple[str, ...]
+    images: int
+    empty_images: int
+    objects: int
+    crowds: int
+    class_objects: tuple[int, ...]
+    class_images: tuple[int, ...]
+    box_sides: NDArray[np.float64]
+    """Square root of the box area, pixels."""
+    box_aspects: NDArray[np.float64]
+    """Width divided by height."""
+    objects_per_image: NDArray[np.int64]
+    centres: NDArray[np.float64]
+    """(objects, 2): x and y of box centres as shares of image width and height."""
+    classes: NDArray[np.int64]
+    """(objects,): places in `class_names`."""
+
+
+PartStats = Mapping[str, DatasetStats]
+"""The numbers of train, eval and test, by name, in this order."""
+
+
+def measure(dataset: CocoDataset) -> DatasetStats:
+    """Count and measure one dataset whose boxes lie inside their images and have a size."""
+    rows = {image.id: number for number, image in enumerate(dataset.images)}
+    place = {category_id: number for number, category_id in enumerate(dataset.category_ids)}
+    sides = np.array([(image.width, image.height) for image in dataset.images], dtype=np.float64).reshape(-1, 2)
+    boxes = np.array([one.bbox for one in dataset.annotations], dtype=np.float64).reshape(-1, 4)
+    images = np.array([rows[one.image_id] for one in dataset.annotations], dtype=np.int64)
+    classes = np.array([place[one.category_id] for one in dataset.annotations], dtype=np.int64)
+    counts = np.bincount(images, minlength=len(rows))
+    shown = np.unique(images * max(1, len(place)) + classes) % max(1, len(place))
+    return DatasetStats(
+        class_names=dataset.class_names,
+        images=len(dataset.images),
+        empty_images=int((counts == 0).sum()),
+        objects=len(dataset.annotations),
+        crowds=sum(one.iscrowd for one in dataset.annotations),
+        class_objects=tuple(np.bincount(classes, minlength=len(place)).tolist()),
+        class_images=tuple(np.bincount(shown, minlength=len(place)).tolist()),
+        box_sides=np.sqrt(boxes[:, 2] * boxes[:, 3]),
+        box_aspects=boxes[:, 2] / boxes[:, 3],
+        objects_per_image=counts,
+        centres=(boxes[:, :2] + boxes[:, 2:] / 2) / sides[images],
+        classes=classes,
+    )
+
+
+def measure_parts(splits: Splits) -> PartStats:
+    """Count and measure each part."""
+    return {name: measure(part) for name, part in splits.items()}
+
+
+def size_counts(stats: DatasetStats) -> NDArray[np.int64]:
+    """(classes, 3): small, medium and large objects of each class, by box area as COCO divides them."""
+    bins = np.digitize(stats.box_sides**2, [SMALL_AREA, MEDIUM_AREA])
+    counts = np.zeros((len(stats.class_names), len(SIZES)), dtype=np.int64)
+    np.add.at(counts, (stats.classes, bins), 1)
+    return counts
+
+
+def frequent_classes(stats: DatasetStats, *, most: int = 12) -> list[str]:
+    """Names of the classes that have objects, in the document's order; of many, those with most objects."""
+    counts = dict(zip(stats.class_names, stats.class_objects, strict=True))
+    chosen = sorted(filter(counts.__getitem__, counts), key=lambda name: -counts[name])[:most]
+    return [name for name in stats.class_names if name in chosen]
+
+
+def split_table(parts: PartStats) -> Table:
+    """Images and objects of each part, in all and per class, with each part's share."""
+    stats = list(parts.values())
+    headers = ["", *parts, "all"]
+    rows = [
+        ["**images**", *_shares([one.images for one in stats])],
+        ["without objects", *_shares([one.empty_images for one in stats])],
+        ["**objects**", *_shares([one.objects for one in stats])],
+        ["crowds among them", *_shares([one.crowds for one in stats])],
+    ]
+    sizes = [size_counts(one).sum(axis=0) for one in stats]
+    rows += [[f"{name} objects", *_shares([int(one[place]) for one in sizes])] for place, name in enumerate(SIZES)]
+    for number, name in enumerate(stats[0].class_names):
+        rows.append([f"{name}: objects", *_shares([one.class_objects[number] for one in stats])])
+        rows.append([f"{name}: images", *_shares([one.class_images[number] for one in stats])])
+    return headers, rows
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A markdown table; the first column is aligned left, columns of numbers right."""
+    numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(headers))]
+    lines = [headers, ["--:" if one else ":--" for one in numeric], *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _shares(counts: Sequence[int]) -> list[str]:
+    total = sum(counts)
+    return [f"{count:,} ({count / total:.0%})" if total else "0" for count in counts] + [f"{total:,}"]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _is_number(text: str) -> bool:
+    return text.strip("*").replace(",", "").split(" ")[0].isdigit()

@@ -1,0 +1,117 @@
+"""Decides whether a scored detector may ship: each stated bar beside what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from detection_scores.scoring import DetectorScores
+from quality_gate.baseline import LAST, Baseline
+from quality_gate.metrics import CALIBRATION, Metrics, check_names, expand, named_metrics
+from sinara_lib.errors import QualityGateError
+from sinara_lib.params import ParamsModel
+
+NO_DETECTION = "no detection is right or wrong"
+Bars = dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+
+class ScoreParams(ParamsModel):
+    """Parameters of score.ipynb."""
+
+    threshold_iou: float = Field(default=0.5, gt=0, le=1)
+    """A detection counts as right when it overlaps the object by at least this; also used by the curves."""
+    threshold_map05: float = Field(default=0.3, ge=0, le=1)
+    """The mean AP at `threshold_iou` must reach this, else the step fails."""
+    at_least: Bars = Field(default_factory=dict)
+    """Further bars: metric by name, and what it must reach. `AP50_*` stands for each class with ground truth."""
+    at_most: Bars = Field(default_factory=dict)
+    """Metric by name, and what it must not exceed, such as `calibration_error`."""
+    max_drop: Bars = Field(default_factory=dict)
+    """Metric by name, and how much lower than the baseline's it may be."""
+    baseline: str = LAST
+    """last: the newest run that passed its gate on the same ground truth; or the URL of a run or its report."""
+    shown_score: float = Field(default=0.3, ge=0, le=1)
+    """Detections below it are not drawn, and not counted in confusion and errors."""
+    shown_images: int = Field(default=6, ge=0, le=24)
+    """How many test images the report shows: half where the detector does best, half where it does worst."""
+
+
+@dataclass(frozen=True)
+class GateBar:
+    """One bar: what was asked, and what was found (None: nothing to measure it on)."""
+
+    name: str
+    required: float
+    found: float | None
+    rule: Literal["at least", "at most"] = "at least"
+    trouble: str = "the test set has no ground truth for it"
+    """Why nothing was found, where that is so."""
+    waived: str | None = None
+    """Why the bar is not asked; it is passed then."""
+
+    @property
+    def passed(self) -> bool:
+        """True when the bar was reached or waived; what could not be measured has not reached it."""
+        if self.waived is not None:
+            return True
+        if self.found is None:
+            return False
+        return self.found >= self.required if self.rule == "at least" else self.found <= self.required
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words."""
+        if self.waived is not None:
+            return f"{self.name} is not asked: {self.waived}"
+        if self.found is None:
+            return f"{self.name} could not be measured: {self.trouble}"
+        margin, side = self.found - self.required, "above" if self.found >= self.required else "below"
+        return f"{self.name} is {self.found:.3f}, {abs(margin):.3f} {side} the bar of {self.required:.3f}"
+
+
+def check_bars(params: ScoreParams, classes: Sequence[str]) -> None:
+    """Raise ParamsError when a bar names a metric that does not exist for these classes."""
+    for where in ("at_least", "at_most", "max_drop"):
+        check_names(list(getattr(params, where)), classes, where=f"score.ipynb, {where}")
+
+
+def measure_gate(scores: DetectorScores, params: ScoreParams, *, baseline: Baseline) -> tuple[GateBar, ...]:
+    """Put the scores beside the bars. Raises ParamsError for a metric that does not exist."""
+    classes = [one.name for one in scores.classes]
+    check_bars(params, classes)
+    metrics = named_metrics(scores)
+    bars = [GateBar(f"mean AP at IoU {params.threshold_iou:.2f}", params.threshold_map05, found=scores.ap_at_iou)]
+    for rule, asked in (("at least", params.at_least), ("at most", params.at_most)):
+        for name, required in asked.items():
+            each = expand(name, metrics, classes=classes)
+            trouble = NO_DETECTION if name == CALIBRATION else GateBar.trouble
+            bars += [GateBar(one, required, found=metrics[one], rule=rule, trouble=trouble) for one in each]
+    for name, drop in params.max_drop.items():
+        bars += [_drop_bar(one, drop, metrics, baseline) for one in expand(name, metrics, classes=classes)]
+    if scores.left_out:
+        bars.append(GateBar("soundness of the input", 1, found=None, trouble=" ".join(scores.left_out).rstrip(".")))
+    return tuple(bars)
+
+
+def enforce_gate(bars: tuple[GateBar, ...]) -> None:
+    """Raise QualityGateError naming every bar that was missed, and by how much."""
+    if missed := [bar.verdict for bar in bars if not bar.passed]:
+        raise QualityGateError(
+            f"The quality gate is closed: {'; '.join(missed)}. Predictions and report are published; "
+            "train longer or on more data, or change the bars of score.ipynb."
+        )
+
+
+def _drop_bar(name: str, drop: float, metrics: Metrics, baseline: Baseline) -> GateBar:
+    if baseline.missing:
+        return GateBar(f"{name} beside the baseline", 0, found=None, trouble=baseline.words.rstrip("."))
+    before = baseline.metrics.get(name)
+    if before is None:
+        words = f"{baseline.run_id} has no {name}" if baseline.run_id else baseline.words.rstrip(".")
+        return GateBar(f"{name} beside the baseline", 0, found=metrics[name], waived=words)
+    title = f"{name}, which was {before:.3f} in {baseline.run_id} and may lose {drop:.3f},"
+    # What was equal before the numbers went through JSON and a subtraction is equal after.
+    return GateBar(title, max(0.0, before - drop - 1e-12), found=metrics[name])

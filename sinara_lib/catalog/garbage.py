@@ -1,0 +1,209 @@
+"""Removes old runs and the remains of dead ones, so that a removal that is cut short harms nobody.
+
+A run is marked first: its record says REMOVING, and no reader takes it any more. Then the runs at work are read once
+more: a notebook records what it reads and looks afterwards whether that still stands, so one of both sees the other.
+Then every `_SUCCESS` goes, then the data, then the record. Whatever is left by a kill is finished by the next time.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sinara_lib.catalog.catalog import Catalog, CatalogRun, read_run, read_runs
+from sinara_lib.catalog.remains import Listing, Remains, drafts_of_runs, list_step, remains_of_runs
+from sinara_lib.catalog.retention import Choice, Inputs, Liveness, Rules, choose_runs, read_inputs
+from sinara_lib.layout import StepAddress, run_sort_key
+from sinara_lib.parallel import MOST_THREADS, in_threads
+from sinara_lib.progress import progress
+from sinara_lib.store import ArtifactStore
+from sinara_lib.store.files import StoreFiles
+from sinara_lib.store.liveness import is_alive
+from sinara_lib.store.manifest import RUN_FILE, SUCCESS_FILE, Producer, RunRecord, RunStatus
+
+NOTHING = Catalog({}, (), {})
+_DRAFT_AGE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A run or remains that go: URL, size in bytes, and why."""
+
+    url: str
+    bytes: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """What was removed, or with `dry_run` would be; URLs of runs that the rules select and that stay, being in use."""
+
+    removed: tuple[Removal, ...]
+    kept: tuple[str, ...]
+    unknown: tuple[tuple[str, str], ...]
+    """What cannot be read, and why. Nobody knows what was read there, so with any of it no finished run goes."""
+    dry_run: bool
+
+    @property
+    def bytes(self) -> int:
+        """Size of all that goes."""
+        return sum(one.bytes for one in self.removed)
+
+    def lines(self) -> list[str]:
+        """Return what a person wants to read."""
+        word = "would remove" if self.dry_run else "removed"
+        lines = [f"{word}  {one.url}  {one.bytes / 1e6:.1f} MB  {one.why}" for one in self.removed]
+        why = "what others read is not known" if self.unknown else "a run that is kept was made from it"
+        lines += [f"unknown  {place}  what was read there: {reason}" for place, reason in self.unknown]
+        lines += [f"kept  {url}  {why}" for url in self.kept]
+        return [*lines, f"{word} {len(self.removed)} runs and remains, {self.bytes / 1e6:.1f} MB"]
+
+
+def collect_garbage(
+    store: ArtifactStore,
+    *,
+    keep_last: int | None,
+    older_than: timedelta | None,
+    now: datetime,
+    dry_run: bool,
+    others: Catalog = NOTHING,
+    keep: Iterable[str] = (),
+    alive: Liveness = is_alive,
+) -> Garbage:
+    """Remove from `store` what is dead, and finished runs that every given rule selects.
+
+    `others` are the other environments: what their runs read stays; with one that cannot be reached no finished run
+    goes. `keep` are ids of runs that stay. With `dry_run` the plan is the same and nothing is touched.
+    """
+    rules = Rules(now=now, alive=alive, keep_last=keep_last, older_than=older_than, keep=frozenset(keep))
+    # Records come before listings: what a run that is over by its record left without `_SUCCESS` then stays without.
+    known = read_runs("this environment", store)
+    listings = {step: list_step(store, step) for step in progress(store.steps(), label="look", unit="step")}
+    runs = [run for run in known if _is_there(run, listings)]
+    elsewhere = [run for run in others.runs if run.store.url != store.url]
+    inputs = read_inputs([*runs, *elsewhere])
+    choice = choose_runs(runs, inputs, rules, blind=bool(others.unreachable))
+    remains = _remains(listings.values(), known, choice, rules)
+    if not dry_run:
+        _restore_used(store, choice)
+        list(in_threads(lambda run, _: _mark(store, run), choice.remove, threads=MOST_THREADS))
+        late = _used_meanwhile([store, *others.stores.values()], [*runs, *elsewhere], inputs, rules)
+        choice = _without(store, choice, late)
+        _remove(store, choice, remains)
+    sizes = {run.url: listings[run.address.step].size(run.address.run_id) for run in choice.remove}
+    removed = [Removal(run.url, sizes[run.url], _why(run, rules)) for run in choice.remove]
+    removed += [Removal(f"{store.url}/{one.path}", one.bytes, one.why) for one in remains]
+    unknown = [(run.url, str(run.damage)) for run in choice.unreadable]
+    unknown += [(f"environment {env}", reason) for env, reason in others.unreachable.items()]
+    return Garbage(tuple(removed), tuple(run.url for run in choice.used), tuple(unknown), dry_run)
+
+
+def _is_there(run: CatalogRun, listings: Mapping[StepAddress, Listing]) -> bool:
+    """Tell a run from the empty folder of one, which some object stores keep for good and list."""
+    there = listings.get(run.address.step)
+    return run.record is not None or bool(run.damage) or bool(there and there.folders.get(run.address.run_id))
+
+
+def _remains(
+    listings: Iterable[Listing], known: Sequence[CatalogRun], choice: Choice, rules: Rules
+) -> tuple[Remains, ...]:
+    """Return what dead writers left; a run that came after the records were read may be at work and is let be."""
+    removed = {run.address for run in choice.remove}
+    over = {r.address for r in known if not (r.damage or rules.is_at_work(r))} - removed
+    found = [one for each in listings for one in remains_of_runs(each, {r.run_id for r in over if r.step == each.step})]
+    drafts = [one for each in listings for one in drafts_of_runs(each)]
+    return (*found, *(one for one in drafts if _is_old_draft(one, rules)))
+
+
+def _is_old_draft(draft: Remains, rules: Rules) -> bool:
+    """Tell whether a draft of a run is old; however short the rule, one of today may be somebody's at this moment."""
+    started = run_sort_key(draft.run_id)[0]
+    return rules.older_than is not None and rules.now - started > max(rules.older_than, _DRAFT_AGE)
+
+
+def _mark(store: ArtifactStore, run: CatalogRun) -> None:
+    """Let a run's record say that it is being removed, and what it was."""
+    record = run.record or RunRecord(
+        run_id=run.address.run_id,
+        status=RunStatus.REMOVING,
+        started=run_sort_key(run.address.run_id)[0],
+        producer=Producer(library="SinaraML"),
+    )
+    if record.status is not RunStatus.REMOVING:
+        record = record.model_copy(update={"status": RunStatus.REMOVING, "status_before": record.status})
+    store.replace_record(run.address, record)
+
+
+def _unmark(store: ArtifactStore, run: CatalogRun) -> None:
+    """Take the mark back; a run of SinaraML has no record again."""
+    record = run.record
+    if record is None or (record.status is RunStatus.REMOVING and record.status_before is None):
+        StoreFiles(store.fs).remove_file(f"{store.root}/{run.address.path}/{RUN_FILE}")
+    elif record.status is RunStatus.REMOVING:
+        restored = record.model_copy(update={"status": record.status_before, "status_before": None})
+        store.replace_record(run.address, restored)
+    else:
+        store.replace_record(run.address, record)
+
+
+def _restore_used(store: ArtifactStore, choice: Choice) -> None:
+    """Give runs back that an earlier gc had marked before it was killed, and that are in use."""
+    for run in choice.used:
+        if run.record is not None and run.record.status is RunStatus.REMOVING and run.address.path in choice.in_use:
+            _unmark(store, run)
+
+
+def _used_meanwhile(
+    stores: Iterable[ArtifactStore], known: Sequence[CatalogRun], inputs: Inputs, rules: Rules
+) -> set[str]:
+    """Return the places that runs at work, and runs that came since, have recorded by now."""
+    resting = {run.url for run in known if not rules.is_at_work(run)}
+    fresh = []
+    for store in stores:
+        addresses = [run for step in store.steps() for run in store.runs(step) if store.url_of(run) not in resting]
+        fresh += [read_run("", store, address) for address in addresses]
+    now = read_inputs(fresh)
+    direct = {place for places in now.read.values() for place in places}
+    return direct | inputs.behind(url for place in direct for url in inputs.urls.get(place, []))
+
+
+def _without(store: ArtifactStore, choice: Choice, late: set[str]) -> Choice:
+    """Take runs that came into use out of the choice, and their marks back."""
+    used = [run for run in choice.remove if run.address.path in late]
+    for run in used:
+        _unmark(store, run)
+    stay = {run.url for run in used}
+    leave = tuple(run for run in choice.remove if run.url not in stay)
+    return replace(choice, remove=leave, used=(*choice.used, *used))
+
+
+def _remove(store: ArtifactStore, choice: Choice, remains: Sequence[Remains]) -> None:
+    files = StoreFiles(store.fs)
+    for run in progress(choice.remove, label="remove", unit="run"):
+        _remove_run(store, files, f"{store.root}/{run.address.path}")
+    for one in remains:
+        path = f"{store.root}/{one.path}"
+        files.remove_folder(path)
+
+
+def _remove_run(store: ArtifactStore, files: StoreFiles, path: str) -> None:
+    """Remove a marked run: what makes its entities visible first, the mark last."""
+    sizes = files.sizes(path)
+    for name in (name for name in sizes if name.count("/") == 1 and name.endswith(f"/{SUCCESS_FILE}")):
+        files.remove_file(f"{path}/{name}")
+    for folder in files.folders(path):
+        files.remove_folder(f"{path}/{folder}")
+    for name in (name for name in sizes if "/" not in name and name != RUN_FILE):
+        files.remove_file(f"{path}/{name}")
+    files.remove_file(f"{path}/{RUN_FILE}")
+    files.remove_folder(path)
+
+
+def _why(run: CatalogRun, rules: Rules) -> str:
+    status = run.record and run.record.status
+    if status is RunStatus.RUNNING:
+        return "its process is gone"
+    if status is RunStatus.REMOVING:
+        return "half removed by a gc that was stopped"
+    reasons = [f"not among the last {rules.keep_last}"] if rules.keep_last is not None else []
+    reasons += [f"older than {rules.older_than}"] if rules.older_than is not None else []
+    return ", ".join(reasons)

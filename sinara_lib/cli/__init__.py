@@ -1,0 +1,8 @@
+"""The command `sinara`: parse arguments, call one function of the library, print its lines. No logic.
+
+`main` is the way in; `catalog` holds the commands about a store, `comparison` those between runs.
+"""
+
+from sinara_lib.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,151 @@
+"""Commands for people who read: `sinara report | diff | reproduce | compare`; `cli` prints the lines."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sinara_lib.cli.arguments import ENVIRONMENT_HELP, count
+
+RUN_HELP = "a run's id or URL"
+WHERE_HELP = "environment to look for ids in (default: all)"
+
+
+def add_report_commands(commands: Any, *, show: Any) -> None:
+    """Add the commands to an argparse subparsers action; `show` prints what the function `args.lines` yields."""
+    report = commands.add_parser("report", help="print where the report of a run is, open it, or sum it up")
+    report.add_argument("run", metavar="RUN", help=RUN_HELP)
+    report.add_argument("--open", action="store_true", help="open it in the browser")
+    report.add_argument("--format", choices=("path", "md"), default="path", help="md: text for a pull request")
+    report.add_argument("--base", metavar="RUN", help="run to compare with (default: the step's success before it)")
+    report.add_argument("--env", help=WHERE_HELP)
+    report.set_defaults(command=show, lines=_report)
+
+    diff = commands.add_parser("diff", help="show what differs between two runs")
+    diff.add_argument("run_a", metavar="RUN_A", help=RUN_HELP)
+    diff.add_argument("run_b", metavar="RUN_B", help=RUN_HELP)
+    diff.add_argument("--html", type=Path, metavar="FILE", help="write it as a page")
+    diff.add_argument("--json", action="store_true", help="print it as JSON")
+    diff.add_argument("--save", action="store_true", help="keep it in the store beside RUN_B, as diff.<run>.<run>")
+    diff.add_argument("--env", help=WHERE_HELP)
+    diff.set_defaults(command=show, lines=_diff)
+
+    again = commands.add_parser("reproduce", help="run a run again, apart from the store, and compare what comes out")
+    again.add_argument("run", metavar="RUN", help=RUN_HELP)
+    again.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what it publishes in this new folder")
+    again.add_argument("--env", help=WHERE_HELP)
+    again.set_defaults(command=show, lines=_reproduce)
+
+    compare = commands.add_parser("compare", help="put runs of a step, with all they were made from, into a table")
+    compare.add_argument("--step", metavar="STEP", help="rows are its runs (default: the pipeline's last with runs)")
+    compare.add_argument("--metric", action="append", default=[], metavar="NAME", help="show it; may be repeated")
+    compare.add_argument("--param", action="append", default=[], metavar="NAME", help="default: those that differ")
+    compare.add_argument("--sort", metavar="NAME", help="column to sort by, largest first (default: newest first)")
+    compare.add_argument("--ascending", action="store_true", help="with --sort: smallest first")
+    compare.add_argument("--limit", type=count, default=50, metavar="N", help="the newest N runs (default: 50)")
+    compare.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with a plot")
+    compare.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    compare.set_defaults(command=show, lines=_compare)
+
+    board = commands.add_parser("tensorboard", help="gather the TensorBoard logs of runs in one folder")
+    board.add_argument("runs", nargs="*", metavar="RUN", help=f"{RUN_HELP} (default: the newest of each step)")
+    board.add_argument("--pipeline", metavar="NAME", help="without RUN: of this pipeline (default: all)")
+    board.add_argument("--step", metavar="STEP", help="without RUN: of this step (default: all)")
+    board.add_argument("--limit", type=count, default=20, metavar="N", help="the newest N runs of a step (default: 20)")
+    board.add_argument("--to", type=Path, metavar="FOLDER", help="add them there (default: a cache, emptied before)")
+    board.add_argument("--env", help="environment (default: user; for RUN: all)")
+    board.set_defaults(command=show, lines=_tensorboard)
+
+
+def _report(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.catalog.find import find_run
+    from sinara_lib.comparison.run_report import markdown, open_page, read_base, report_pages, show_place
+    from sinara_lib.comparison.run_summary import read_summary
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    run = read_summary(find_run(settings, args.run, env=args.env))
+    pages = report_pages(run)
+    if args.format == "md":
+        given = find_run(settings, args.base, env=args.env) if args.base else None
+        yield from markdown(run, read_base(run, given))
+    else:
+        yield from (f"{show_place(page.url)}  ({page.what})" for page in pages)
+    if args.open:
+        open_page(pages[0])
+
+
+def _diff(args: argparse.Namespace) -> Iterator[str]:
+    import json
+
+    from sinara_lib.catalog.find import find_run
+    from sinara_lib.comparison.run_diff_reading import diff_html, read_diff, save_diff
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    a, b = (find_run(settings, text, env=args.env) for text in (args.run_a, args.run_b))
+    found = read_diff(a, b, settings)
+    if args.json:
+        yield json.dumps(found.page(), indent=1)
+    else:
+        yield from found.lines()
+    if args.html:
+        args.html.write_text(diff_html(found), encoding="utf-8")
+    if args.save:
+        url = save_diff(found)
+        if not args.json:
+            yield f"kept  {url}"
+
+
+def _reproduce(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.catalog.find import find_run
+    from sinara_lib.comparison.reproduction import reproduce
+    from sinara_lib.errors import StepFailedError
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    found = reproduce(find_run(settings, args.run, env=args.env), settings, keep=args.keep)
+    yield ""
+    yield from found.lines()
+    if args.keep:
+        yield f"kept  {found.place}"
+    if found.different:
+        raise StepFailedError(f"not reproduced: {', '.join(found.different)} came out different.")
+
+
+def _compare(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.catalog.find import choose_step
+    from sinara_lib.comparison.run_table import read_chains, tabulate
+    from sinara_lib.comparison.run_table_page import table_html
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    store = settings.store(args.env)
+    step = choose_step(settings, store, args.step)
+    chains = read_chains(settings, store, step, limit=args.limit)
+    table = tabulate(chains, params=args.param, metrics=args.metric, sort=args.sort, ascending=args.ascending)
+    yield f"runs of {store.url}/{step.path}"
+    yield from table.lines()
+    yield from (f"{chain.last.run_id}: removed: {', '.join(chain.missing)}" for chain in chains if chain.missing)
+    if args.csv:
+        args.csv.write_text(table.csv(), encoding="utf-8")
+    if args.html:
+        args.html.write_text(table_html(table, title=f"Runs of {step.step}"), encoding="utf-8")
+
+
+def _tensorboard(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.comparison.logged_runs import named_runs, new_log_cache, newest_logged_runs
+    from sinara_lib.runs.tensorboard_logs import gather_logs
+    from sinara_lib.settings import load_settings
+
+    settings = load_settings()
+    if args.runs:
+        runs = list(named_runs(settings, args.runs, env=args.env))
+    else:
+        store = settings.store(args.env or "user")
+        runs = list(newest_logged_runs(store, limit=args.limit, pipeline=args.pipeline, step=args.step))
+    folder = args.to or new_log_cache()
+    for run in gather_logs(runs, folder):
+        yield f"{run.step.path}  {run.run_id}"
+    yield f"tensorboard --logdir {folder}"

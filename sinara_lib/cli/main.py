@@ -1,0 +1,127 @@
+"""The command line: `sinara run | serve | containerize`; the rest is in `cli_store` and `cli_reports`."""
+
+import argparse
+import atexit
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+from sinara_lib import __version__
+from sinara_lib.cli.arguments import ENVIRONMENT_HELP
+from sinara_lib.cli.catalog import add_store_commands
+from sinara_lib.cli.comparison import add_report_commands
+from sinara_lib.runs.exit_code import exit_code_of
+from sinara_lib.tables import table_lines
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line, do what it asks, and return the exit code."""
+    atexit.register(gc.freeze)  # Python ends by looking for garbage in every module: a fifth of a short command's time
+    args = _parser().parse_args(argv)
+    return exit_code_of(lambda: args.command(args))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sinara", description="Run, look at and serve a REST CV-pipeline.")
+    parser.add_argument("--version", action="version", version=f"sinara {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the steps of the pipeline in order")
+    run.add_argument("steps", nargs="*", metavar="STEP", help="only these steps (default: all)")
+    run.add_argument("--from", dest="start", metavar="STEP", help="begin with this step")
+    run.add_argument("--env", choices=("user", "prod"), default="user", help="user: working tree; prod: HEAD, tagged")
+    run.add_argument("--params", metavar="sample|FILE", help="the built-in sample, or a file in each step's folder")
+    run.set_defaults(command=_run)
+
+    add_store_commands(commands, show=_print_lines)
+
+    serve = commands.add_parser("serve", help="serve a packed model over REST")
+    serve.add_argument("url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest not refused)")
+    serve.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    serve.add_argument("--port", type=int, default=3000)
+    serve.add_argument("--workers", type=int, metavar="N", help="processes that share the cores (default: 1)")
+    serve.set_defaults(command=_serve)
+    _add_containerize(commands.add_parser("containerize", help="build an image of a packed model"))
+    add_report_commands(commands, show=_print_lines)
+    return parser
+
+
+def _add_containerize(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="a bento_service entity (default: the newest not refused)"
+    )
+    parser.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    parser.add_argument("--tag", metavar="NAME:VERSION", help="default: the bento's name and version")
+    parser.add_argument("--push", action="store_true", help="push it to the registry in the tag")
+    parser.add_argument("--base", metavar="IMAGE", help="base image with the same Python (default: python:3.X-slim)")
+    parser.add_argument("--onnxruntime", choices=("cpu", "gpu"), help="default: what the bento was packed with")
+    parser.add_argument("--builder", choices=("docker", "podman", "buildah"), help="default: the first that works")
+    parser.add_argument("--sbom", metavar="FILE", help="write the list of packages there too (CycloneDX JSON)")
+    parser.set_defaults(command=_containerize)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from sinara_lib.pipeline import choose_steps, closing_lines, pipeline_steps, published_rows, run_pipeline
+    from sinara_lib.settings import load_settings
+    from sinara_lib.step import StepResult
+
+    done: list[StepResult] = []
+    begun: list[str] = []
+    steps = choose_steps(pipeline_steps(load_settings()), args.steps, args.start)
+    ended_well = False
+    try:
+        run_pipeline(steps, env=args.env, params=args.params, done=done, begun=begun)
+        ended_well = True
+    finally:
+        print()
+        print(*table_lines(["step", "run", "seconds", "published"], published_rows(done)), sep="\n")
+        print("", *closing_lines(done if ended_well else [], index=_write_index(begun)), sep="\n")
+
+
+def _write_index(runs: list[str]) -> str | None:
+    """Write the page in front of these runs and return where; None without runs, or when it cannot be written."""
+    from sinara_lib.comparison.pipeline_index import write_index
+    from sinara_lib.errors import SinaraError
+    from sinara_lib.settings import load_settings
+
+    try:
+        return write_index(runs, load_settings()) if runs else None
+    except SinaraError as error:
+        print(f"no page in front of the reports: {error}")
+        return None
+
+
+def _serve(args: argparse.Namespace) -> None:
+    from sinara_lib.bento.release import newest_service
+    from sinara_lib.bento.service import serve_bentoservice
+    from sinara_lib.settings import load_settings
+
+    url = args.url or newest_service(load_settings().store(args.env))
+    serve_bentoservice(url, host=args.host, port=args.port, workers=args.workers)
+
+
+def _containerize(args: argparse.Namespace) -> None:
+    from sinara_lib.bento.release import newest_service
+    from sinara_lib.container.containerize import ONNXRUNTIME, containerize, how_to_run
+    from sinara_lib.settings import load_settings
+
+    image = containerize(
+        args.url or newest_service(load_settings().store(args.env)),
+        tag=args.tag,
+        base=args.base,
+        onnxruntime=ONNXRUNTIME.get(args.onnxruntime),
+        builder=args.builder,
+        push=args.push,
+        sbom=args.sbom,
+    )
+    print(*how_to_run(image), sep="\n")
+
+
+def _print_lines(args: argparse.Namespace) -> None:
+    for line in args.lines(args):
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:  # as in `sinara ls | head`: nobody reads on, what is to be done is done all the same
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

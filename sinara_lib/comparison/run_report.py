@@ -1,0 +1,204 @@
+"""The pages of one run: where they are, opening them, and the short text that a pull request's comment needs."""
+
+import json
+import webbrowser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from sinara_lib.catalog.find import Target
+from sinara_lib.comparison.run_diff import shown
+from sinara_lib.comparison.run_summary import QUALITY_REPORT, RunSummary, open_quality_report, read_summary
+from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, StoreUnavailableError
+from sinara_lib.layout import split_entity_url
+from sinara_lib.store import fetch_folder
+from sinara_lib.store.entity import EntityReader
+from sinara_lib.store.manifest import RunStatus
+
+PAGE, BUSINESS_PAGE = "report.html", "business_report.html"
+PICTURES = 3
+FIRST = ("curves.png", "bars.png", "confusion.png")
+_LOCAL = "file://"
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """A page of a run: what it is, its entity's URL and its name there."""
+
+    what: str
+    entity: str
+    name: str
+
+    @property
+    def url(self) -> str:
+        """The page's URL."""
+        return f"{self.entity}/{self.name}"
+
+
+@dataclass(frozen=True)
+class GateBar:
+    """One bar of the quality gate, whether it was reached, and the outcome in words."""
+
+    name: str
+    passed: bool
+    verdict: str
+
+
+def report_pages(run: RunSummary) -> list[ReportPage]:
+    """Return the pages of a run, the one to read first on top: of a failed run, that of the notebook that failed.
+
+    Raises ArtifactNotFoundError when it has none, ArtifactCorruptError when its reports cannot be read.
+    """
+    quality = [ReportPage("quality of the model", run.store.url_of(run.address.entity(QUALITY_REPORT)), PAGE)]
+    pages = quality if QUALITY_REPORT in run.outputs else []
+    for report in run.reports:
+        for name, what in ((PAGE, report.notebook), (BUSINESS_PAGE, f"{report.notebook}, without code")):
+            pages += [ReportPage(what, report.url, name)] if name in report.files else []
+    failed = [r.url for r in run.reports if r.info.result == "FAIL"]
+    pages.sort(key=lambda page: page.entity not in failed)
+    if not pages:
+        if run.damage:
+            raise ArtifactCorruptError(f"The reports of {run.url} cannot be read: {' '.join(run.damage)}")
+        raise ArtifactNotFoundError(f"{run.url} ({run.status}) has no report: {_why_none(run)}.")
+    return pages
+
+
+def _why_none(run: RunSummary) -> str:
+    if run.status == RunStatus.INTERACTIVE.value:
+        return "it was run by hand, and the notebook itself is its page; `sinara diff` and `compare` tell its numbers"
+    return "none was published by its notebooks"
+
+
+def show_place(url: str) -> str:
+    """Return a URL as a person opens it: on this machine's disk, the path."""
+    return url.removeprefix(_LOCAL)
+
+
+def open_page(page: ReportPage) -> str:
+    """Open a page in the browser and return where it lies; from an object store it is fetched first, and checked.
+
+    Raises StoreUnavailableError when there is no browser.
+    """
+    url = page.url
+    if not url.startswith(_LOCAL):
+        run = split_entity_url(page.entity)[1].run
+        folder = Path(platformdirs.user_cache_dir("sinara", appauthor=False)) / "reports" / run.path
+        target = folder / page.entity.rsplit("/", 1)[-1]
+        if not (target / page.name).is_file():
+            fetch_folder(page.entity, target)
+        url = (target / page.name).as_uri()
+    if not webbrowser.open(url):
+        raise StoreUnavailableError(f"No browser could be started; open {show_place(url)} yourself.")
+    return show_place(url)
+
+
+def previous_run(run: RunSummary) -> Target | None:
+    """Return the newest successful run of the same step before `run`."""
+    runs = run.store.runs(run.address.step)
+    for other in runs[runs.index(run.address) + 1 :]:
+        try:
+            record = run.store.run_record(other)
+        except ArtifactCorruptError:
+            continue
+        if record is not None and record.status is RunStatus.SUCCESS:
+            return Target(run.store, other)
+    return None
+
+
+def markdown(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
+    """Yield lines of markdown: the verdict, scores with their change against `base`, three pictures, links."""
+    yield f"### {run.address.step.step}: {run.status} ({run.run_id})"
+    yield from ("", f"> {_plain(run.reason)}") if run.reason else ()
+    yield from ("", *(f"> cannot be read: {_plain(words)}" for words in run.damage)) if run.damage else ()
+    yield from ("", _plain(gate_words(run)))
+    yield from ("", *_scores(run, base))
+    if pictures := list(_pictures(run)):
+        yield from ("", *pictures)
+    yield from ("", "Reports: " + " · ".join(f"[{page.what}]({show_place(page.url)})" for page in report_pages(run)))
+    code = run.producer
+    commit = f"commit `{code.commit[:12]}`" if code.commit else "no commit"
+    dirty = " with uncommitted changes" if code.uncommitted else ""
+    yield from ("", f"From {commit}{dirty}, {code.library}, {run.started:%Y-%m-%d %H:%M} UTC.")
+
+
+def read_gate(run: RunSummary) -> tuple[GateBar, ...] | None:
+    """Return the bars that the model was held against; None when the run has no quality report.
+
+    Raises ArtifactCorruptError when the report is damaged, or has no list of bars.
+    """
+    entity = open_quality_report(run)
+    if entity is None:
+        return None
+    try:
+        bars = json.loads(entity.read("metrics.json"))["gate"]
+        return tuple(_bar(bar) for bar in bars)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactCorruptError(f"{entity.path}/metrics.json has no readable gate ({error!r}).") from error
+
+
+def gate_words(run: RunSummary) -> str:
+    """Return in one line whether the run's model passed its gate, bar by bar."""
+    try:
+        bars = read_gate(run)
+    except ArtifactError as error:
+        return f"Gate: not known: {error}"
+    if not bars:
+        return "Gate: none in this run."
+    verdict = "passed" if all(bar.passed for bar in bars) else "NOT PASSED"
+    return f"Gate: {verdict} ({'; '.join(bar.verdict for bar in bars)})."
+
+
+def picture_names(entity: EntityReader) -> list[str]:
+    """Return the names of the three pictures of a quality report to show first."""
+    names = [entry.path for entry in entity.manifest.files if entry.path.endswith(".png")]
+    return sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))[:PICTURES]
+
+
+def read_base(run: RunSummary, given: Target | None) -> RunSummary | None:
+    """Return the run to compare with: the given one, else the step's last success before `run`, else None."""
+    target = given or previous_run(run)
+    return read_summary(target) if target else None
+
+
+def _bar(bar: dict[str, Any]) -> GateBar:
+    name, passed = str(bar["name"]), bool(bar["passed"])
+    return GateBar(name, passed, str(bar["verdict"]) if "verdict" in bar else _verdict(name, bar))
+
+
+def _verdict(name: str, bar: dict[str, Any]) -> str:
+    """Say the outcome of a bar whose report does not, from its numbers."""
+    required, found = bar.get("required"), bar.get("found")
+    told = f"{name} not measured" if found is None else f"{name} {float(found):.3f}"
+    return told if required is None else f"{told}, bar {float(required):.3f}"
+
+
+def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
+    if not run.metrics:
+        yield "No metrics."
+        return
+    yield f"| metric | {run.run_id} | {base.run_id if base else 'no earlier run'} | change |"
+    yield "|---|---:|---:|---:|"
+    for name, value in run.metrics.items():
+        before = base.metrics.get(name) if base else None
+        both = isinstance(value, int | float) and isinstance(before, int | float)
+        change = f"{value - before:+.4g}" if both else ""  # type: ignore[operator]  # both are numbers
+        yield f"| {_plain(name)} | {_plain(shown(value))} | {_plain(shown(before))} | {change} |"
+
+
+def _pictures(run: RunSummary) -> Iterator[str]:
+    try:
+        entity = open_quality_report(run)
+    except ArtifactError:
+        return  # the line of the gate has told why
+    names = picture_names(entity) if entity else []
+    place = show_place(run.store.url_of(run.address.entity(QUALITY_REPORT)))
+    yield from (f"![{Path(name).stem.replace('_', ' ')}]({place}/{name})" for name in names)
+
+
+def _plain(text: str | None) -> str:
+    """Return text that markdown shows as it is, in one line of a table."""
+    words = " ".join((text or "").split())
+    return words.replace("|", "\\|").replace("<", "&lt;")
