@@ -5,7 +5,7 @@
 Every contender gets the same document and the same list of COCO results in memory and gives COCO's twelve numbers and
 each class' AP: building its own index is its own time. First all answers are compared, to 1e-10. The last
 line of the table adds what only our report has: 1,000 resamples for the intervals, errors by kind, confusion,
-calibration, best bars.
+calibration, best thresholds.
 """
 
 import argparse

@@ -5,9 +5,9 @@
 
 PyTorch runs the network with box decoding and no suppression, so it does less than the ONNX file, whose suppression is
 inside; "bare graph" is that file without it. Without --weights the network has random weights, its objectness set so
-that one prior in twenty passes the score bar, which is many. In each round all take turns; each turn is a call to warm
-up and then calls for at least half a second. What suppression costs is less than the speed of a shared machine changes
-within a second, so the file and its bare graph are compared once more, call by call in turn.
+that one prior in twenty passes the score threshold, which is many. In each round all take turns; each turn is a call
+to warm up and then calls for at least half a second. What suppression costs is less than the speed of a shared machine
+changes within a second, so the file and its bare graph are compared once more, call by call in turn.
 """
 
 import argparse
@@ -173,7 +173,7 @@ def write_inference_files(name: str, folder: Path, *, weights: Path | None) -> M
 
 
 def spread_objectness(detector: Any, image: np.ndarray, *, share: float = 0.05) -> None:
-    """Set random heads so that `share` of the priors of one image pass the score bar, as in a crowded photograph."""
+    """Set random heads so that `share` of the priors of one image pass the score threshold, as in a crowd."""
     head = detector.bbox_head
     generator = torch.Generator().manual_seed(11)
     with torch.no_grad():
@@ -181,8 +181,8 @@ def spread_objectness(detector: Any, image: np.ndarray, *, share: float = 0.05) 
             cls.bias.fill_(6.0)
             torch.nn.init.normal_(objectness.weight, std=3.0, generator=generator)
         logits = torch.cat([one.flatten() for one in head(detector.extract_feat(torch.from_numpy(image[None])))[2]])
-        bar = NmsSettings().score_threshold
-        shift = math.log(bar / (1 - bar)) - float(logits.quantile(1 - share))
+        threshold = NmsSettings().score_threshold
+        shift = math.log(threshold / (1 - threshold)) - float(logits.quantile(1 - share))
         for objectness in head.multi_level_conv_obj:
             objectness.bias += shift
 

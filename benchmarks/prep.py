@@ -54,7 +54,7 @@ from split_memory import record_split
 DECODE, CHECK, WHOLE = "decoding alone", "reading and checking", "data_prep, published"
 MOST_TIMES = 1.3
 MOST_KB = 40
-"""Of memory per further image: its records, with outlines, as they are read and checked; its file has 160 KB."""
+"""Of memory per further image: its records, with segmentations, as they are read and checked; its file has 160 KB."""
 PARAMS = PrepParams()
 OBJECTS = 7
 
@@ -110,7 +110,7 @@ def write_document(work: Path, count: int) -> None:
 
 
 def thing(image: int, number: int, width: int, height: int, rng: Random) -> dict[str, Any]:
-    """An object with an outline of 24 points inside its box."""
+    """An object with a segmentation of 24 points inside its box."""
     across, down = rng.uniform(10, width / 2), rng.uniform(10, height / 2)
     left, top = rng.uniform(0, width - across), rng.uniform(0, height - down)
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)

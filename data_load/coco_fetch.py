@@ -15,7 +15,7 @@ from data_sources.origin import keep_server_time, write_json
 from fetch_params import FetchParams
 from file_times import stamp
 from loaded_source import LoadedSource, load_source
-from merged_documents import Part, clashing_names, merge
+from merged_documents import LoadedDocument, clashing_names, merge
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco
@@ -124,7 +124,7 @@ def _new_names(sources: Sequence[LoadedSource]) -> list[dict[str, str]]:
 
 
 def _prefixes(sources: Sequence[LoadedSource]) -> list[str]:
-    """A word for each source: its name without suffix, with its number where two have the same."""
+    """Return a word for each source: its name without suffix, with its number where two have the same."""
     words = [
         PurePosixPath(source.url.rstrip("/").partition("?")[0]).name.partition(".")[0] or "source" for source in sources
     ]
@@ -132,14 +132,14 @@ def _prefixes(sources: Sequence[LoadedSource]) -> list[str]:
 
 
 def _write_document(sources: Sequence[LoadedSource], new_names: list[dict[str, str]], path: Path) -> CocoDataset:
-    """One source's document as it came, or where it was converted or merged, a new one."""
+    """Return one source's document as it came, or where it was converted or merged, a new one."""
     if len(sources) == 1:
         document, dataset = sources[0].document, sources[0].dataset
         if document is not None:
             document.rename(path)
             return dataset
     else:
-        dataset = merge([Part(source.dataset, source.url) for source in sources], new_names)
+        dataset = merge([LoadedDocument(source.dataset, source.url) for source in sources], new_names)
     save_coco(dataset, path)
     stamp(path)
     # What is published is what later steps read: nothing that they would refuse leaves here.

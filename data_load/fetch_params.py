@@ -103,7 +103,7 @@ class SourceFields(ParamsModel):
         return {key: name for key, name in self.columns.model_dump().items() if name is not None}
 
     def shown_urls(self) -> dict[str, str]:
-        """Each URL as it may be recorded, under a name."""
+        """Return each URL as it may be recorded, under a name."""
         found: dict[str, str] = {}
         for role, urls in (("images", self.images_urls), ("annotations", self.annotations_urls)):
             for number, url in enumerate(urls, start=1):
@@ -111,7 +111,7 @@ class SourceFields(ParamsModel):
         return found
 
     def _given(self) -> list[str]:
-        """The fields of a source that say something."""
+        """Return the fields of a source that say something."""
         return [name for name, field in SourceFields.model_fields.items() if getattr(self, name) != field.get_default()]
 
     def _check(self) -> None:
@@ -188,7 +188,7 @@ class FetchParams(SourceFields):
         return FetchOptions(retry, connections=self.connections, when_unreachable=self.when_unreachable)
 
     def options_for(self, source: SourceFields) -> FetchOptions:
-        """How the downloads of a source are made: an old copy never stands in for one that is `always_changed`."""
+        """Return how a source is downloaded: an old copy never stands in for one that is `always_changed`."""
         if source.always_changed:
             return replace(self.fetch_options, when_unreachable="fail")
         return self.fetch_options
@@ -203,7 +203,7 @@ class FetchParams(SourceFields):
         )
 
     def custom_inputs(self) -> list[dict[str, str]]:
-        """The given URLs as custom inputs of the notebook's interface, without passwords."""
+        """Return the given URLs as custom inputs of the notebook's interface, without passwords."""
         urls: dict[str, str] = {}
         for number, source in enumerate(self.all_sources, start=1):
             prefix = f"source_{number}_" if self.sources else ""
@@ -214,12 +214,12 @@ class FetchParams(SourceFields):
 
 
 def shown_url(url: str) -> str:
-    """A URL as its origin is recorded: of the sample with every value spelled out, else as given, no password."""
+    """Return a URL as its origin is recorded: of the sample with every value spelled out, else without its password."""
     return parse_scenes_url(url).url if url.startswith(SAMPLE_SCHEME) else without_credentials(url)
 
 
 def is_database(url: str) -> bool:
-    """Whether a URL is one of SQLAlchemy's."""
+    """Return whether a URL is one of SQLAlchemy's."""
     found = _DATABASE.match(url)
     return found is not None and found["dialect"].lower() not in _FILES
 

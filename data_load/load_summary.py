@@ -18,7 +18,7 @@ BAR_COLOUR = "#2f6f9f"
 
 
 def origins_table(origins: Mapping[str, Origin | None]) -> str:
-    """Markdown table: each source with its size, checksum, version, when its bytes came, and how that is known."""
+    """Return a Markdown table: each source with its size, checksum, version, and when and how its bytes came."""
     rows = []
     for name, origin in origins.items():
         if origin is None:
@@ -41,7 +41,7 @@ def origins_table(origins: Mapping[str, Origin | None]) -> str:
 
 
 def licences_table(dataset: CocoDataset) -> str:
-    """Markdown table: the licences that the document names, and how many images are under each."""
+    """Return markdown table: the licences that the document names, and how many images are under each."""
     counts = Counter(image.extra.get("license") for image in dataset.images)
     rows = []
     for licence in dataset.licenses:
@@ -53,7 +53,7 @@ def licences_table(dataset: CocoDataset) -> str:
 
 
 def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: int) -> str:
-    """Markdown table: how much of everything there is."""
+    """Return markdown table: how much of everything there is."""
     with_objects = {annotation.image_id for annotation in dataset.annotations}
     sizes = Counter((image.width, image.height) for image in dataset.images)
     (width, height), most = sizes.most_common(1)[0] if sizes else ((0, 0), 0)
@@ -73,7 +73,7 @@ def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: in
 
 
 def class_chart(dataset: CocoDataset, *, most: int = 20) -> bytes:
-    """PNG, bars: annotations of each class, the `most` frequent ones."""
+    """Return PNG, bars: annotations of each class, the `most` frequent ones."""
     counts = Counter(annotation.category_id for annotation in dataset.annotations)
     names = {category.id: category.name for category in dataset.categories}
     shown = sorted(((counts[id_], name) for id_, name in names.items()), key=lambda one: (-one[0], one[1]))[:most]
@@ -95,7 +95,7 @@ def class_chart(dataset: CocoDataset, *, most: int = 20) -> bytes:
 
 
 def contact_sheet(dataset: CocoDataset, folder: Path, *, count: int, columns: int = 4, side: int = 400) -> bytes:
-    """JPEG: pictures spread evenly over the dataset with their annotated boxes; unreadable ones show as grey."""
+    """Return JPEG: pictures spread evenly over the dataset with their annotated boxes; unreadable ones show as grey."""
     step = max(1, len(dataset.images) // max(count, 1))
     chosen = dataset.images[::step][:count]
     rows = -(-len(chosen) // columns)
@@ -134,7 +134,7 @@ def _cell(text: object) -> str:
 
 
 def formats_table(sources: Sequence[LoadedSource]) -> str:
-    """Markdown table: each source with its format, images, annotations and classes."""
+    """Return markdown table: each source with its format, images, annotations and classes."""
     rows = [
         f"| {_cell(one.url)} | {one.format} | {len(one.images):,} | {len(one.dataset.images):,} "
         f"| {len(one.dataset.annotations):,} | {_cell(', '.join(one.dataset.class_names[:8]))}{_more(one)} |"
@@ -145,7 +145,7 @@ def formats_table(sources: Sequence[LoadedSource]) -> str:
 
 
 def left_out_text(sources: Sequence[LoadedSource]) -> str:
-    """Markdown list of what could not be taken, or a sentence that there is nothing."""
+    """Return markdown list of what could not be taken, or a sentence that there is nothing."""
     lines = [
         f"- {count:,} {_cell(what)} ({_cell(one.url)})"
         for one in sources

@@ -89,7 +89,7 @@ def _ensure_table(source: SourceFields, format_name: Format) -> None:
 
 
 def _coco(gathered: Gathered, where: str, said: str) -> LoadedSource:
-    """A COCO document, in which images get the flat names under which their files are kept."""
+    """Return a COCO document, in which images get the flat names under which their files are kept."""
     found = files_of("coco", heads(gathered.labels))
     if len(found) != 1:
         listed = ", ".join(sorted(found)[:20]) or "none"

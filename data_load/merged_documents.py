@@ -9,15 +9,15 @@ from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, Co
 
 
 @dataclass(frozen=True)
-class Part:
+class LoadedDocument:
     """One document, and the URL its images came from."""
 
     dataset: CocoDataset
     source: str
 
 
-def merge(parts: Sequence[Part], new_names: Sequence[Mapping[str, str]]) -> CocoDataset:
-    """One document of all parts; `new_names` are the file names of each part that changed.
+def merge(parts: Sequence[LoadedDocument], new_names: Sequence[Mapping[str, str]]) -> CocoDataset:
+    """Return one document of all parts; `new_names` are the file names of each part that changed.
 
     Numbers of the first part stay. What is wrong within a part (a number given twice, an annotation without image)
     stays as it is, so that data_prep reports it, and is never mixed up with another part.
@@ -68,12 +68,12 @@ def clashing_names(parts: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str,
 
 
 def _shift(numbers: Sequence[int], first: int) -> int:
-    """What to add so that the lowest number is at least `first`; nothing where it is."""
+    """Return what to add so that the lowest number is at least `first`; nothing where it is."""
     return max(0, first - min(numbers)) if numbers else 0
 
 
 def _merge_categories(datasets: Sequence[CocoDataset]) -> tuple[tuple[CocoCategory, ...], list[dict[int, int]]]:
-    """All classes, each name once, and for each document its old numbers with the new ones.
+    """Return all classes, each name once, and for each document its old numbers with the new ones.
 
     A number that names no class in its own document gets one that names none in the merged one.
     """
@@ -104,7 +104,7 @@ def _merge_categories(datasets: Sequence[CocoDataset]) -> tuple[tuple[CocoCatego
 def _merge_licenses(
     datasets: Sequence[CocoDataset],
 ) -> tuple[tuple[dict[str, Any], ...], list[dict[object, int]]]:
-    """All licences, each name and URL once, numbered from 1, and for each document its old numbers with the new."""
+    """Return all licences, each name and URL once, numbered from 1, and the new number of each old one."""
     merged: dict[tuple[str, str], dict[str, Any]] = {}
     mappings: list[dict[object, int]] = []
     for dataset in datasets:

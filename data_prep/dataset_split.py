@@ -24,7 +24,7 @@ class Splits:
     test: CocoDataset
 
     def items(self) -> tuple[tuple[str, CocoDataset], ...]:
-        """Names and parts in order."""
+        """Return names and parts in order."""
         return ("train", self.train), ("eval", self.eval), ("test", self.test)
 
 
@@ -82,7 +82,7 @@ def split_dataset(
 
 
 def group_of(image: CocoImage) -> str:
-    """What an image must not be parted from: its field `group` where it has one, else only itself."""
+    """Return what an image must not be parted from: its field `group` where it has one, else only itself."""
     group = image.extra.get("group")
     return f"image {image.file_name}" if group is None else f"group {group}"
 
@@ -107,12 +107,12 @@ def split_sizes(count: int, fractions: Mapping[str, float]) -> dict[str, int]:
 
 
 def hash_order(file_name: str, seed: int) -> bytes:
-    """A sort key that shuffles files the same way on every machine."""
+    """Return a sort key that shuffles files the same way on every machine."""
     return hashlib.sha256(f"{seed}/{file_name}".encode()).digest()
 
 
 def _gather(dataset: CocoDataset, seed: int) -> list[_Group]:
-    """All groups, in an order that depends on seed and names alone."""
+    """Return all groups, in an order that depends on seed and names alone."""
     groups: dict[str, _Group] = {}
     for image in sorted(dataset.images, key=lambda image: hash_order(image.file_name, seed)):
         group = groups.setdefault(group_of(image), _Group())
@@ -129,7 +129,7 @@ def _labels(objects: Iterable[CocoAnnotation]) -> Iterable[int]:
 
 
 def _parts_before(group: _Group, earlier: Mapping[str, str]) -> dict[str, _Group]:
-    """The group by part: each image where it was, new ones where most are; nothing when all are new."""
+    """Return the group by part: each image where it was, new ones where most are; nothing when all are new."""
     before = Counter(earlier[image.file_name] for image, _ in group.images if image.file_name in earlier)
     parts: dict[str, _Group] = {}
     for image, labels in group.images if before else ():

@@ -37,7 +37,7 @@ class SplitRecord:
     """The run that published it; not in the file, which is the same for the same split."""
 
     def as_json(self) -> str:
-        """The text of the file; the same record gives the same text."""
+        """Return the text of the file; the same record gives the same text."""
         parts = {name: sorted(one for one, part in self.part_of.items() if part == name) for name in SPLITS}
         content = {"seed": self.seed, "fractions": dict(self.fractions), "parts": parts}
         return json.dumps(content, indent=1, ensure_ascii=False)
@@ -58,7 +58,7 @@ def read_split(url: str) -> SplitRecord:
 
 
 def earlier_inputs(pipeline: PipelineParams, step_name: str, options: SplitOptions) -> list[dict[str, str]]:
-    """The interface's input entry of the split to keep to; empty where none was made by this seed and fractions.
+    """Return the interface's input entry of the split to keep to; empty where none was made by this seed and fractions.
 
     It is the newest run's split, read where it was last added to: runs in between need not be kept for its sake.
     """
@@ -74,7 +74,7 @@ def earlier_inputs(pipeline: PipelineParams, step_name: str, options: SplitOptio
 
 
 def record_split(splits: Splits, earlier: SplitRecord | None, options: SplitOptions, *, run_id: str) -> SplitRecord:
-    """The record of this run: all that was known before, also of images that are gone, and what is new."""
+    """Return the record of this run: all that was known before, also of images that are gone, and what is new."""
     known = dict(earlier.part_of) if earlier else {}
     now = _part_of(splits)
     if earlier and all(known.get(name) == part for name, part in now.items()):
@@ -83,7 +83,7 @@ def record_split(splits: Splits, earlier: SplitRecord | None, options: SplitOpti
 
 
 def split_words(splits: Splits, earlier: SplitRecord | None) -> str:
-    """How many images stay where an earlier run put them, and how many are new."""
+    """Return how many images stay where an earlier run put them, and how many are new."""
     if earlier is None:
         return "All images are split anew."
     now = _part_of(splits)
@@ -96,7 +96,7 @@ def _part_of(splits: Splits) -> dict[str, str]:
 
 
 def _first_alike(store: ArtifactStore, step: StepAddress, url: str) -> str:
-    """The entity that the one at `url` was made from, where that still stands and holds the same split; else `url`."""
+    """Return the entity that the one at `url` was made from, where it stands and holds the same split; else `url`."""
     prefix = f"{store.url}/{step.path}/"
     for before in open_entity(url).manifest.inputs:
         alike = before.startswith(prefix) and _newest(store, step, run_id=_run_id(before)) == before

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from service_access import Service, Way
+from service_access import Access, Service
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.params import ParamsModel
@@ -29,7 +29,7 @@ IMAGES_FOLDER = "images"
 class PredictParams(ParamsModel):
     """Parameters of predict.ipynb."""
 
-    through: Way = "process"
+    through: Access = "process"
     """process: the service is loaded into the notebook; rest: the real server is started and asked over HTTP."""
     at_once: int = Field(default=4, ge=1, le=16)
     """Images on their way at the same time."""
@@ -51,7 +51,7 @@ def predict_dataset(
     """Send every image of `dataset` through the service, `at_once` at a time, and return COCO results.
 
     Each result has `image_id`, `category_id` (of the dataset, matched by class name), `bbox` (x, y, width, height in
-    pixels) and `score`; every detection the model gives counts, whatever the service's bar for answers.
+    pixels) and `score`; every detection the model gives counts, whatever the service's threshold for answers.
     Raises DataError when the classes differ, an image is missing or cannot be read.
     """
     ids = match_categories(service.categories(), dataset)

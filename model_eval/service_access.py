@@ -14,7 +14,7 @@ import requests
 from sinara_lib.bento.service import load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
 from sinara_lib.errors import DataError, SinaraError
 
-Way = Literal["process", "rest"]
+Access = Literal["process", "rest"]
 _SECONDS = 120.0
 
 
@@ -25,14 +25,14 @@ class Service(Protocol):
         """Detect objects in the bytes of an image file; COCO-style answer."""
 
     def categories(self) -> Sequence[Mapping[str, Any]]:
-        """The classes the service knows."""
+        """Return the classes the service knows."""
 
     def service_version(self) -> Mapping[str, Any]:
         """Versions of service, model and dataset, and the execution provider in use."""
 
 
 @contextmanager
-def open_service(url: str, *, through: Way) -> Iterator[Service]:
+def open_service(url: str, *, through: Access) -> Iterator[Service]:
     """Give the service at `url`; a server lives as long as the block.
 
     Raises SinaraError with the server's last lines when it does not start.
@@ -43,12 +43,12 @@ def open_service(url: str, *, through: Way) -> Iterator[Service]:
     server = start_dev_bentoservice(url)
     try:
         # The server asks for the token that stands in the environment it was started in: ours.
-        yield RestService(server.url, token=os.environ.get("SERVICE_TOKEN", ""))
+        yield RestClient(server.url, token=os.environ.get("SERVICE_TOKEN", ""))
     finally:
         stop_dev_bentoservice(server)
 
 
-class RestService:
+class RestClient:
     """A running service, asked over HTTP; safe to call from several threads."""
 
     def __init__(self, url: str, *, token: str = "") -> None:

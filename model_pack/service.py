@@ -22,7 +22,7 @@ from rest_service.detector import Detector
 from rest_service.options import PredictOptions
 from rest_service.prediction import Prediction, packed_image, packed_result
 from rest_service.settings import ServiceSettings
-from rest_service.worker import Front
+from rest_service.worker import Worker
 
 HERE = Path(__file__).parent
 # BentoML's supervisor imports this module before it starts a worker: only here can a start be refused as a whole.
@@ -65,7 +65,7 @@ class RestService:
     def __init__(self) -> None:
         self.detector = Detector(HERE / "artifacts", threads=SETTINGS.threads)
         self.prediction = Prediction(self.detector, max_pixels=SETTINGS.max_pixels)
-        self.front: Front | None = None
+        self.worker: Worker | None = None
 
     @bentoml.on_startup
     async def open(self) -> None:
@@ -76,14 +76,14 @@ class RestService:
             SETTINGS.threads,
             SETTINGS.workers,
         )
-        self.front = Front(self.prediction, settings=SETTINGS, folder=HERE)
-        self.warm_up = asyncio.create_task(self.front.warm_up())
+        self.worker = Worker(self.prediction, settings=SETTINGS, folder=HERE)
+        self.warm_up = asyncio.create_task(self.worker.warm_up())
 
     @bentoml.on_shutdown
     async def close(self) -> None:
         """Close the routes."""
-        if self.front:
-            self.front.close()
+        if self.worker:
+            self.worker.close()
 
     @bentoml.api(input_spec=PredictInput)
     def predict(
@@ -121,7 +121,7 @@ class RestService:
         return self.detector.categories
 
 
-class Way:
+class RequestMiddleware:
     """ASGI middleware that sends every request to our routes; BentoML keeps the schema that its clients ask for."""
 
     def __init__(self, app: Any) -> None:
@@ -130,9 +130,9 @@ class Way:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send the request on its way."""
         if scope["type"] == "http" and scope["path"] != "/schema.json":
-            await bentoml.get_current_service().front(scope, receive, send)
+            await bentoml.get_current_service().worker(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
-RestService.add_asgi_middleware(Way)
+RestService.add_asgi_middleware(RequestMiddleware)

@@ -66,7 +66,7 @@ class TrainParams(ParamsModel):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How the weights are moved; learning rates are for AdamW. Each field of a parameter's name can be set by it."""
 
     name: str
@@ -86,7 +86,7 @@ class Recipe:
 
 # A network that knows its classes is disturbed as little as possible: the features stay, what is read off them is
 # fitted to the new images. docs/decisions/013 has the measurements.
-FINE_TUNE = Recipe(
+FINE_TUNE = TrainingRecipe(
     name="fine_tune",
     trained_layers="last",
     learning_rate=4e-4,
@@ -101,7 +101,7 @@ FINE_TUNE = Recipe(
     plain_epochs=0,
     patience=0,
 )
-FROM_SCRATCH = Recipe(
+FROM_SCRATCH = TrainingRecipe(
     name="from_scratch",
     trained_layers="all",
     learning_rate=2e-3,
@@ -118,7 +118,7 @@ FROM_SCRATCH = Recipe(
 )
 
 
-def choose_recipe(params: TrainParams, *, has_weights: bool) -> Recipe:
+def choose_recipe(params: TrainParams, *, has_weights: bool) -> TrainingRecipe:
     """Return the recipe asked for, changed as the parameters say; `auto` decides by whether there are weights.
 
     Without weights there is nothing to keep: all layers learn.
@@ -127,5 +127,5 @@ def choose_recipe(params: TrainParams, *, has_weights: bool) -> Recipe:
     recipe = FINE_TUNE if name == "fine_tune" else FROM_SCRATCH
     if not has_weights:
         recipe = replace(recipe, trained_layers="all")
-    given = {one.name: getattr(params, one.name, None) for one in fields(Recipe) if one.name != "name"}
+    given = {one.name: getattr(params, one.name, None) for one in fields(TrainingRecipe) if one.name != "name"}
     return replace(recipe, **{key: value for key, value in given.items() if value is not None})

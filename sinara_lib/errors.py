@@ -50,7 +50,7 @@ class DataError(SinaraError, ValueError):
 
 
 class QualityGateError(SinaraError):
-    """The model was measured and found below a stated bar."""
+    """The model was measured and found below a stated threshold."""
 
 
 class StepFailedError(SinaraError, RuntimeError):

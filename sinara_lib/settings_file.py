@@ -50,7 +50,7 @@ class SettingsFile(_Section):
 
 
 @dataclass(frozen=True)
-class Place:
+class StorePlace:
     """Where an environment lives: a root URL or path, and options of its filesystem, secrets by variable name only."""
 
     root: str
@@ -82,7 +82,7 @@ def read_settings_file(path: Path) -> SettingsFile:
         ) from error
 
 
-def read_places(file: SettingsFile, folder: Path | None, environ: Mapping[str, str]) -> dict[str, Place]:
+def read_places(file: SettingsFile, folder: Path | None, environ: Mapping[str, str]) -> dict[str, StorePlace]:
     """Return the place of every environment: SINARA_<ENV>_ROOT and _STORAGE before the file before the user's folder.
 
     A root given by variable keeps the file's storage options where both are of one scheme.
@@ -99,11 +99,11 @@ def read_places(file: SettingsFile, folder: Path | None, environ: Mapping[str, s
             root = variable
         if text := environ.get(storage_variable(env)):
             storage = _checked(_parse(text, storage_variable(env)), storage_variable(env))
-        places[env] = Place(root, storage)
+        places[env] = StorePlace(root, storage)
     return places
 
 
-def place_of(url: str) -> Place | None:
+def place_of(url: str) -> StorePlace | None:
     """Return the place that `url` lies in, by the settings that hold in the current folder; the nearest root wins."""
     folder = find_settings_folder(Path.cwd())
     file = read_settings_file(folder / SETTINGS_FILE) if folder else SettingsFile()

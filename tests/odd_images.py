@@ -23,7 +23,7 @@ def saved(array: np.ndarray, file_format: str = "PNG", **options: object) -> byt
     return buffer.getvalue()
 
 
-def turned(file_format: str, orientation: int, **options: object) -> bytes:
+def rotated(file_format: str, orientation: int, **options: object) -> bytes:
     """Return the bytes of an image file whose EXIF asks for an orientation."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -47,7 +47,7 @@ ODD_IMAGES: Mapping[str, Callable[[], bytes]] = {
     "grey.png": lambda: saved(pixels(33, 57, 1)[:, :, 0]),
     "rgba.png": lambda: saved(pixels(64, 47, 4)),
     "sixteen_bit.png": _sixteen_bit_png,
-    "turned_by_exif.jpg": lambda: turned("JPEG", 6),
+    "rotated_by_exif.jpg": lambda: rotated("JPEG", 6),
     "cmyk.jpg": _cmyk_jpeg,
     "larger_than_the_network.png": lambda: saved(pixels(300, 411)),
     "one_pixel.png": lambda: saved(pixels(1, 1)),

@@ -64,7 +64,7 @@ class Member:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the file is a zip or a tar, compressed or not, judged by its content."""
+    """Return whether the file is a zip or a tar, compressed or not, judged by its content."""
     if zipfile.is_zipfile(path):
         return True
     try:
@@ -98,7 +98,7 @@ def open_members(archive: Path, where: str, *, most: int) -> Iterator[Iterator[M
 
 
 def _failure(error: Exception, where: str) -> Exception:
-    """The error in plain words; one of the disk stays what it is."""
+    """Return the error in plain words; one of the disk stays what it is."""
     number = error.errno if isinstance(error, OSError) else None
     if number in NO_ROOM:
         return ArchiveError(
@@ -129,7 +129,7 @@ def _refuse_crowd(archive: Path, where: str, *, most: int) -> None:
 
 
 def too_many(where: str, most: int) -> ArchiveError:
-    """The error for an archive with more than `most` files."""
+    """Return the error for an archive with more than `most` files."""
     return ArchiveError(
         f"{where}: holds more than {most:,} files, which is the limit. "
         f"Raise max_unpacked_files if the archive is to be trusted."
@@ -178,7 +178,7 @@ def _tar_file(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _zip_time(info: zipfile.ZipInfo) -> int:
-    """A zip names no time zone; its times are read as UTC, so that they are the same on every machine."""
+    """Return a zip names no time zone; its times are read as UTC, so that they are the same on every machine."""
     year, month, day, *_ = info.date_time
     valid = year >= 1980 and 1 <= month <= 12 and 1 <= day <= 31
     return calendar.timegm(info.date_time if valid else ZIP_EPOCH)

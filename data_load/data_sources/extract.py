@@ -89,7 +89,7 @@ class Targets:
         self._names.append(target)
 
     def extraction(self, folder: Path, *, seen: int) -> Extraction:
-        """What lies in the folder now."""
+        """Return what lies in the folder now."""
         total = sum((folder / name).stat().st_size for name in self._names)
         return Extraction(sorted(self._names), total, seen - len(self._names))
 

@@ -66,7 +66,7 @@ def fetch_source(
 
 
 def is_remote(url: str) -> bool:
-    """Whether the source has to be downloaded. Raises DownloadError for a scheme that is not supported."""
+    """Return whether the source has to be downloaded. Raises DownloadError for a scheme that is not supported."""
     scheme = urlsplit(url).scheme.lower()
     if scheme in {"http", "https"} or is_object(url):
         return True
@@ -79,7 +79,7 @@ def is_remote(url: str) -> bool:
 
 
 def local_path(url: str) -> Path:
-    """The path of a file: URL or of a plain path. Raises DownloadError when nothing is there."""
+    """Return the path of a file: URL or of a plain path. Raises DownloadError when nothing is there."""
     path = Path(url2pathname(urlsplit(url).path)) if url.lower().startswith("file:") else Path(url).expanduser()
     if not path.exists():
         raise DownloadError(f"{url}: there is no file or folder {path.absolute()}. Correct the path in the parameters.")
@@ -87,7 +87,7 @@ def local_path(url: str) -> Path:
 
 
 def url_file_name(url: str) -> str:
-    """The last part of the URL's path as a file name."""
+    """Return the last part of the URL's path as a file name."""
     name = unquote(urlsplit(url).path).replace("\\", "/").rstrip("/").rpartition("/")[2]
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".") or "download"
 
@@ -101,7 +101,7 @@ def _local(url: str) -> FetchedSource:
 
 
 def _object_folder(url: str, place: Path, options: FetchOptions) -> FetchedSource:
-    """Every object below a prefix, under its name there."""
+    """Return every object below a prefix, under its name there."""
     fs, prefix = open_object(url)
     try:
         with object_errors(url):

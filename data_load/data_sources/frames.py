@@ -115,7 +115,7 @@ def _promised_seconds(container: av.container.InputContainer, stream: av.VideoSt
 
 
 def _upright(frame: av.VideoFrame) -> Picture:
-    """Return the frame as BGR, turned as its display matrix says."""
+    """Return the frame as BGR, rotated as its display matrix says."""
     picture = frame.to_ndarray(format="bgr24")
     turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
     return np.ascontiguousarray(np.rot90(picture, turns))

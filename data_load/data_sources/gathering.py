@@ -128,7 +128,7 @@ class Taking:
 
 
 def is_image(member: str) -> bool:
-    """Whether a path names an image; hidden files and the forks that macOS adds are none."""
+    """Return whether a path names an image; hidden files and the forks that macOS adds are none."""
     return PurePosixPath(member).suffix.lower() in IMAGE_SUFFIXES and not _hidden(member)
 
 
@@ -137,7 +137,7 @@ def _is_video(member: str) -> bool:
 
 
 def is_label(member: str) -> bool:
-    """Whether a path names a file that may hold annotations."""
+    """Return whether a path names a file that may hold annotations."""
     return PurePosixPath(member).suffix.lower() in LABEL_SUFFIXES and not _hidden(member)
 
 
@@ -152,7 +152,7 @@ def _prefix(urls: Sequence[str], number: int) -> str:
 
 
 def _member(labels: dict[str, Path], member: str) -> dict[str, Path]:
-    """The label files that annotations_member names: one file, or all below a folder."""
+    """Return the label files that annotations_member names: one file, or all below a folder."""
     wanted = member.removeprefix("./").rstrip("/")
     chosen = {path: file for path, file in labels.items() if path == wanted or path.startswith(f"{wanted}/")}
     if not chosen:

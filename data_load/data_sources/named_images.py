@@ -55,7 +55,7 @@ def take_named(names: Iterable[str], source: SourceFields, params: FetchParams, 
 
 
 def _base(source: SourceFields) -> Path | None:
-    """The folder that paths start from: that of local annotations; a database names whole paths only."""
+    """Return the folder that paths start from: that of local annotations; a database names whole paths only."""
     if source.is_query:
         return Path("/")
     url = source.annotations_urls[0]
@@ -66,7 +66,7 @@ def _base(source: SourceFields) -> Path | None:
 
 
 def _place(name: str, base: Path | None) -> tuple[str, str] | None:
-    """The path under which an image is kept and where to fetch it; None for what is no image to be had."""
+    """Return the path under which an image is kept and where to fetch it; None for what is no image to be had."""
     parts = urlsplit(name)
     if not is_image(str(plain_path(name))):
         return None

@@ -15,7 +15,7 @@ from sinara_lib.downloads.origin import Origin
 
 
 def origin_of_files(url: str, folder: Path, paths: Iterable[Path]) -> Origin:
-    """The origin of several files under one URL: one sha256 over their paths below `folder` and their own sha256."""
+    """Return the origin of several files under one URL: one sha256 over their paths below `folder` and their sha256."""
     digest, size = hashlib.sha256(), 0
     for path in sorted(paths):
         digest.update(f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n".encode())
@@ -24,7 +24,7 @@ def origin_of_files(url: str, folder: Path, paths: Iterable[Path]) -> Origin:
 
 
 def with_licences(origins: Mapping[str, Origin | None], licences: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The origins with the licences that a COCO document names for its images; a checkpoint is not among them."""
+    """Return the origins with the licences that a COCO document names for its images; not of a checkpoint."""
     named = tuple(" ".join(str(one[key]) for key in ("name", "url") if one.get(key)) for one in licences)
     return {
         name: replace(origin, licences=named) if origin and name != "weights" else origin

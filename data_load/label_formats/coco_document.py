@@ -24,7 +24,7 @@ class ImageFiles:
 
 
 def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[CocoDataset, Counter[str]]:
-    """The document, and what was left out of it, counted.
+    """Return the document, and what was left out of it, counted.
 
     Sizes are those that the source states; where coordinates are shares, or it states none, the file's own. Without
     either, an image with pixels gets the size 0 x 0, which data_prep reports, and one with shares is left out.
@@ -53,7 +53,7 @@ def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[Coc
 def _named(
     labels: Labels, files: ImageFiles, left_out: Counter[str]
 ) -> list[tuple[str | None, str | None, LabelledImage]]:
-    """Each image with its flat name and the path of its file; no name for a label file whose image is not there."""
+    """Return each image with its flat name and its file's path; no name for a label file whose image is not there."""
     index = ImageIndex(files.flat)
     seen: dict[str, str] = {}
     found: list[tuple[str | None, str | None, LabelledImage]] = []
@@ -81,14 +81,14 @@ def _size(image: LabelledImage, path: str | None, files: ImageFiles) -> Size | N
 
 
 def _category_numbers(labels: Labels) -> dict[str, int]:
-    """Classes from 1 on: those declared in their order, then the others by name."""
+    """Return classes from 1 on: those declared in their order, then the others by name."""
     used = {one.label for image in labels.images for one in image.objects}
     names = dict.fromkeys([*labels.class_names, *sorted(used.difference(labels.class_names))])
     return {name: number for number, name in enumerate(names, start=1)}
 
 
 def _image_ids(labels: Labels) -> list[int]:
-    """The source's own numbers where every image has one of its own, else 1, 2, 3, ..."""
+    """Return the source's own numbers where every image has one of its own, else 1, 2, 3, ..."""
     own = [image.id for image in labels.images if image.id is not None]
     if len(set(own)) == len(labels.images) and all(0 <= one < 1 << 53 for one in own):
         return own

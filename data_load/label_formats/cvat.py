@@ -1,6 +1,6 @@
 """CVAT for images 1.1: one XML file with the boxes, polygons and masks of all images.
 
-A turned box and an ellipse become the upright box around them; a turned box also its four corners as a polygon. A
+A rotated box and an ellipse become the upright box around them; a rotated box also its four corners as a polygon. A
 polygon becomes its upright box and stays as segmentation, and so does a mask. Other shapes have no box: they are
 left out and counted. Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, image_runs, rectangle, turned
+from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, image_runs, rectangle, rotated
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.values import number, points, side, text, whole, xml_root
 from sinara_lib.errors import DataError
@@ -73,14 +73,14 @@ def _object(shape: Element, place: str, *, sides: tuple[int, int]) -> LabelledOb
 def _geometry(
     shape: Element, place: str, sides: tuple[int, int]
 ) -> tuple[Box, tuple[tuple[float, ...], ...], dict[str, Any] | None]:
-    """The upright box, the polygons, and the mask of a shape."""
+    """Return the upright box, the polygons, and the mask of a shape."""
     degrees = number(shape.get("rotation", "0"), f"{place}: rotation")
     if shape.tag == "box":
         left, top, right, bottom = _numbers(shape, place, "xtl", "ytl", "xbr", "ybr")
         if not degrees % 360:
             return (left, top, right - left, bottom - top), (), None
         upright = rectangle(left, top, right - left, bottom - top)
-        corners = turned(upright, degrees, around=((left + right) / 2, (top + bottom) / 2))
+        corners = rotated(upright, degrees, around=((left + right) / 2, (top + bottom) / 2))
         return enclosing_box(corners), (flat(corners),), None
     if shape.tag == "ellipse":
         x, y, across, down = _numbers(shape, place, "cx", "cy", "rx", "ry")

@@ -37,7 +37,7 @@ _NAMES_KEY = re.compile(rb"^names\s*:", re.MULTILINE)
 
 
 def format_of(path: str, head: bytes) -> Format | None:
-    """The format that one file is surely of, by its first bytes; None for a file that goes with several or none."""
+    """Return the format that one file is surely of, by its first bytes; None for one that goes with several or none."""
     pure = PurePosixPath(path)
     suffix = pure.suffix.lower()
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -57,13 +57,13 @@ def format_of(path: str, head: bytes) -> Format | None:
 
 
 def is_class_list(path: str) -> bool:
-    """Whether a file lists the classes of YOLO labels, going by its name."""
+    """Return whether a file lists the classes of YOLO labels, going by its name."""
     pure = PurePosixPath(path)
     return pure.name.lower() in CLASS_LISTS or pure.suffix.lower() == ".names"
 
 
 def detect(heads: Mapping[str, bytes], *, where: str) -> Format:
-    """The one format of all files, given as path and first bytes. Raises DataError when there is none, or several."""
+    """Return the one format of all files, given as path and first bytes. Raises DataError when none or several fit."""
     found: dict[Format, str] = {}
     for path, head in heads.items():
         if (kind := format_of(path, head)) is not None:
@@ -85,7 +85,7 @@ def detect(heads: Mapping[str, bytes], *, where: str) -> Format:
 
 
 def files_of(format_name: Format, heads: Mapping[str, bytes]) -> list[str]:
-    """The files to read for a format: its own, and undecided ones where they go with it or nothing else is there."""
+    """Return the files to read for a format: its own, and undecided ones where they go with it or stand alone."""
     kinds = {
         path: format_of(path, head)
         for path, head in heads.items()

@@ -14,21 +14,21 @@ Box = tuple[float, float, float, float]
 
 
 def enclosing_box(points: Iterable[Point]) -> Box:
-    """The smallest upright box, x, y, width, height, around at least one point."""
+    """Return the smallest upright box, x, y, width, height, around at least one point."""
     xs, ys = zip(*points, strict=True)
     left, top = min(xs), min(ys)
     return left, top, max(xs) - left, max(ys) - top
 
 
-def turned(corners: Iterable[Point], degrees: float, *, around: Point) -> list[Point]:
-    """Points turned clockwise, as seen on the screen, around one point."""
+def rotated(corners: Iterable[Point], degrees: float, *, around: Point) -> list[Point]:
+    """Return points rotated clockwise, as seen on the screen, around one point."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x0, y0 = around
     return [(x0 + (x - x0) * cosine - (y - y0) * sine, y0 + (x - x0) * sine + (y - y0) * cosine) for x, y in corners]
 
 
 def ellipse_box(x: float, y: float, across: float, down: float, degrees: float) -> Box:
-    """The upright box around an ellipse given by its centre, half axes and clockwise turn."""
+    """Return the upright box around an ellipse given by its centre, half axes and clockwise turn."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     half_width = math.hypot(across * cosine, down * sine)
     half_height = math.hypot(across * sine, down * cosine)
@@ -36,12 +36,12 @@ def ellipse_box(x: float, y: float, across: float, down: float, degrees: float) 
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> list[Point]:
-    """Corners of an upright rectangle, clockwise from the top left."""
+    """Return corners of an upright rectangle, clockwise from the top left."""
     return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
 
 
 def flat(corners: Iterable[Point]) -> tuple[float, ...]:
-    """Points as COCO writes a polygon: x, y, x, y, ..."""
+    """Return points as COCO writes a polygon: x, y, x, y, ..."""
     return tuple(value for corner in corners for value in corner)
 
 
@@ -53,7 +53,7 @@ def polygon_area(polygon: Sequence[float]) -> float:
 
 
 MOST_PIXELS = 1 << 28
-"""Masks of larger images are refused: each pixel takes a byte while the runs are turned."""
+"""Masks of larger images are refused: each pixel takes a byte while the runs are rotated."""
 
 
 def image_runs(

@@ -23,25 +23,25 @@ class ImageIndex:
             self._by_stem.setdefault(name.stem, []).append(path)
 
     def find(self, name: str, *, beside: str = "") -> str | None:
-        """The file of this name, None when there is none; see `_closest`."""
+        """Return the file of this name, None when there is none; see `_closest`."""
         wanted = plain_path(name)
         return _closest(self._by_name.get(wanted.name, []), wanted.parts, beside, shown=name)
 
     def find_stem(self, stem: str, *, beside: str = "") -> str | None:
-        """The file of this path without suffix, None when there is none; see `_closest`."""
+        """Return the file of this path without suffix, None when there is none; see `_closest`."""
         wanted = PurePosixPath(stem)
         return _closest(self._by_stem.get(wanted.name, []), wanted.parts, beside, shown=stem)
 
 
 def plain_path(name: str) -> PurePosixPath:
-    """The path in a name that may be a URL or a path of Windows."""
+    """Return the path in a name that may be a URL or a path of Windows."""
     if "://" in name:
         name = unquote(urlsplit(name).path)
     return PurePosixPath(name.replace("\\", "/"))
 
 
 def flat_names(paths: Iterable[str]) -> dict[str, str]:
-    """A file name for each path: its own, or, where another path has the same in any case, the whole path."""
+    """Return a file name for each path: its own, or, where another path has the same in any case, the whole path."""
     paths = sorted(paths)
     own = Counter(PurePosixPath(path).name.casefold() for path in paths)
     names: dict[str, str] = {}
@@ -87,7 +87,7 @@ def _closest(paths: list[str], wanted: tuple[str, ...], beside: str, *, shown: s
 
 
 def _shared(left: tuple[str, ...], right: tuple[str, ...]) -> int:
-    """How many parts agree before the first that differs."""
+    """Return how many parts agree before the first that differs."""
     count = 0
     for one, other in zip(left, right, strict=False):
         if one != other:
@@ -101,11 +101,11 @@ ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 
 
 def image_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in pixels; None where the file is not an image that can be read."""
+    """Return width and height in pixels; None where the file is not an image that can be read."""
     try:
         with Image.open(path) as image:
             width, height = image.size
-            turned = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
+            rotated = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
     # Damaged headers make Pillow's readers raise more than they document.
     except (
         OSError,
@@ -119,4 +119,4 @@ def image_size(path: Path) -> tuple[int, int] | None:
         Image.DecompressionBombError,
     ):
         return None
-    return (height, width) if turned else (width, height)
+    return (height, width) if rotated else (width, height)

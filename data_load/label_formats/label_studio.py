@@ -1,9 +1,9 @@
 """Label Studio JSON: a list of tasks, the shorter JSON-MIN, or single annotations as its storages keep them.
 
 Coordinates are percent of the image's sides. Of several annotations of one task the one marked as ground truth counts,
-else the one changed last; cancelled ones and predictions never do. A turned rectangle (around its top left corner) and
+else the one changed last; cancelled ones and predictions never do. A rotated rectangle (around its top left corner) and
 an ellipse become the upright box around them. A region with several labels is one object of each. Regions on an image
-that was turned in the tool, and shapes without a box, are left out and counted.
+that was rotated in the tool, and shapes without a box, are left out and counted.
 Format: https://labelstud.io/guide/export
 """
 
@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, rectangle, turned
+from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, rectangle, rotated
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.values import json_value, number, side, text
 from sinara_lib.errors import DataError
@@ -42,7 +42,7 @@ def parse_label_studio(files: Iterable[tuple[str, bytes]]) -> Labels:
 
 
 def image_path(reference: str) -> str:
-    """The file that a task names: a URL as it is; of Label Studio's own addresses the path they stand for."""
+    """Return the file that a task names: a URL as it is; of Label Studio's own addresses the path they stand for."""
     for own in ("/data/local-files/?d=", "/data/upload/"):
         host, found, path = reference.partition(own)
         if found and "?" not in host:
@@ -58,7 +58,7 @@ def original_stem(name: str) -> str:
 
 
 def _task(item: dict[str, Any], place: str) -> dict[str, Any]:
-    """A task with `data` and `annotations`, whichever of the three ways it is written in."""
+    """Return a task with `data` and `annotations`, whichever of the three ways it is written in."""
     if "result" in item and isinstance(item.get("task"), dict):
         return {"id": item["task"].get("id"), "data": item["task"].get("data"), "annotations": [item]}
     if "data" in item:
@@ -117,7 +117,7 @@ def _chosen(annotations: list[Any], place: str, left_out: Counter[str]) -> dict[
 
 
 def _reference(data: dict[str, Any], place: str) -> str:
-    """The value that names the image: `image`, else the first one that looks like one."""
+    """Return the value that names the image: `image`, else the first one that looks like one."""
     texts = {key: value for key, value in data.items() if isinstance(value, str) and value.strip()}
     named = [value for value in texts.values() if PurePosixPath(urlsplit(value).path).suffix.lower() in SUFFIXES]
     if "image" in texts or named:
@@ -137,7 +137,7 @@ def _objects(
         left_out[f"regions of the kind {str(region.get('type', 'unknown'))[:40]}"] += 1
         return []
     if number(region.get("image_rotation") or 0, f"{place}: image_rotation") % 360:
-        left_out["regions on an image that was turned in the tool"] += 1
+        left_out["regions on an image that was rotated in the tool"] += 1
         return []
     box, polygons = _shape(value, place, sides)
     labels = [text(one, f"{place}: label") for one in _list(value[key], f"{place}: {key}")]
@@ -147,7 +147,7 @@ def _objects(
 def _shape(
     value: Mapping[str, Any], place: str, sides: tuple[int | None, int | None]
 ) -> tuple[Box, tuple[tuple[float, ...], ...]]:
-    """The upright box and the polygons of a region, as shares of the image's sides."""
+    """Return the upright box and the polygons of a region, as shares of the image's sides."""
     if "points" in value:
         corners = [(_share(x, place), _share(y, place)) for x, y in _pairs(value["points"], f"{place}: points")]
         return enclosing_box(corners), (flat(corners),)
@@ -155,7 +155,7 @@ def _shape(
     degrees = number(value.get("rotation") or 0, f"{place}: rotation")
     across, down = _extent(value, place)
     if degrees % 360 and not all(sides):
-        raise DataError(f"{place}: a turned shape needs original_width and original_height of its image.")
+        raise DataError(f"{place}: a rotated shape needs original_width and original_height of its image.")
     # Turning happens in pixels: shares of unlike sides would shear the shape.
     wide, high = (float(one or 1) for one in sides)
     if "radiusX" in value:
@@ -164,7 +164,7 @@ def _shape(
     if not degrees % 360:
         return (x, y, across, down), ()
     upright = rectangle(x * wide, y * high, across * wide, down * high)
-    corners = [(x / wide, y / high) for x, y in turned(upright, degrees, around=upright[0])]
+    corners = [(x / wide, y / high) for x, y in rotated(upright, degrees, around=upright[0])]
     return enclosing_box(corners), (flat(corners),)
 
 

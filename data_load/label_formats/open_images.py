@@ -97,7 +97,7 @@ def _image_facts(row: dict[str, str]) -> dict[str, str]:
 
 
 def _licenses(listed: dict[str, dict[str, Any]]) -> list[str]:
-    """The licences by their URLs, in order; in each image the URL is replaced by the number."""
+    """Return the licences by their URLs, in order; in each image the URL is replaced by the number."""
     found = sorted({extra["license"] for extra in listed.values() if "license" in extra})
     for extra in listed.values():
         if "license" in extra:

@@ -20,7 +20,7 @@ from sinara_lib.errors import DataError
 
 
 def heads(files: Mapping[str, Path]) -> dict[str, bytes]:
-    """The first bytes of each file."""
+    """Return the first bytes of each file."""
     found = {}
     for path, file in files.items():
         with file.open("rb") as opened:
@@ -90,7 +90,7 @@ def _yolo(files: Mapping[str, Path], chosen: list[str], images: Mapping[str, Pat
 
 
 def _names_file(chosen: list[str]) -> str:
-    """The file that names the classes: of several the uppermost, a data.yaml before a list."""
+    """Return the file that names the classes: of several the uppermost, a data.yaml before a list."""
     found = [path for path in chosen if is_class_list(path) or path.lower().endswith((".yaml", ".yml"))]
     if not found:
         raise DataError("YOLO labels need a data.yaml with `names`, or a classes.txt, beside them; neither is there.")

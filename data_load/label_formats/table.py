@@ -35,7 +35,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def find_columns(names: Sequence[str], given: Mapping[str, str], *, where: str) -> dict[str, str]:
-    """Which column holds what. Raises DataError when a given one is not there, or one that is needed is missing."""
+    """Return which column holds what. Raises DataError when a given one or a needed one is missing."""
     if absent := [f"{key}: {name}" for key, name in given.items() if name not in names]:
         raise DataError(f"{where}: has no column for {', '.join(absent)}; its columns are {', '.join(names)}.")
     lowered: dict[str, str] = {}
@@ -112,7 +112,7 @@ def _present(value: object) -> object:
 
 
 def _refuse_doubtful_unit(rows: Mapping[str, list[LabelledObject]], unit: Unit, where: str) -> None:
-    """Shares read as pixels would all be specks, and pixels read as shares all lie outside: neither is published."""
+    """Refuse shares read as pixels, which would all be specks, and pixels read as shares, which all lie outside."""
     boxes = [one.box for objects in rows.values() for one in objects]
     highest = max((max(box) for box in boxes), default=None)
     if highest is None:

@@ -34,7 +34,7 @@ class QueryResult:
 
 
 def read_csv(data: bytes, path: str) -> Table:
-    """Columns of a CSV file with a header. Raises DataError."""
+    """Return columns of a CSV file with a header. Raises DataError."""
     try:
         rows = list(csv.reader(io.StringIO(decoded(data, path), newline="")))
     except csv.Error as error:
@@ -48,7 +48,7 @@ def read_csv(data: bytes, path: str) -> Table:
 
 
 def read_parquet(data: bytes, path: str) -> Table:
-    """Columns of a parquet file. Raises DataError."""
+    """Return columns of a parquet file. Raises DataError."""
     try:
         table = pq.read_table(pa.BufferReader(data))
         table.validate(full=True)
@@ -60,7 +60,7 @@ def read_parquet(data: bytes, path: str) -> Table:
 
 
 def read_query(url: str, query: str) -> QueryResult:
-    """The rows of a query that only reads; the password comes from SINARA_SQL_PASSWORD, or from the driver's own place.
+    """Return the rows of a query that only reads; the password comes from SINARA_SQL_PASSWORD or its driver's place.
 
     Raises DataError, which names the database without user and password.
     """
@@ -85,7 +85,7 @@ def read_query(url: str, query: str) -> QueryResult:
 
 
 def address_of(url: str, password: str | None) -> sqlalchemy.URL:
-    """The address of a database, with the password where the URL names a user; shown it hides the password."""
+    """Return the address of a database, with the password where the URL names a user; shown it hides the password."""
     address = sqlalchemy.make_url(url)
     return address.set(password=password) if password and address.username else address
 
@@ -101,7 +101,7 @@ def _result(names: list[str], rows: Sequence[tuple[Any, ...]]) -> QueryResult:
 
 
 def _plain(value: Any) -> object:
-    """A value of a database as text or number; decimals become floats."""
+    """Return a value of a database as text or number; decimals become floats."""
     return float(value) if isinstance(value, Decimal) else value
 
 

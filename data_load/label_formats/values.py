@@ -17,7 +17,7 @@ MOST_PIXELS = 1 << 17
 
 
 def number(value: object, place: str) -> float:
-    """A finite number, also one written as text."""
+    """Return a finite number, also one written as text."""
     try:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             found = float(value)
@@ -29,7 +29,7 @@ def number(value: object, place: str) -> float:
 
 
 def whole(value: object, place: str) -> int:
-    """A whole number, also one written as text or as 3.0."""
+    """Return a whole number, also one written as text or as 3.0."""
     found = number(value, place)
     if not found.is_integer():
         raise DataError(f"{place} must be a whole number, found {shown(value)}.")
@@ -37,7 +37,7 @@ def whole(value: object, place: str) -> int:
 
 
 def side(value: object, place: str) -> int | None:
-    """Width or height of an image in pixels; None for nothing or 0, which tools write for unknown."""
+    """Return width or height of an image in pixels; None for nothing or 0, which tools write for unknown."""
     if value is None or value == "":
         return None
     found = whole(value, place)
@@ -47,7 +47,7 @@ def side(value: object, place: str) -> int | None:
 
 
 def text(value: object, place: str) -> str:
-    """A text that is not empty, without spaces around it."""
+    """Return a text that is not empty, without spaces around it."""
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{place} must be a text that is not empty, found {shown(value)}.")
     return value.strip()
@@ -61,7 +61,7 @@ def points(values: Sequence[float], place: str) -> list[Point]:
 
 
 def decoded(data: bytes, place: str) -> str:
-    """The text of a UTF-8 file."""
+    """Return the text of a UTF-8 file."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,7 +69,7 @@ def decoded(data: bytes, place: str) -> str:
 
 
 def json_value(data: bytes, place: str) -> Any:
-    """The value of a JSON file."""
+    """Return the value of a JSON file."""
     try:
         return json.loads(decoded(data, place))
     except (ValueError, RecursionError) as error:
@@ -77,7 +77,7 @@ def json_value(data: bytes, place: str) -> Any:
 
 
 def xml_root(data: bytes, place: str, *, tag: str) -> Element:
-    """The root of an XML file, which must be `tag`; a file with a document type or entities is refused."""
+    """Return the root of an XML file, which must be `tag`; a file with a document type or entities is refused."""
     try:
         root: Element = ElementTree.fromstring(data, forbid_dtd=True)
     except DefusedXmlException as error:

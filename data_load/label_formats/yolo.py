@@ -1,6 +1,6 @@
 """YOLO: one text file for each image, a line for each object; the classes stand in data.yaml or classes.txt.
 
-A line is `class x y width height` (centre and sides) or `class x y x y ...` (a polygon, or the corners of a turned
+A line is `class x y width height` (centre and sides) or `class x y x y ...` (a polygon, or the corners of a rotated
 box); all as shares of the image's sides. Format: https://docs.ultralytics.com/datasets/detect/
 """
 
@@ -48,7 +48,7 @@ def parse_yolo(labels: Mapping[str, bytes], names_file: tuple[str, bytes]) -> La
 
 
 def image_stem(path: str) -> str:
-    """Where the image of a label file lies, without suffix: below `images` where labels lie below `labels`."""
+    """Return where the image of a label file lies, without suffix: below `images` where labels lie below `labels`."""
     parts = list(PurePosixPath(path).with_suffix("").parts)
     if "labels" in parts[:-1]:
         last = len(parts) - 2 - parts[:-1][::-1].index("labels")
@@ -102,7 +102,7 @@ def _classes(path: str, data: bytes) -> tuple[dict[int, str], bool]:
 
 
 def _yaml(written: str, path: str) -> object:
-    """The content of a YAML file; anchors, which unfold to any size, and deep nesting, slow to read, are refused."""
+    """Return the content of a YAML file. Anchors, which unfold to any size, and deep nesting are refused."""
     if len(written) > MOST_YAML_BYTES:
         raise DataError(f"{path}: is longer than {MOST_YAML_BYTES:,} characters; not a list of classes.")
     depth = 0

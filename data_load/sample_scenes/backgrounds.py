@@ -69,7 +69,7 @@ def draw_background(canvas: Canvas, rng: Random) -> Street:
 
 
 def draw_clutter(canvas: Canvas, rng: Random, *, baseline: int, low: bool) -> None:
-    """One piece of street furniture, foot at the baseline, over what was drawn before; `low` leaves out tall ones."""
+    """Draw one piece of furniture, foot at the baseline, over what was drawn before; `low` leaves out tall ones."""
     scale = canvas.side * rng.randint(22, 40) // 256 * 10
     brush = Brush(canvas, rng.randrange(canvas.side), baseline, scale, flip=rng.randrange(2) == 0)
     rng.choice(LOW_PIECES if low else LOW_PIECES + TALL_PIECES)(brush, rng)

@@ -28,7 +28,7 @@ class Patch(NamedTuple):
 
 
 def polygon_patch(points: list[Point], side: int) -> Patch | None:
-    """Pixels whose centre lies inside the polygon (even-odd), in exact integer arithmetic; None when none can."""
+    """Return pixels whose centre lies inside the polygon (even-odd), by exact integers; None when none can."""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     left, right = max(min(xs), 0), min(max(xs), side)
     top, bottom = max(min(ys), 0), min(max(ys), side)
@@ -50,7 +50,7 @@ def polygon_patch(points: list[Point], side: int) -> Patch | None:
 
 
 def ellipse_patch(centre: Point, radii: Point, side: int) -> Patch | None:
-    """Pixels whose centre lies inside the ellipse, in exact integer arithmetic; None when none can."""
+    """Return pixels whose centre lies inside the ellipse, in exact integer arithmetic; None when none can."""
     (cx, cy), (rx, ry) = centre, radii
     left, right = max(cx - rx, 0), min(cx + rx, side)
     top, bottom = max(cy - ry, 0), min(cy + ry, side)

@@ -33,7 +33,7 @@ RED_LIGHT: Colour = (216, 34, 28)
 
 
 def pick(rng: Random, palette: tuple[Colour, ...]) -> Colour:
-    """One colour of a palette, moved a little so that no two are quite the same."""
+    """Return one colour of a palette, moved a little so that no two are quite the same."""
     red, green, blue = rng.choice(palette)
     light = rng.randint(-14, 14)
     return limit(
@@ -42,17 +42,17 @@ def pick(rng: Random, palette: tuple[Colour, ...]) -> Colour:
 
 
 def tone(colour: Colour, percent: int) -> Colour:
-    """The colour made darker (under 100) or lighter (over 100)."""
+    """Return the colour made darker (under 100) or lighter (over 100)."""
     red, green, blue = colour
     return limit(red * percent // 100, green * percent // 100, blue * percent // 100)
 
 
 def mix(one: Colour, other: Colour, percent: int) -> Colour:
-    """One colour with so many percent of the other."""
+    """Return one colour with so many percent of the other."""
     red, green, blue = ((a * (100 - percent) + b * percent) // 100 for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
 def limit(red: int, green: int, blue: int) -> Colour:
-    """The colour with each channel brought into 0..255."""
+    """Return the colour with each channel brought into 0..255."""
     return min(max(red, 0), 255), min(max(green, 0), 255), min(max(blue, 0), 255)

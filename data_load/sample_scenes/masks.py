@@ -23,7 +23,7 @@ def mask_counts(mask: Mask) -> list[int]:
 
 
 def mask_polygons(mask: Mask) -> list[list[int]]:
-    """Outlines along pixel edges, [x1, y1, x2, y2, ...] each, that cover exactly the mask.
+    """Return segmentations along pixel edges, [x1, y1, x2, y2, ...] each, that cover exactly the mask.
 
     COCO polygons have no holes, so a mask with a hole is cut in two through the hole.
     """
@@ -86,7 +86,7 @@ def _signed_area(loop: Loop) -> int:
 
 
 def _corners(loop: Loop) -> Loop:
-    """The loop without the points on straight runs."""
+    """Return the loop without the points on straight runs."""
     count = len(loop)
     return [
         point

@@ -7,7 +7,7 @@ from sample_scenes.colours import DARK, GLASS, HAIR, METAL, PAINTS, SKIN, TYRE, 
 
 
 def draw_person(brush: Brush, rng: Random) -> None:
-    """A standing or walking person, adult or child, 115 to 185 cm."""
+    """Draw a standing or walking person, adult or child, 115 to 185 cm."""
     height = rng.choice([118, 132, 160, 168, 174, 180, 185])
     skin, top, trousers, shoes = pick(rng, SKIN), pick(rng, PAINTS), pick(rng, PAINTS), pick(rng, DARK)
     stride, hip, shoulder = rng.choice([8, 14, 22, 30]), height * 50 // 100, height * 80 // 100
@@ -32,7 +32,7 @@ def draw_person(brush: Brush, rng: Random) -> None:
 
 
 def draw_rider(brush: Brush, rng: Random, seat: tuple[int, int], grip: tuple[int, int]) -> None:
-    """A person on a two-wheeler: from the seat, hands on the grip, one foot on the near pedal."""
+    """Draw a person on a two-wheeler: from the seat, hands on the grip, one foot on the near pedal."""
     skin, top, trousers = pick(rng, SKIN), pick(rng, PAINTS), pick(rng, PAINTS)
     shoulder = (seat[0] + rng.randint(14, 30), seat[1] + 50)
     knee, foot = (seat[0] + 38, seat[1] - 8), (seat[0] + rng.randint(14, 26), seat[1] - 58)
@@ -46,7 +46,7 @@ def draw_rider(brush: Brush, rng: Random, seat: tuple[int, int], grip: tuple[int
 
 
 def draw_bicycle(brush: Brush, rng: Random) -> None:
-    """A bicycle from the side: two thin wheels, a diamond frame; what is seen through the wheels is its own."""
+    """Draw a bicycle from the side: two thin wheels, a diamond frame; what is seen through the wheels is its own."""
     frame, radius, base = pick(rng, PAINTS), rng.randint(31, 36), rng.randint(50, 56)
     tube = rng.randint(5, 7)
     brush.shadow(0, 0, 95, 7, 68)
@@ -73,7 +73,7 @@ def draw_bicycle(brush: Brush, rng: Random) -> None:
 
 
 def draw_motorcycle(brush: Brush, rng: Random) -> None:
-    """A motorcycle from the side: two fat wheels, engine, tank, seat, exhaust."""
+    """Draw a motorcycle from the side: two fat wheels, engine, tank, seat, exhaust."""
     body, base, radius = pick(rng, PAINTS), rng.randint(66, 74), rng.randint(29, 33)
     metal = pick(rng, METAL)
     brush.shadow(0, 0, 115, 9, 60)
@@ -98,7 +98,7 @@ def draw_motorcycle(brush: Brush, rng: Random) -> None:
 
 
 def draw_wheel(brush: Brush, x: int, radius: int, hub: Colour, rng: Random) -> None:
-    """A tyre with a rim and spokes, standing on the ground at x."""
+    """Draw a tyre with a rim and spokes, standing on the ground at x."""
     brush.ellipse(x, radius, radius, radius, pick(rng, TYRE))
     brush.ellipse(x, radius, radius * 62 // 100, radius * 62 // 100, hub)
     brush.ellipse(x, radius, radius * 50 // 100, radius * 50 // 100, tone(hub, 55))

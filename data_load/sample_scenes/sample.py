@@ -94,7 +94,7 @@ def write_scenes(request: ScenesRequest, folder: str | Path) -> CocoDataset:
 
 
 def _scene(size: int, index: int, rng: Random) -> Scene:
-    """Every sixth scene starts with the same class, so that no class is missing even from a small sample."""
+    """Start every sixth scene with the same class, so that none is missing even from a small sample."""
     if index % 20 == 3:
         return draw_scene(size, rng, kinds=[])
     extra = rng.choice([0, 1, 2, 2, 3, 3, 4, 5])
@@ -138,7 +138,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def plant_defects(dataset: CocoDataset, rng: Random) -> tuple[CocoDataset, list[CocoImage]]:
-    """The dataset with faulty annotations, and the images whose files are to be cut short.
+    """Return the dataset with faulty annotations, and the images whose files are to be cut short.
 
     About one in a hundred images gets each fault, at least one; `info["planted_defects"]` lists them: annotation
     ids, for unreadable files image ids. The faulty box of a negative coordinate clips back to the true right edge.
@@ -167,7 +167,7 @@ def _reach_outside(annotation: CocoAnnotation, overhang: int) -> CocoAnnotation:
 
 
 def _fault(fault: str, image: CocoImage, annotation_id: int, rng: Random) -> CocoAnnotation:
-    """A new annotation with one fault: no width, beyond the right edge, or of an image that is not listed."""
+    """Return a new annotation with one fault: no width, beyond the right edge, or of an image that is not listed."""
     x, y = float(rng.randrange(image.width // 2)), float(rng.randrange(image.height // 2))
     width, height = float(rng.randint(20, image.width // 4)), float(rng.randint(20, image.height // 4))
     boxes = {

@@ -12,7 +12,7 @@ BARE_STEEL: Colour = (130, 132, 138)
 
 
 def draw_truck(brush: Brush, rng: Random) -> None:
-    """A lorry from the side: a cab, a gap, a load of its own silhouette on a bare chassis; some show their front."""
+    """Draw a lorry from the side: a cab, a gap, a load of its own silhouette on a chassis; some show their front."""
     if rng.randrange(8) == 0:
         _truck_front(brush, rng)
         return

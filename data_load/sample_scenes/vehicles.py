@@ -39,7 +39,7 @@ CAR_SHAPES: dict[str, tuple[list[Point], list[Point]]] = {
 
 
 def draw_car(brush: Brush, rng: Random) -> None:
-    """A saloon, hatchback, estate or off-road car from the side; one in eight from the front."""
+    """Draw a saloon, hatchback, estate or off-road car from the side; one in eight from the front."""
     if rng.randrange(8) == 0:
         _car_front(brush, rng)
         return
@@ -70,7 +70,7 @@ def draw_car(brush: Brush, rng: Random) -> None:
 
 
 def draw_bus(brush: Brush, rng: Random) -> None:
-    """A bus from the side: a long box, a row of large windows, doors; some have two decks, some show their front."""
+    """Draw a bus from the side: a long box, large windows, doors; some have two decks, some show their front."""
     if rng.randrange(8) == 0:
         _bus_front(brush, rng)
         return

@@ -4,10 +4,10 @@ import math
 from dataclasses import replace
 
 from dataset_checks.findings import Ledger, note_box
-from dataset_checks.segmentations import check_outline, polygon_area
+from dataset_checks.segmentations import check_segmentation, polygon_area
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 
-# COCO's own areas differ from ours by how an outline is drawn as pixels; more than this is another area.
+# COCO's own areas differ from ours by how a segmentation is drawn as pixels; more than this is another area.
 _AREA_TOLERANCE = 0.05
 _EDGE_TOLERANCE = 1e-6
 # Narrower boxes, in pixels, are rounding errors of tools; their areas run into the smallest floats.
@@ -61,7 +61,7 @@ def check_boxes(
         key = (checked.image_id, checked.category_id, checked.iscrowd, checked.bbox)
         if key in seen and note_box(ledger, "box_repeated", one, image) == "drop":
             continue
-        outlined = check_outline(checked, image, ledger)
+        outlined = check_segmentation(checked, image, ledger)
         sound = outlined and _check_area(outlined, ledger)
         if sound is not None:
             seen.add(key)
@@ -116,7 +116,7 @@ def _clip(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotati
 
 
 def _check_area(one: CocoAnnotation, ledger: Ledger) -> CocoAnnotation | None:
-    """The area must be that of the box without an outline, and with one above 0 and not above the box's."""
+    """Return the area must be that of the box without a segmentation, and with one above 0 and not above the box's."""
     box_area = one.bbox[2] * one.bbox[3]
     most, least = box_area * (1 + _AREA_TOLERANCE) + 1, box_area * (1 - _AREA_TOLERANCE) - 1
     if one.area is not None and (0 if one.segmentation else least) < one.area <= most and one.area > 0:

@@ -22,11 +22,11 @@ class CheckedDataset:
     findings: tuple[Finding, ...]
 
     def count(self, done: Done) -> int:
-        """How many finds were fixed, dropped, kept or left out."""
+        """Return how many finds were fixed, dropped, kept or left out."""
         return sum(finding.count for finding in self.findings if finding.done == done)
 
     def repairs(self) -> dict[str, int]:
-        """How often each check fixed or dropped something, such as `fixed_area`; without those that found nothing."""
+        """Return how often each check fixed or dropped something, such as `fixed_area`, where it found something."""
         return {
             f"{one.done}_{one.check.name}": one.count
             for one in self.findings

@@ -11,7 +11,7 @@ Classes = Sequence[str] | Mapping[str, Sequence[str]]
 
 
 def class_sources(classes: Classes, there: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Each new class with the classes of the source that it is made of; no class asked for keeps all of `there`.
+    """Return each new class with the classes of the source that it is made of; no class asked for keeps all of `there`.
 
     Raises:
         DataError: a name is given twice, a new class is made of nothing, or the source lacks a name; lists what

@@ -27,7 +27,7 @@ _LEAST_SIDE = 8 * GREY_SIDE
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImageFacts:
     """What an image file holds: width and height once upright, EXIF's orientation (1 to 8), format, bytes, look."""
 
     width: int
@@ -44,7 +44,7 @@ class Picture:
         return self.orientation in _SWAPPED
 
 
-def read_pictures(files: ImageFiles, names: Iterable[str]) -> dict[str, Picture | ValueError]:
+def read_pictures(files: ImageFiles, names: Iterable[str]) -> dict[str, ImageFacts | ValueError]:
     """Decode the named files in batches, one thread per core; in memory is one batch of each thread.
 
     A file that cannot be used comes back as the error that says why. Names that `files` lacks are left out.
@@ -53,11 +53,11 @@ def read_pictures(files: ImageFiles, names: Iterable[str]) -> dict[str, Picture 
     ordered = [name for name in files.names() if name in wanted]
     batches = plan(files, ordered, shuffle_seed=None, shuffle_window=None, part=(0, 1))
 
-    def read(batch: list[str], check: Check) -> list[Picture | ValueError]:
+    def read(batch: list[str], check: Check) -> list[ImageFacts | ValueError]:
         check()
         return _read_batch(files.read_many(batch))
 
-    found: dict[str, Picture | ValueError] = {}
+    found: dict[str, ImageFacts | ValueError] = {}
     with progress(label="check images", total=len(ordered), unit="image") as bar:
         for batch, pictures in zip(batches, in_threads(read, batches, threads=core_count()), strict=True):
             found.update(zip(batch, pictures, strict=True))
@@ -66,12 +66,12 @@ def read_pictures(files: ImageFiles, names: Iterable[str]) -> dict[str, Picture 
 
 
 def core_count() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-def read_picture(data: bytes) -> Picture:
+def read_picture(data: bytes) -> ImageFacts:
     """Decode the bytes of one image file.
 
     Raises:
@@ -83,11 +83,11 @@ def read_picture(data: bytes) -> Picture:
     return picture
 
 
-def _read_batch(contents: Sequence[bytes]) -> list[Picture | ValueError]:
+def _read_batch(contents: Sequence[bytes]) -> list[ImageFacts | ValueError]:
     measured = [_measured(data) for data in contents]
     looks = iter(describe([one[4] for one in measured if not isinstance(one, ValueError)]))
     return [
-        one if isinstance(one, ValueError) else Picture(*one[:4], hashlib.sha256(data).digest(), next(looks))
+        one if isinstance(one, ValueError) else ImageFacts(*one[:4], hashlib.sha256(data).digest(), next(looks))
         for one, data in zip(measured, contents, strict=True)
     ]
 
@@ -155,7 +155,7 @@ def _header(data: bytes) -> tuple[int, int, int, str] | None:
 
 
 def _is_cut_short(data: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end; decoders fill the missing part with grey and say nothing."""
+    """Return whether a JPEG or PNG lacks its end; decoders fill the missing part with grey and say nothing."""
     if data.startswith(_JPEG_START):
         # A picture's last scan must be followed by an end; a thumbnail has both before it.
         return data.find(_JPEG_SCAN, max(data.rfind(_JPEG_END), 0)) >= 0

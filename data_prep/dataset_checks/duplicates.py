@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dataset_checks.decoding import Picture
+from dataset_checks.decoding import ImageFacts
 from dataset_checks.findings import Ledger
 from dataset_checks.likeness import similar_groups
 from sinara_lib.vision.coco import CocoDataset, CocoImage, select_images
@@ -12,7 +12,7 @@ GROUP = "group"
 """Field of an image record: images with the same text never part between the splits."""
 
 
-def check_copies(dataset: CocoDataset, pictures: Mapping[str, Picture], ledger: Ledger) -> CocoDataset:
+def check_copies(dataset: CocoDataset, pictures: Mapping[str, ImageFacts], ledger: Ledger) -> CocoDataset:
     """Drop copies, or give them one group; a group of its own is named after the file of its image with the least id.
 
     Pictures that are in one group already, such as frames of one video, are no finding. Groups that copies connect
@@ -32,7 +32,7 @@ def check_copies(dataset: CocoDataset, pictures: Mapping[str, Picture], ledger: 
 
 
 def _name_of_group(image: CocoImage) -> str:
-    """The group's name, or the file's where there is no group."""
+    """Return the group's name, or the file's where there is no group."""
     return str(image.extra.get(GROUP, image.file_name))
 
 

@@ -50,7 +50,7 @@ class Finding:
 
 
 def choose_actions(chosen: Mapping[str, str]) -> dict[str, Action]:
-    """The action of every check: the chosen one, or the check's first.
+    """Return the action of every check: the chosen one, or the check's first.
 
     Raises:
         ValueError: a check is unknown, or does not know the action; lists what there is.
@@ -89,7 +89,7 @@ class Ledger:
         return self.action(name)
 
     def action(self, name: str) -> Action:
-        """What to do with the finds of a check.
+        """Return what to do with the finds of a check.
 
         One that stops the step does so after all checks have run, so that all are reported; until then its first
         action is taken.
@@ -97,7 +97,7 @@ class Ledger:
         return self._first[name] if self._actions[name] == "fail" else self._actions[name]
 
     def findings(self) -> tuple[Finding, ...]:
-        """Every check in its order, also those that found nothing."""
+        """Return every check in its order, also those that found nothing."""
         return tuple(
             Finding(one, self._actions[one.name], self._counts[one.name], tuple(self._examples[one.name]))
             for one in CHECKS

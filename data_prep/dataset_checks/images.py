@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dataset_checks.decoding import Picture, read_pictures
+from dataset_checks.decoding import ImageFacts, read_pictures
 from dataset_checks.findings import Ledger
 from dataset_checks.image_files import ImageFiles
 from dataset_checks.orientation import turn_annotation
@@ -27,7 +27,7 @@ class CheckedImages:
     """A dataset whose records fit their files, and what each of its files holds, by name."""
 
     dataset: CocoDataset
-    pictures: Mapping[str, Picture]
+    pictures: Mapping[str, ImageFacts]
 
 
 def check_image_records(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
@@ -54,9 +54,9 @@ def check_image_files(
 ) -> CheckedImages:
     """Decode every image once; drop those that cannot be used with their annotations, mend records of the rest."""
     pictures = read_pictures(files, (image.file_name for image in dataset.images))
-    usable: dict[str, Picture] = {}
+    usable: dict[str, ImageFacts] = {}
     images: list[CocoImage] = []
-    turned: dict[int, Picture] = {}
+    rotated: dict[int, ImageFacts] = {}
     for image in dataset.images:
         picture = _usable(image, pictures.get(image.file_name), ledger)
         if picture is None or _odd(image, picture, ledger, max_aspect_ratio=max_aspect_ratio):
@@ -66,18 +66,18 @@ def check_image_files(
         if action == "drop":
             continue
         if fault == "image_turned":
-            turned[image.id] = picture
+            rotated[image.id] = picture
         usable[image.file_name] = picture
         images.append(replace(image, width=picture.width, height=picture.height) if fault else image)
     for name in sorted(set(files.names()).difference(image.file_name for image in dataset.images)):
         ledger.note("file_not_listed", name)
     kept = {image.id for image in images}
-    annotations = tuple(_turned(one, turned) for one in dataset.annotations if one.image_id in kept)
+    annotations = tuple(_turned(one, rotated) for one in dataset.annotations if one.image_id in kept)
     return CheckedImages(replace(dataset, images=tuple(images), annotations=annotations), usable)
 
 
-def _usable(image: CocoImage, found: Picture | ValueError | None, ledger: Ledger) -> Picture | None:
-    if isinstance(found, Picture):
+def _usable(image: CocoImage, found: ImageFacts | ValueError | None, ledger: Ledger) -> ImageFacts | None:
+    if isinstance(found, ImageFacts):
         return found
     if found is None:
         ledger.note("image_missing", image.file_name)
@@ -86,7 +86,7 @@ def _usable(image: CocoImage, found: Picture | ValueError | None, ledger: Ledger
     return None
 
 
-def _odd(image: CocoImage, picture: Picture, ledger: Ledger, *, max_aspect_ratio: float) -> bool:
+def _odd(image: CocoImage, picture: ImageFacts, ledger: Ledger, *, max_aspect_ratio: float) -> bool:
     """Note what is strange about a readable file; tell whether it is to be dropped for that."""
     name, actions = image.file_name, []
     ending = name.rpartition(".")[2].lower()
@@ -102,7 +102,7 @@ def _odd(image: CocoImage, picture: Picture, ledger: Ledger, *, max_aspect_ratio
     return "drop" in actions
 
 
-def _size_fault(image: CocoImage, picture: Picture) -> str | None:
+def _size_fault(image: CocoImage, picture: ImageFacts) -> str | None:
     if (image.width, image.height) == (picture.width, picture.height):
         return None
     if (image.width, image.height) == (picture.height, picture.width):
@@ -110,15 +110,15 @@ def _size_fault(image: CocoImage, picture: Picture) -> str | None:
     return "image_size"
 
 
-def _note_size(fault: str | None, image: CocoImage, picture: Picture, ledger: Ledger) -> Action | None:
+def _note_size(fault: str | None, image: CocoImage, picture: ImageFacts, ledger: Ledger) -> Action | None:
     if fault is None:
         return None
     sizes = f"{image.width} x {image.height}, the file has {picture.width} x {picture.height}"
     return ledger.note(fault, f"{image.file_name}: {sizes}", file_name=image.file_name)
 
 
-def _turned(one: CocoAnnotation, turned: Mapping[int, Picture]) -> CocoAnnotation:
-    picture = turned.get(one.image_id)
+def _turned(one: CocoAnnotation, rotated: Mapping[int, ImageFacts]) -> CocoAnnotation:
+    picture = rotated.get(one.image_id)
     if picture is None:
         return one
     return turn_annotation(one, picture.orientation, width=picture.height, height=picture.width)

@@ -32,7 +32,7 @@ _CODES_AT_ONCE, _LOOKS_AT_ONCE = 1 << 22, 1 << 14
 
 
 def describe(greys: Sequence[NDArray[np.uint8]]) -> list[Look]:
-    """The look of each picture; `greys` are uint8 H x W of any size."""
+    """Return the look of each picture; `greys` are uint8 H x W of any size."""
     if not greys:
         return []
     small = np.stack([cv2.resize(one, (GREY_SIDE, GREY_SIDE), interpolation=cv2.INTER_AREA) for one in greys])
@@ -105,7 +105,7 @@ def _joined(labels: Places, ones: Places, others: Places) -> Places:
 
 
 def _are_close(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether two looks differ by little of their contrast; flat pictures must be of one grey."""
+    """Return whether two looks differ by little of their contrast; flat pictures must be of one grey."""
     difference = np.linalg.norm(ones[:, 1:] - others[:, 1:], axis=1) / GREY_SIDE
     contrast = np.maximum(_contrast(ones), _contrast(others))
     same_grey = np.abs(ones[:, 0] - others[:, 0]) / GREY_SIDE <= 2 * _FLAT
@@ -125,7 +125,7 @@ def _codes(table: NDArray[np.float32]) -> NDArray[np.uint64]:
 
 
 def _basis() -> NDArray[np.float32]:
-    """The first rows of the orthonormal cosine transform of 32 values."""
+    """Return the first rows of the orthonormal cosine transform of 32 values."""
     rows, columns = np.arange(_FREQUENCIES)[:, None], np.arange(GREY_SIDE)[None]
     basis = np.sqrt(2 / GREY_SIDE) * np.cos(np.pi * (2 * columns + 1) * rows / (2 * GREY_SIDE))
     basis[0] /= np.sqrt(2)

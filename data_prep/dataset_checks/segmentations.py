@@ -1,4 +1,4 @@
-"""Checks of outlines: polygons and run lengths."""
+"""Checks of segmentations: polygons and run lengths."""
 
 import math
 from collections.abc import Sequence
@@ -17,27 +17,29 @@ _POINT_TOLERANCE = 1.0
 _LEAST_OVERLAP = 0.5
 
 
-def check_outline(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotation | None:
-    """The annotation with a sound outline or none; None when it is dropped. Its box must lie inside the image."""
-    outline = one.segmentation
-    if outline is None or outline == []:
+def check_segmentation(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotation | None:
+    """Return the annotation with a sound segmentation or none; None when it is dropped. Its box lies in the image."""
+    segmentation = one.segmentation
+    if segmentation is None or segmentation == []:
         return one
-    if not _is_sound(outline, image):
+    if not _is_sound(segmentation, image):
         return _removed(one, image, ledger, fault="segmentation_broken")
-    if isinstance(outline, list) and _reach(outline, image) > _POINT_TOLERANCE:
+    if isinstance(segmentation, list) and _reach(segmentation, image) > _POINT_TOLERANCE:
         if note_box(ledger, "segmentation_over_edge", one, image) == "drop":
             return None
-        outline = [polygon for polygon in (_clamped(points, image) for points in outline) if polygon_area([polygon])]
-        one = replace(one, segmentation=outline or None)
-    extent = _extent(outline, image)
-    if not outline or (extent is not None and _overlap(extent, one.bbox, image) >= _LEAST_OVERLAP):
+        segmentation = [
+            polygon for polygon in (_clamped(points, image) for points in segmentation) if polygon_area([polygon])
+        ]
+        one = replace(one, segmentation=segmentation or None)
+    extent = _extent(segmentation, image)
+    if not segmentation or (extent is not None and _overlap(extent, one.bbox, image) >= _LEAST_OVERLAP):
         return one
     return _removed(one, image, ledger, fault="segmentation_unlike_box")
 
 
-def polygon_area(outline: Segmentation) -> float:
+def polygon_area(segmentation: Segmentation) -> float:
     """Square pixels inside polygons, by the shoelace formula; 0 for run lengths, which are left to the box."""
-    return sum(map(_area, outline)) if isinstance(outline, list) else 0.0
+    return sum(map(_area, segmentation)) if isinstance(segmentation, list) else 0.0
 
 
 def _removed(one: CocoAnnotation, image: CocoImage, ledger: Ledger, *, fault: str) -> CocoAnnotation | None:
@@ -47,10 +49,10 @@ def _removed(one: CocoAnnotation, image: CocoImage, ledger: Ledger, *, fault: st
     return one if action == "keep" else None
 
 
-def _is_sound(outline: list[list[float]] | dict[str, Any], image: CocoImage) -> bool:
-    if isinstance(outline, dict):
-        return read_runs(outline, width=image.width, height=image.height) is not None
-    return all(map(_is_polygon, outline))
+def _is_sound(segmentation: list[list[float]] | dict[str, Any], image: CocoImage) -> bool:
+    if isinstance(segmentation, dict):
+        return read_runs(segmentation, width=image.width, height=image.height) is not None
+    return all(map(_is_polygon, segmentation))
 
 
 def _is_polygon(points: object) -> bool:
@@ -62,10 +64,10 @@ def _is_polygon(points: object) -> bool:
     )
 
 
-def _reach(outline: Sequence[Sequence[float]], image: CocoImage) -> float:
-    """How far the farthest point lies outside the image, in pixels; negative when all lie inside."""
+def _reach(segmentation: Sequence[Sequence[float]], image: CocoImage) -> float:
+    """Return how far the farthest point lies outside the image, in pixels; negative when all lie inside."""
     return max(
-        max(-min(points), max(points[0::2]) - image.width, max(points[1::2]) - image.height) for points in outline
+        max(-min(points), max(points[0::2]) - image.width, max(points[1::2]) - image.height) for points in segmentation
     )
 
 
@@ -74,11 +76,11 @@ def _clamped(points: Sequence[float], image: CocoImage) -> list[float]:
     return [min(max(value, 0.0), float(sides[place % 2])) for place, value in enumerate(points)]
 
 
-def _extent(outline: Segmentation, image: CocoImage) -> Extent | None:
-    if isinstance(outline, dict):
-        runs = read_runs(outline, width=image.width, height=image.height)
+def _extent(segmentation: Segmentation, image: CocoImage) -> Extent | None:
+    if isinstance(segmentation, dict):
+        runs = read_runs(segmentation, width=image.width, height=image.height)
         return None if runs is None else extent_of(runs, height=image.height)
-    points = [points for points in outline or ()]
+    points = [points for points in segmentation or ()]
     if not points:
         return None
     return (
@@ -90,7 +92,7 @@ def _extent(outline: Segmentation, image: CocoImage) -> Extent | None:
 
 
 def _overlap(extent: Extent, box: Box, image: CocoImage) -> float:
-    """Shared area over joint area of an outline's extent and a box, both cut to the image.
+    """Shared area over joint area of a segmentation's extent and a box, both cut to the image.
 
     Both get a pixel more on each side, so that thin things a pixel apart agree.
     """

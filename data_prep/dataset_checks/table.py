@@ -20,7 +20,7 @@ class Check:
     drop: str = ""
 
     def words(self, action: Action) -> str:
-        """What was found and what is done about it."""
+        """Return what was found and what is done about it."""
         done = {"fix": self.fix, "drop": self.drop}.get(action, "")
         return f"{self.fault} {done}".rstrip()
 
@@ -37,9 +37,9 @@ CHECKS = (
     Check("image_unreadable", "The file is empty, cut short, too large or not an image.", ("drop", "fail")),
     Check(
         "image_turned",
-        "EXIF turns the picture by 90 degrees; the record has the size before turning.",
+        "EXIF rotates the picture by 90 degrees; the record has the size before rotating.",
         ("fix", "drop", "fail"),
-        "Boxes and outlines are turned with the picture.",
+        "Boxes and segmentations are rotated with the picture.",
     ),
     Check(
         "image_turn_unclear",
@@ -98,25 +98,25 @@ CHECKS = (
     Check("box_repeated", "The same box with the same class is given twice on one image.", ("drop", "keep", "fail")),
     Check(
         "segmentation_broken",
-        "The outline is malformed, or not of the image's size.",
+        "The segmentation is malformed, or not of the image's size.",
         ("fix", "drop", "fail"),
-        "The outline is removed, the box stays.",
+        "The segmentation is removed, the box stays.",
     ),
     Check(
         "segmentation_over_edge",
-        "A point of the outline lies more than a pixel outside the image.",
+        "A point of the segmentation lies more than a pixel outside the image.",
         ("fix", "drop", "fail"),
         "Such points move to the edge.",
     ),
     Check(
         "segmentation_unlike_box",
-        "The outline's extent and the box share less than half of what they cover together.",
+        "The segmentation's extent and the box share less than half of what they cover together.",
         ("keep", "fix", "drop", "fail"),
-        "The outline is removed, the box stays.",
+        "The segmentation is removed, the box stays.",
     ),
     Check(
         "area",
-        "The area is missing or does not fit the box or outline.",
+        "The area is missing or does not fit the box or segmentation.",
         ("fix", "drop", "fail"),
         "It is computed anew.",
     ),

@@ -1,4 +1,4 @@
-"""Changed copies of training images: turned, scaled, mirrored, in other colours; drawn from a seed."""
+"""Changed copies of training images: rotated, scaled, mirrored, in other colours; drawn from a seed."""
 
 import hashlib
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Change:
 
 
 def draw_change(augment: Augment, *, file_name: str, copy: int, seed: int) -> Change:
-    """The change of one copy of an image: the same for the same seed, name, number and strengths, on every machine."""
+    """Return the change of one copy of an image: the same for the same seed, name, number and strengths."""
     digest = hashlib.sha256(f"{seed}/{copy}/{file_name}".encode()).digest()
     # Six numbers are drawn whatever is switched on, so that one strength does not stir the others.
     draws = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big"))).random(6)
@@ -64,18 +64,18 @@ def draw_change(augment: Augment, *, file_name: str, copy: int, seed: int) -> Ch
 
 
 def change_move(change: Change, width: int, height: int) -> Affine:
-    """Where points of an image go: mirrored first, then turned and scaled about its middle."""
+    """Return where points of an image go: mirrored first, then rotated and scaled about its middle."""
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), change.angle, change.factor)
     mirror = np.array([[-1.0 if change.mirrored else 1.0, 0, width if change.mirrored else 0], [0, 1, 0], [0, 0, 1]])
     return np.asarray(turn @ mirror, dtype=np.float64)
 
 
 def change_pixels(image: Pixels, change: Change) -> Pixels:
-    """The changed copy of a BGR picture, in the same size; where the picture does not reach, it is grey."""
+    """Return the changed copy of a BGR picture, in the same size; where the picture does not reach, it is grey."""
     height, width = image.shape[:2]
     move = pixel_move(change_move(change, width, height))
-    turned = cv2.warpAffine(image, move, (width, height), flags=cv2.INTER_LINEAR, borderValue=_GREY)
-    return _recoloured(np.asarray(turned, dtype=np.uint8), change)
+    rotated = cv2.warpAffine(image, move, (width, height), flags=cv2.INTER_LINEAR, borderValue=_GREY)
+    return _recoloured(np.asarray(rotated, dtype=np.uint8), change)
 
 
 def _recoloured(image: Pixels, change: Change) -> Pixels:

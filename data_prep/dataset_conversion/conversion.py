@@ -31,7 +31,7 @@ class Tiles(ParamsModel):
         return self
 
     def windows(self, width: int, height: int) -> list[Window]:
-        """Windows that cover an image, row by row; the last of a row or column ends at the edge."""
+        """Return windows that cover an image, row by row; the last of a row or column ends at the edge."""
         return [
             (left, top, min(self.width, width), min(self.height, height))
             for top in _starts(height, self.height, self.overlap)
@@ -40,7 +40,7 @@ class Tiles(ParamsModel):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ImageRecipe:
     """How a picture is made of a source file: brought to a size (width, height), cut out, then changed."""
 
     source: str
@@ -68,16 +68,16 @@ class Conversion:
     """A dataset whose images are files of the source, except for those that have a recipe."""
 
     dataset: CocoDataset
-    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    recipes: Mapping[str, ImageRecipe] = field(default_factory=dict)
     counts: Counts = Counts()
 
 
 @dataclass(frozen=True)
-class Picture:
+class ConvertedImage:
     """One published picture: its record, how it is made, and how points of the source come to lie in it."""
 
     image: CocoImage
-    recipe: Recipe
+    recipe: ImageRecipe
     move: Affine
 
 
@@ -124,7 +124,7 @@ def add_copies(conversion: Conversion, augment: Augment, *, rule: Rule, seed: in
         objects, size = dataset.annotations_of(image.id), (image.width, image.height)
         origin = {"group": image.extra.get("group", image.file_name)}
         result.keep(replace(image, extra=image.extra | origin), objects)
-        recipe = conversion.recipes.get(image.file_name, Recipe(image.file_name, size))
+        recipe = conversion.recipes.get(image.file_name, ImageRecipe(image.file_name, size))
         for copy in range(1, augment.copies + 1):
             change = draw_change(augment, file_name=image.file_name, copy=copy, seed=seed)
             move = change_move(change, *size)
@@ -137,7 +137,7 @@ def add_copies(conversion: Conversion, augment: Augment, *, rule: Rule, seed: in
 
 
 def new_name(name: str, mark: str, taken: set[str]) -> str:
-    """A free name beside `name`, which `taken` then holds; JPEG and PNG keep their format, others become PNG."""
+    """Return a free name beside `name`, which `taken` then holds; JPEG and PNG keep their format, others become PNG."""
     path = PurePosixPath(name)
     suffix = path.suffix if path.suffix.lower() in _KEPT_FORMATS else f"{path.suffix}.png"
     while (found := str(path.with_name(f"{path.stem}{mark}{suffix}"))) in taken:
@@ -163,7 +163,7 @@ class _Gathering:
         self._images.append(image)
         self._annotations += objects
 
-    def add(self, image: CocoImage, objects: Sequence[CocoAnnotation], recipe: Recipe) -> None:
+    def add(self, image: CocoImage, objects: Sequence[CocoAnnotation], recipe: ImageRecipe) -> None:
         """Add a picture that is made by a recipe, under new ids."""
         self._image_id += 1
         self._images.append(replace(image, id=self._image_id))
@@ -184,7 +184,9 @@ def _starts(length: int, window: int, overlap: int) -> list[int]:
     return [*range(0, length - window, window - overlap), length - window]
 
 
-def _pictures(image: CocoImage, longest_side: int | None, tiles: Tiles | None, names: set[str]) -> Iterator[Picture]:
+def _pictures(
+    image: CocoImage, longest_side: int | None, tiles: Tiles | None, names: set[str]
+) -> Iterator[ConvertedImage]:
     scale = min(1.0, longest_side / max(image.width, image.height)) if longest_side else 1.0
     width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
     resize = scaling(width / image.width, height / image.height)
@@ -196,19 +198,19 @@ def _pictures(image: CocoImage, longest_side: int | None, tiles: Tiles | None, n
             name = new_name(image.file_name, f"__{left}_{top}", names)
             record = CocoImage(image.id, name, across, down, extra)
             cut = resize + shifting(left, top) - scaling(1, 1)
-            yield Picture(record, Recipe(image.file_name, (width, height), (left, top, across, down)), cut)
+            yield ConvertedImage(record, ImageRecipe(image.file_name, (width, height), (left, top, across, down)), cut)
     elif scale < 1:
         fits = PurePosixPath(image.file_name).suffix.lower() in _KEPT_FORMATS
         name = image.file_name if fits else new_name(image.file_name, "", names)
-        yield Picture(
-            CocoImage(image.id, name, width, height, image.extra), Recipe(image.file_name, (width, height)), resize
+        yield ConvertedImage(
+            CocoImage(image.id, name, width, height, image.extra), ImageRecipe(image.file_name, (width, height)), resize
         )
 
 
 def _follow(
-    objects: tuple[CocoAnnotation, ...], pictures: list[Picture], rule: Rule
+    objects: tuple[CocoAnnotation, ...], pictures: list[ConvertedImage], rule: Rule
 ) -> tuple[list[list[CocoAnnotation]], Counts]:
-    """What is left of the objects in each picture, and the counts of what was cut and dropped."""
+    """Return what is left of the objects in each picture, and the counts of what was cut and dropped."""
     found: list[list[CocoAnnotation]] = [[] for _ in pictures]
     counts = Counts()
     for one in objects:
@@ -227,8 +229,8 @@ def _follow(
     return found, counts
 
 
-def _meets(one: CocoAnnotation, picture: Picture) -> bool:
-    """Whether a box shares pixels with a picture that is neither turned nor mirrored."""
+def _meets(one: CocoAnnotation, picture: ConvertedImage) -> bool:
+    """Return whether a box shares pixels with a picture that is neither rotated nor mirrored."""
     x, y, width, height = one.bbox
     (across, _, left), (_, down, top) = picture.move.tolist()
     return (

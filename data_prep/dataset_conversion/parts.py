@@ -31,7 +31,7 @@ class ConvertOptions:
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """One part: what is published, the archive its unchanged files come from, and the folder of the changed ones."""
 
     name: str
@@ -45,7 +45,7 @@ class Part:
         return self.conversion.dataset
 
     def read(self, file_name: str) -> bytes:
-        """The bytes of a published image."""
+        """Return the bytes of a published image."""
         if file_name in self.conversion.recipes:
             return (self.folder / "images" / file_name).read_bytes()
         return self.files.read(file_name)
@@ -68,7 +68,7 @@ class Part:
         return pack(self.folder, url, source=self.files, names={f"images/{name}": name for name in files})
 
 
-def make_parts(splits: Splits, files: ArchiveReader, folder: Path, *, options: ConvertOptions) -> dict[str, Part]:
+def make_parts(splits: Splits, files: ArchiveReader, folder: Path, *, options: ConvertOptions) -> dict[str, SplitPart]:
     """Convert each part as asked for, training with its copies, and write the pictures that change below `folder`."""
     parts = {}
     for name, dataset in splits.items():
@@ -77,16 +77,16 @@ def make_parts(splits: Splits, files: ArchiveReader, folder: Path, *, options: C
             conversion = limit_empty_tiles(conversion, empty_share=options.empty_share, seed=options.seed)
         if options.augment and name == "train":
             conversion = add_copies(conversion, options.augment, rule=options.rule, seed=options.seed)
-        parts[name] = Part(name, conversion, files, folder / name)
+        parts[name] = SplitPart(name, conversion, files, folder / name)
         write_pictures(conversion.recipes, files, folder / name / "images")
     return parts
 
 
-def published(parts: Mapping[str, Part]) -> Splits:
-    """The documents of the parts."""
+def published(parts: Mapping[str, SplitPart]) -> Splits:
+    """Return the documents of the parts."""
     return Splits(**{name: part.dataset for name, part in parts.items()})
 
 
-def conversion_counts(parts: Mapping[str, Part]) -> Counts:
-    """What happened to objects in all parts."""
+def conversion_counts(parts: Mapping[str, SplitPart]) -> Counts:
+    """Return what happened to objects in all parts."""
     return sum((part.conversion.counts for part in parts.values()), Counts())

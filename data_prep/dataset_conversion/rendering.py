@@ -8,7 +8,7 @@ import cv2
 
 from dataset_checks.decoding import core_count
 from dataset_conversion.augment import Pixels, change_pixels
-from dataset_conversion.conversion import Recipe
+from dataset_conversion.conversion import ImageRecipe
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.archive.stream import plan
 from sinara_lib.errors import DataError
@@ -19,8 +19,8 @@ from sinara_lib.vision.letterbox import decode_image
 _JPEG_QUALITY = 95
 
 
-def make_picture(source: Pixels, recipe: Recipe) -> Pixels:
-    """The picture of a recipe from the decoded source, BGR."""
+def make_picture(source: Pixels, recipe: ImageRecipe) -> Pixels:
+    """Return the picture of a recipe from the decoded source, BGR."""
     image = source
     if (image.shape[1], image.shape[0]) != recipe.size:
         image = cv2.resize(image, recipe.size, interpolation=cv2.INTER_AREA)
@@ -31,7 +31,7 @@ def make_picture(source: Pixels, recipe: Recipe) -> Pixels:
 
 
 def encode_picture(image: Pixels, name: str) -> bytes:
-    """The file of a picture: JPEG of quality 95 where the name says so, else PNG."""
+    """Return the file of a picture: JPEG of quality 95 where the name says so, else PNG."""
     is_jpeg = PurePosixPath(name).suffix.lower() in {".jpg", ".jpeg"}
     done, data = (
         cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
@@ -43,7 +43,7 @@ def encode_picture(image: Pixels, name: str) -> bytes:
     return bytes(data)
 
 
-def write_pictures(recipes: Mapping[str, Recipe], files: ArchiveReader, folder: Path) -> None:
+def write_pictures(recipes: Mapping[str, ImageRecipe], files: ArchiveReader, folder: Path) -> None:
     """Write the pictures of `recipes` below `folder` by their names, with the times of their sources.
 
     All cores work; in memory are the sources that one thread reads together, 4 MiB, and one decoded picture each.

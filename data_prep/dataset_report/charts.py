@@ -21,7 +21,7 @@ SPLIT_COLOURS = {"train": "#0072B2", "eval": "#E69F00", "test": "#009E73"}
 
 @mpl.rc_context(LOOK)
 def draw_class_histogram(parts: PartStats) -> Image:
-    """Objects per class in each part: how many, and as a share of the part."""
+    """Return objects per class in each part: how many, and as a share of the part."""
     names = parts["train"].class_names
     many = len(names) > _MANY
     figure = new_figure(9.5, 1.6 + (0.28 if many else 0.55) * len(names), rows=1, columns=2, sharey=True)
@@ -71,7 +71,7 @@ def draw_size_histograms(parts: PartStats) -> Image:
 
 @mpl.rc_context(LOOK)
 def draw_heat_maps(stats: DatasetStats) -> Image:
-    """Where objects lie: density of box centres, all classes and up to 11; dots where a class has few objects."""
+    """Draw where objects lie: density of box centres, all classes and up to 11; dots where a class has few objects."""
     panels: list[str | None] = [None, *frequent_classes(stats, most=11)]
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)

@@ -8,7 +8,7 @@ from IPython.display import Image
 
 from dataset_checks.classes import Classes, class_sources
 from dataset_conversion.conversion import Counts
-from dataset_conversion.parts import Part
+from dataset_conversion.parts import SplitPart
 from dataset_report.stats import Table
 from dataset_report.style import Pixels, as_jpeg
 from dataset_split import hash_order
@@ -32,7 +32,7 @@ def draw_gallery(dataset: CocoDataset, read: Read, *, class_name: str, count: in
 
 
 def choose_examples(dataset: CocoDataset, *, class_name: str, count: int, seed: int) -> list[CocoImage]:
-    """Images that show a class: shuffled by the seed, those where its largest box covers 2 to 60% of them first."""
+    """Return images that show a class, shuffled by the seed, first those where its largest box covers 2 to 60%."""
     category_id = dataset.category_ids[dataset.class_names.index(class_name)]
     largest: dict[int, float] = {}
     for one in dataset.annotations:
@@ -48,7 +48,7 @@ def choose_examples(dataset: CocoDataset, *, class_name: str, count: int, seed: 
 
 
 def _tile(dataset: CocoDataset, image: CocoImage, read: Read, *, height: int) -> Pixels:
-    """One drawn example in the gallery's width and the given height, padded with white."""
+    """Return one drawn example in the gallery's width and the given height, padded with white."""
     pixels = decode_image(read(image.file_name))
     scale = min(_TILE_WIDTH / image.width, height / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -79,7 +79,7 @@ _SHOWN = 3
 
 
 def mapping_table(source: CocoDataset, published: CocoDataset, classes: Classes) -> Table:
-    """Each class that is kept: its new id, what it is made of, and its objects before and after checking."""
+    """Return each class that is kept: its new id, what it is made of, and its objects before and after checking."""
     before = {name: 0 for name in source.class_names}
     names = dict(zip(source.category_ids, source.class_names, strict=True))
     for one in source.annotations:
@@ -93,8 +93,8 @@ def mapping_table(source: CocoDataset, published: CocoDataset, classes: Classes)
     return ["id", "class", "made of", "objects before", "objects kept"], rows
 
 
-def draw_conversions(source: CocoDataset, parts: Mapping[str, Part], *, count: int = 3) -> Image | None:
-    """Images that were made smaller or cut, those with most objects first; None when none was."""
+def draw_conversions(source: CocoDataset, parts: Mapping[str, SplitPart], *, count: int = 3) -> Image | None:
+    """Return images that were made smaller or cut, those with most objects first; None when none was."""
     rows = []
     for part in parts.values():
         made: dict[str, list[CocoImage]] = {}
@@ -115,7 +115,7 @@ def draw_conversions(source: CocoDataset, parts: Mapping[str, Part], *, count: i
     return _sheet(sheets, alt="Images before and after they were made smaller or cut, with their boxes")
 
 
-def draw_copies(train: Part, *, count: int = 3) -> Image | None:
+def draw_copies(train: SplitPart, *, count: int = 3) -> Image | None:
     """Training images beside their changed copies, those with most objects first; None when there are none."""
     made: dict[str, list[CocoImage]] = {}
     for image in train.dataset.images:
@@ -131,7 +131,7 @@ def draw_copies(train: Part, *, count: int = 3) -> Image | None:
 
 
 def conversion_words(counts: Counts, *, min_visible: float) -> str:
-    """What happened to boxes, in words."""
+    """Return what happened to boxes, in words."""
     return (
         f"{counts.cut:,} boxes were cut at the edge of a tile and kept. {counts.dropped:,} pieces were dropped: less "
         f"than {min_visible:.0%} of the box was left, or less than min_object_size. {counts.lost:,} objects are in no "
@@ -139,12 +139,12 @@ def conversion_words(counts: Counts, *, min_visible: float) -> str:
     )
 
 
-def _cells(part: Part, images: Sequence[CocoImage]) -> list[Pixels]:
+def _cells(part: SplitPart, images: Sequence[CocoImage]) -> list[Pixels]:
     return [_cell(part.dataset, image, part.read, "after") for image in images[:_SHOWN]]
 
 
 def _cell(dataset: CocoDataset, image: CocoImage, read: Read, caption: str) -> Pixels:
-    """One picture with its boxes, brought to a common height; below it the caption and its size."""
+    """Return one picture with its boxes, brought to a common height; below it the caption and its size."""
     pixels = decode_image(read(image.file_name))
     scale = _HEIGHT / image.height
     width = max(1, round(image.width * scale))

@@ -37,12 +37,12 @@ def size_histogram(stats: DatasetStats) -> Histogram:
 
 
 def aspect_histogram(stats: DatasetStats) -> Histogram:
-    """Width by height of boxes, four bins to each doubling."""
+    """Return width by height of boxes, four bins to each doubling."""
     return _histogram(stats.box_aspects, 2 ** np.arange(-4, 4.1, 0.25))
 
 
 def crowd_histogram(stats: DatasetStats, *, most: int) -> Histogram:
-    """Objects per image, at most 25 bins up to `most`."""
+    """Return objects per image, at most 25 bins up to `most`."""
     step = max(1, -(-most // 25))
     return _histogram(stats.objects_per_image, np.arange(-0.5, most + step + 0.5, step))
 
@@ -56,7 +56,7 @@ def heat_map(stats: DatasetStats, class_name: str | None = None) -> NDArray[np.i
 
 
 def share_gap(parts: PartStats) -> float:
-    """The most that a part's share of the images of a class differs from its share of all images, from 0 to 1."""
+    """Return the most that a part's share of the images of a class differs from its share of all, from 0 to 1."""
     stats = list(parts.values())
     images = np.array([one.images for one in stats])
     shown = np.array([one.class_images for one in stats])[:, np.sum([one.class_images for one in stats], axis=0) > 0]
@@ -66,12 +66,12 @@ def share_gap(parts: PartStats) -> float:
 
 
 def most_objects(parts: PartStats) -> int:
-    """The objects of the fullest image, at least 1."""
+    """Return the objects of the fullest image, at least 1."""
     return max(1, *(int(stats.objects_per_image.max(initial=0)) for stats in parts.values()))
 
 
 def figures_json(parts: PartStats) -> str:
-    """All numbers behind the report's pictures, of each part."""
+    """Return all numbers behind the report's pictures, of each part."""
     most = most_objects(parts)
     return json.dumps(
         {
@@ -83,7 +83,7 @@ def figures_json(parts: PartStats) -> str:
 
 
 def parts_csv(parts: PartStats) -> str:
-    """One line for each part and class: images, objects, crowds and not, and objects of each size."""
+    """Return one line for each part and class: images, objects, crowds and not, and objects of each size."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["part", "class", "images", "objects", *SIZES])

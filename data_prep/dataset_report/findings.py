@@ -19,7 +19,7 @@ _GAP = 8
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
-    """What the checks found and what was done, in the order of the checks; those that found nothing are left out."""
+    """Return what the checks found and what was done, in the order of the checks, where they found something."""
     headers = ["check", "found", "done", "meaning", "examples"]
     return headers, [
         [
@@ -35,7 +35,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 
 def quiet_checks(findings: Sequence[Finding]) -> str:
-    """Names of the checks that found nothing."""
+    """Return names of the checks that found nothing."""
     return ", ".join(f"`{one.check.name}`" for one in findings if not one.count) or "none"
 
 
@@ -85,7 +85,7 @@ def _draw_box(axes: Axes, box: Box) -> None:
 
 
 def _side_by_side(one: Pixels, other: Pixels) -> Pixels:
-    """Two pictures with a white gap, the lower one filled with white."""
+    """Return two pictures with a white gap, the lower one filled with white."""
     sheet = np.full((max(len(one), len(other)), one.shape[1] + _GAP + other.shape[1], 3), 255, dtype=np.uint8)
     sheet[: len(one), : one.shape[1]] = one
     sheet[: len(other), one.shape[1] + _GAP :] = other
@@ -93,6 +93,6 @@ def _side_by_side(one: Pixels, other: Pixels) -> Pixels:
 
 
 def _plain(text: str) -> str:
-    """Text from the data as the page is to show it: no markup of its own, and not endless."""
+    """Return text from the data as the page is to show it: no markup of its own, and not endless."""
     short = text if len(text) <= 300 else f"{text[:297]}..."
     return html.escape("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in short))

@@ -80,14 +80,14 @@ def size_counts(stats: DatasetStats) -> NDArray[np.int64]:
 
 
 def frequent_classes(stats: DatasetStats, *, most: int = 12) -> list[str]:
-    """Names of the classes that have objects, in the document's order; of many, those with most objects."""
+    """Return names of the classes that have objects, in the document's order; of many, those with most objects."""
     counts = dict(zip(stats.class_names, stats.class_objects, strict=True))
     chosen = sorted(filter(counts.__getitem__, counts), key=lambda name: -counts[name])[:most]
     return [name for name in stats.class_names if name in chosen]
 
 
 def split_table(parts: PartStats) -> Table:
-    """Images and objects of each part, in all and per class, with each part's share."""
+    """Return images and objects of each part, in all and per class, with each part's share."""
     stats = list(parts.values())
     headers = ["", *parts, "all"]
     rows = [
@@ -105,7 +105,7 @@ def split_table(parts: PartStats) -> Table:
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table; the first column is aligned left, columns of numbers right."""
+    """Return a markdown table; the first column is aligned left, columns of numbers right."""
     numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(headers))]
     lines = [headers, ["--:" if one else ":--" for one in numeric], *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)

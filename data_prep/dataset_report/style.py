@@ -33,21 +33,21 @@ LOOK = {
 
 
 def new_figure(width: float, height: float, *, rows: int, columns: int, sharey: bool = False) -> Figure:
-    """A figure with a grid of axes; width and height in inches."""
+    """Return a figure with a grid of axes; width and height in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=_DOTS_PER_INCH)
     figure.subplots(rows, columns, sharey=sharey, squeeze=False)
     return figure
 
 
 def as_png(figure: Figure, *, alt: str) -> Image:
-    """The figure as a PNG to display; `alt` says in words what it shows."""
+    """Return the figure as a PNG to display; `alt` says in words what it shows."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return Image(data=buffer.getvalue(), format="png", alt=alt, width=_shown_width(figure.bbox.width))
 
 
 def figure_pixels(figure: Figure) -> Pixels:
-    """The figure as uint8 BGR pixels, H x W x 3."""
+    """Return the figure as uint8 BGR pixels, H x W x 3."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, 2::-1])

@@ -69,13 +69,13 @@ def match_greedily(pairs: Pairs, *, rank: Ints, thresholds: Floats, ignored: Fla
     """
     taken = np.zeros((len(thresholds), len(ignored)), dtype=bool)
     chosen = np.full((len(thresholds), len(rank)), NOBODY, dtype=np.int32)
-    bars = np.minimum(thresholds, 1 - 1e-10)[:, None]
+    lowest = np.minimum(thresholds, 1 - 1e-10)[:, None]
     order = np.lexsort((-pairs.object, -pairs.iou, ignored[pairs.object], pairs.detection, rank[pairs.detection]))
     detection, wanted, iou = pairs.detection[order], pairs.object[order], pairs.iou[order]
     turns = [*np.nonzero(np.diff(rank[detection], prepend=-1))[0].tolist(), len(order)]
     for start, stop in itertools.pairwise(turns):
         objects = wanted[start:stop]
-        free = (iou[start:stop] >= bars) & (crowd[objects] | ~taken[:, objects])
+        free = (iou[start:stop] >= lowest) & (crowd[objects] | ~taken[:, objects])
         mine = detection[start:stop]
         (firsts,) = np.nonzero(np.diff(mine, prepend=-1))
         place = np.where(free, np.arange(stop - start), stop - start)

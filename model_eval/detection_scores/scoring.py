@@ -12,7 +12,7 @@ from detection_scores.errors import FAINT_IOU, FALSE_KINDS, ErrorBreakdown, Erro
 from detection_scores.intervals import RESAMPLES, Interval, ScoreIntervals, bootstrap
 from detection_scores.matching import NOBODY, overlapping_pairs
 from detection_scores.table import DetectionTable, Prediction, build_table
-from detection_scores.thresholds import BestBar, Calibration, best_bar, calibrate, f1_at_bars
+from detection_scores.thresholds import BestThreshold, Calibration, best_threshold, calibrate, f1_at_thresholds
 from sinara_lib.vision.coco import CocoDataset
 
 Box = tuple[float, float, float, float]
@@ -36,12 +36,12 @@ class ClassScores:
     """Recall with at most 100 detections an image, mean over IoU 0.50 to 0.95."""
     ap_interval: Interval | None
     ap50_interval: Interval | None
-    best: BestBar | None
-    """The score bar with the highest F1 at the chosen IoU."""
+    best: BestThreshold | None
+    """The score threshold with the highest F1 at the chosen IoU."""
     precision_at_recall: tuple[float, ...] | None
     """Precision at recall 0.00, 0.01 … 1.00, at the chosen IoU."""
     f1_at_score: tuple[float, ...] | None
-    """F1 with the score bar at 0.00, 0.01 … 1.00, at the chosen IoU."""
+    """F1 with the score threshold at 0.00, 0.01 … 1.00, at the chosen IoU."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _classes(
     for index, rows in enumerate(class_slices(table)):
         flags = (table.detections.score[rows], found.right[row, rows], found.counted[row, rows])
         objects = int(found.objects[index])
-        curve, f1 = numbers.curve(iou=numbers.ious[row], index=index), f1_at_bars(*flags, objects=objects)
+        curve, f1 = numbers.curve(iou=numbers.ious[row], index=index), f1_at_thresholds(*flags, objects=objects)
         one = ClassScores(
             name=table.class_names[index],
             objects=objects,
@@ -171,7 +171,7 @@ def _classes(
             ar=numbers.ar(index=index),
             ap_interval=intervals.classes[index][0],
             ap50_interval=intervals.classes[index][1],
-            best=best_bar(*flags, objects=objects),
+            best=best_threshold(*flags, objects=objects),
             precision_at_recall=None if curve is None else tuple(curve.tolist()),
             f1_at_score=None if f1 is None else tuple(f1.tolist()),
         )

@@ -40,7 +40,7 @@ class Objects:
 
 
 @dataclass(frozen=True)
-class Detections:
+class RankedDetections:
     """Predictions that count: D rows, by class, then best score first, equal scores by image."""
 
     image: Ints
@@ -66,7 +66,7 @@ class DetectionTable:
     image_ids: tuple[int, ...]
     class_names: tuple[str, ...]
     objects: Objects
-    detections: Detections
+    detections: RankedDetections
     given: Ints
     """Predictions of each class, also those past COCO's limit."""
     left_out: tuple[str, ...]
@@ -111,7 +111,7 @@ def _objects(truth: CocoDataset, image_ids: Ints, category_ids: Ints) -> tuple[O
 
 def _detections(
     predictions: Sequence[Prediction], image_ids: Ints, category_ids: Ints
-) -> tuple[Detections, Ints, list[str]]:
+) -> tuple[RankedDetections, Ints, list[str]]:
     try:
         image, at_home = _places([one["image_id"] for one in predictions], image_ids)
         label, classed = _places([one["category_id"] for one in predictions], category_ids)
@@ -136,7 +136,7 @@ def _detections(
     rank = rank_within(image * len(category_ids) + label, score)
     (counted,) = np.nonzero(rank < MOST_DETECTIONS)
     order = counted[np.lexsort((rank[counted], image[counted], -score[counted], label[counted]))]
-    found = Detections(image[order], label=label[order], box=box[order], score=score[order], rank=rank[order])
+    found = RankedDetections(image[order], label=label[order], box=box[order], score=score[order], rank=rank[order])
     return found, given, _in_words(reasons, "prediction")
 
 

@@ -1,4 +1,4 @@
-"""What a bar on the score does: precision, recall, F1; and how well a score says the chance to be right."""
+"""What a threshold on the score does: precision, recall, F1; and how well a score says the chance to be right."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from detection_scores.table import Flags, Floats
 
-BARS = np.linspace(0.0, 1.0, 101)
-"""Score bars that the curves are taken at."""
+THRESHOLDS = np.linspace(0.0, 1.0, 101)
+"""Score thresholds that the curves are taken at."""
 BINS = 10
 
 
 @dataclass(frozen=True)
-class BestBar:
-    """The score bar with the highest F1, and what it gives: detections scored at least `score` count."""
+class BestThreshold:
+    """The score threshold with the highest F1, and what it gives: detections scored at least `score` count."""
 
     score: float
     f1: float
@@ -43,8 +43,8 @@ class Calibration:
     """Expected calibration error: gap between mean score and share right, weighted by the bins; None: no detection."""
 
 
-def best_bar(score: Floats, right: Flags, counted: Flags, *, objects: int) -> BestBar | None:
-    """Return the bar with the highest F1, the highest such bar; None without objects, or when nothing is right.
+def best_threshold(score: Floats, right: Flags, counted: Flags, *, objects: int) -> BestThreshold | None:
+    """Return the highest threshold with the best F1; None without objects, or when nothing is right.
 
     Rows are the detections of one class, best score first.
     """
@@ -52,10 +52,10 @@ def best_bar(score: Floats, right: Flags, counted: Flags, *, objects: int) -> Be
         return None
     found, seen = np.cumsum(right), np.cumsum(counted)
     f1 = 2 * found / (seen + objects)
-    # A bar lets in all detections of its score, so only the last of equals can be one.
+    # A threshold lets in all detections of its score, so only the last of equals can be one.
     f1[:-1][score[:-1] == score[1:]] = -1.0
     place = int(np.argmax(f1))
-    return BestBar(
+    return BestThreshold(
         score=float(score[place]),
         f1=float(f1[place]),
         precision=float(found[place] / seen[place]),
@@ -63,11 +63,11 @@ def best_bar(score: Floats, right: Flags, counted: Flags, *, objects: int) -> Be
     )
 
 
-def f1_at_bars(score: Floats, right: Flags, counted: Flags, *, objects: int) -> Floats | None:
-    """Return the F1 at each of `BARS` of one class, best score first; None without objects."""
+def f1_at_thresholds(score: Floats, right: Flags, counted: Flags, *, objects: int) -> Floats | None:
+    """Return the F1 at each of `THRESHOLDS` of one class, best score first; None without objects."""
     if not objects:
         return None
-    kept = np.searchsorted(-score, -BARS, side="right")
+    kept = np.searchsorted(-score, -THRESHOLDS, side="right")
     found, seen = (np.append(0, np.cumsum(flags))[kept] for flags in (right, counted))
     return np.asarray(2 * found / (seen + objects), dtype=np.float64)
 

@@ -62,7 +62,7 @@ def _last(run_url: str, ground_truth: str) -> Baseline:
             page = _read_page(f"{store.url_of(run)}/{REPORT}")
         except (ArtifactError, ValueError):
             continue  # an older or damaged report, or one that is being removed: the next older run is as good
-        if not all(bar["passed"] for bar in page["gate"]):
+        if not all(threshold["passed"] for threshold in page["gate"]):
             continue
         if page["ground_truth"] == ground_truth:
             return _as_baseline(page)

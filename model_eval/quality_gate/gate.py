@@ -1,4 +1,4 @@
-"""Decides whether a scored detector may ship: each stated bar beside what was measured."""
+"""Decides whether a scored detector may ship: each stated threshold beside what was measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sinara_lib.errors import QualityGateError
 from sinara_lib.params import ParamsModel
 
 NO_DETECTION = "no detection is right or wrong"
-Bars = dict[str, Annotated[float, Field(ge=0, le=1)]]
+Thresholds = dict[str, Annotated[float, Field(ge=0, le=1)]]
 
 
 class ScoreParams(ParamsModel):
@@ -25,11 +25,11 @@ class ScoreParams(ParamsModel):
     """A detection counts as right when it overlaps the object by at least this; also used by the curves."""
     threshold_map05: float = Field(default=0.3, ge=0, le=1)
     """The mean AP at `threshold_iou` must reach this, else the step fails."""
-    at_least: Bars = Field(default_factory=dict)
-    """Further bars: metric by name, and what it must reach. `AP50_*` stands for each class with ground truth."""
-    at_most: Bars = Field(default_factory=dict)
+    at_least: Thresholds = Field(default_factory=dict)
+    """Further thresholds: metric by name, and what it must reach. `AP50_*` stands for each class with ground truth."""
+    at_most: Thresholds = Field(default_factory=dict)
     """Metric by name, and what it must not exceed, such as `calibration_error`."""
-    max_drop: Bars = Field(default_factory=dict)
+    max_drop: Thresholds = Field(default_factory=dict)
     """Metric by name, and how much lower than the baseline's it may be."""
     baseline: str = LAST
     """last: the newest run that passed its gate on the same ground truth; or the URL of a run or its report."""
@@ -40,8 +40,8 @@ class ScoreParams(ParamsModel):
 
 
 @dataclass(frozen=True)
-class GateBar:
-    """One bar: what was asked, and what was found (None: nothing to measure it on)."""
+class GateThreshold:
+    """One threshold: what was asked, and what was found (None: nothing to measure it on)."""
 
     name: str
     required: float
@@ -50,11 +50,11 @@ class GateBar:
     trouble: str = "the test set has no ground truth for it"
     """Why nothing was found, where that is so."""
     waived: str | None = None
-    """Why the bar is not asked; it is passed then."""
+    """Why the threshold is not asked; it is passed then."""
 
     @property
     def passed(self) -> bool:
-        """True when the bar was reached or waived; what could not be measured has not reached it."""
+        """True when the threshold was reached or waived; what could not be measured has not reached it."""
         if self.waived is not None:
             return True
         if self.found is None:
@@ -69,49 +69,53 @@ class GateBar:
         if self.found is None:
             return f"{self.name} could not be measured: {self.trouble}"
         margin, side = self.found - self.required, "above" if self.found >= self.required else "below"
-        return f"{self.name} is {self.found:.3f}, {abs(margin):.3f} {side} the bar of {self.required:.3f}"
+        return f"{self.name} is {self.found:.3f}, {abs(margin):.3f} {side} the threshold of {self.required:.3f}"
 
 
-def check_bars(params: ScoreParams, classes: Sequence[str]) -> None:
-    """Raise ParamsError when a bar names a metric that does not exist for these classes."""
+def check_thresholds(params: ScoreParams, classes: Sequence[str]) -> None:
+    """Raise ParamsError when a threshold names a metric that does not exist for these classes."""
     for where in ("at_least", "at_most", "max_drop"):
         check_names(list(getattr(params, where)), classes, where=f"score.ipynb, {where}")
 
 
-def measure_gate(scores: DetectorScores, params: ScoreParams, *, baseline: Baseline) -> tuple[GateBar, ...]:
-    """Put the scores beside the bars. Raises ParamsError for a metric that does not exist."""
+def measure_gate(scores: DetectorScores, params: ScoreParams, *, baseline: Baseline) -> tuple[GateThreshold, ...]:
+    """Put the scores beside the thresholds. Raises ParamsError for a metric that does not exist."""
     classes = [one.name for one in scores.classes]
-    check_bars(params, classes)
+    check_thresholds(params, classes)
     metrics = named_metrics(scores)
-    bars = [GateBar(f"mean AP at IoU {params.threshold_iou:.2f}", params.threshold_map05, found=scores.ap_at_iou)]
+    thresholds = [
+        GateThreshold(f"mean AP at IoU {params.threshold_iou:.2f}", params.threshold_map05, found=scores.ap_at_iou)
+    ]
     for rule, asked in (("at least", params.at_least), ("at most", params.at_most)):
         for name, required in asked.items():
             each = expand(name, metrics, classes=classes)
-            trouble = NO_DETECTION if name == CALIBRATION else GateBar.trouble
-            bars += [GateBar(one, required, found=metrics[one], rule=rule, trouble=trouble) for one in each]
+            trouble = NO_DETECTION if name == CALIBRATION else GateThreshold.trouble
+            thresholds += [GateThreshold(one, required, found=metrics[one], rule=rule, trouble=trouble) for one in each]
     for name, drop in params.max_drop.items():
-        bars += [_drop_bar(one, drop, metrics, baseline) for one in expand(name, metrics, classes=classes)]
+        thresholds += [_drop_threshold(one, drop, metrics, baseline) for one in expand(name, metrics, classes=classes)]
     if scores.left_out:
-        bars.append(GateBar("soundness of the input", 1, found=None, trouble=" ".join(scores.left_out).rstrip(".")))
-    return tuple(bars)
+        thresholds.append(
+            GateThreshold("soundness of the input", 1, found=None, trouble=" ".join(scores.left_out).rstrip("."))
+        )
+    return tuple(thresholds)
 
 
-def enforce_gate(bars: tuple[GateBar, ...]) -> None:
-    """Raise QualityGateError naming every bar that was missed, and by how much."""
-    if missed := [bar.verdict for bar in bars if not bar.passed]:
+def enforce_gate(thresholds: tuple[GateThreshold, ...]) -> None:
+    """Raise QualityGateError naming every threshold that was missed, and by how much."""
+    if missed := [threshold.verdict for threshold in thresholds if not threshold.passed]:
         raise QualityGateError(
             f"The quality gate is closed: {'; '.join(missed)}. Predictions and report are published; "
-            "train longer or on more data, or change the bars of score.ipynb."
+            "train longer or on more data, or change the thresholds of score.ipynb."
         )
 
 
-def _drop_bar(name: str, drop: float, metrics: Metrics, baseline: Baseline) -> GateBar:
+def _drop_threshold(name: str, drop: float, metrics: Metrics, baseline: Baseline) -> GateThreshold:
     if baseline.missing:
-        return GateBar(f"{name} beside the baseline", 0, found=None, trouble=baseline.words.rstrip("."))
+        return GateThreshold(f"{name} beside the baseline", 0, found=None, trouble=baseline.words.rstrip("."))
     before = baseline.metrics.get(name)
     if before is None:
         words = f"{baseline.run_id} has no {name}" if baseline.run_id else baseline.words.rstrip(".")
-        return GateBar(f"{name} beside the baseline", 0, found=metrics[name], waived=words)
+        return GateThreshold(f"{name} beside the baseline", 0, found=metrics[name], waived=words)
     title = f"{name}, which was {before:.3f} in {baseline.run_id} and may lose {drop:.3f},"
     # What was equal before the numbers went through JSON and a subtraction is equal after.
-    return GateBar(title, max(0.0, before - drop - 1e-12), found=metrics[name])
+    return GateThreshold(title, max(0.0, before - drop - 1e-12), found=metrics[name])

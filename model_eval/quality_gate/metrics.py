@@ -41,7 +41,7 @@ def listed_metrics(scores: DetectorScores) -> dict[str, float]:
 
 
 def best_f1(scores: DetectorScores, index: int) -> float | None:
-    """Return the highest F1 of a class over all score bars; 0 when nothing is right, None without ground truth."""
+    """Return the highest F1 of a class over all thresholds; 0 when nothing is right, None without ground truth."""
     one = scores.classes[index]
     if one.best is not None:
         return one.best.f1

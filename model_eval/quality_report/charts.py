@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from detection_scores.coco_numbers import RECALLS
 from detection_scores.scoring import DetectorScores
-from detection_scores.thresholds import BARS
+from detection_scores.thresholds import THRESHOLDS
 from quality_report.style import (
     ACCENT,
     BAD,
@@ -40,11 +40,11 @@ def draw_curves(scores: DetectorScores, theme: Theme) -> bytes:
 
 
 def draw_f1(scores: DetectorScores, theme: Theme) -> bytes:
-    """Draw F1 over the score bar for each class and their mean."""
+    """Draw F1 over the score threshold for each class and their mean."""
     lines = {i: one.f1_at_score for i, one in enumerate(scores.classes) if one.f1_at_score}
     figure, axes = canvas(theme, height=4.9)
-    axes.set(xlabel="bar: detections scored below it are left out", ylabel="F1")
-    _draw_lines(axes, theme, scores, x=BARS, lines=lines, note=lambda curve: f"{curve.max():.2f}")
+    axes.set(xlabel="threshold: detections scored below it are left out", ylabel="F1")
+    _draw_lines(axes, theme, scores, x=THRESHOLDS, lines=lines, note=lambda curve: f"{curve.max():.2f}")
     return png(figure, theme)
 
 
@@ -82,8 +82,8 @@ def draw_confusion(scores: DetectorScores, theme: Theme) -> bytes:
     figure, axes = canvas(theme, height=side, width=max(5.4, side + 0.6))
     shares = row_shares(matrix)
     axes.imshow(shares, cmap=_towards(theme), vmin=0, vmax=1)
-    turned = {"rotation": 45 if few else 90, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(range(len(matrix)), [*names, NOTHING], **turned)
+    rotated = {"rotation": 45 if few else 90, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(matrix)), [*names, NOTHING], **rotated)
     axes.set_yticks(range(len(matrix)), [*names, BACKGROUND])
     if not few:
         axes.tick_params(labelsize=6)

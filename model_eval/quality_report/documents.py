@@ -12,9 +12,9 @@ from typing import Any
 from detection_scores.coco_numbers import RECALLS
 from detection_scores.intervals import Interval
 from detection_scores.scoring import ClassScores, DetectorScores
-from detection_scores.thresholds import BARS
+from detection_scores.thresholds import THRESHOLDS
 from quality_gate.baseline import Baseline
-from quality_gate.gate import GateBar
+from quality_gate.gate import GateThreshold
 from quality_gate.metrics import named_metrics
 
 NOT_MEASURED = "n/a"
@@ -33,7 +33,7 @@ class ReportFacts:
 
 
 def metrics_document(
-    scores: DetectorScores, bars: Sequence[GateBar], *, facts: ReportFacts, baseline: Baseline
+    scores: DetectorScores, thresholds: Sequence[GateThreshold], *, facts: ReportFacts, baseline: Baseline
 ) -> dict[str, Any]:
     """Return every number of the report; null where there is nothing to measure it on."""
     curves = ("precision_at_recall", "f1_at_score")
@@ -58,17 +58,22 @@ def metrics_document(
         "errors": [asdict(one) for one in scores.errors],
         "calibration": asdict(scores.calibration),
         "baseline": {"run_id": baseline.run_id or None, "words": baseline.words},
-        "gate": [{**asdict(bar), "passed": bar.passed, "verdict": bar.verdict} for bar in bars],
+        "gate": [
+            {**asdict(threshold), "passed": threshold.passed, "verdict": threshold.verdict} for threshold in thresholds
+        ],
     }
 
 
 def curves_table(scores: DetectorScores) -> str:
-    """Return precision over recall and F1 over the score bar of each class as CSV: class, curve, x, y."""
+    """Return precision over recall and F1 over the score threshold of each class as CSV: class, curve, x, y."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["class", "curve", "x", "y"])
     for one in scores.classes:
-        curves = {"precision at recall": (RECALLS, one.precision_at_recall), "F1 at score": (BARS, one.f1_at_score)}
+        curves = {
+            "precision at recall": (RECALLS, one.precision_at_recall),
+            "F1 at score": (THRESHOLDS, one.f1_at_score),
+        }
         for name, (x, y) in curves.items():
             rows.writerows(
                 [one.name, name, f"{a:.2f}", repr(b)] for a, b in zip(x.tolist(), y or (), strict=y is not None)
@@ -76,9 +81,11 @@ def curves_table(scores: DetectorScores) -> str:
     return text.getvalue()
 
 
-def summary(scores: DetectorScores, bars: Sequence[GateBar], *, facts: ReportFacts, baseline: Baseline) -> str:
+def summary(
+    scores: DetectorScores, thresholds: Sequence[GateThreshold], *, facts: ReportFacts, baseline: Baseline
+) -> str:
     """Return the report in Markdown: gate, scores, classes, three charts; what a pull request comment needs."""
-    passed = all(bar.passed for bar in bars)
+    passed = all(threshold.passed for threshold in thresholds)
     overall = [
         [name, number(scores.coco[name]), between(interval), change(scores.coco[name], baseline.metrics.get(name))]
         for name, interval in (("AP", scores.ap_interval), ("AP50", scores.ap50_interval), ("AP75", None))
@@ -96,7 +103,7 @@ def summary(scores: DetectorScores, bars: Sequence[GateBar], *, facts: ReportFac
             f"{scores.detections:,} detections. {baseline.words}",
             "",
             *([*warnings, ""] if warnings else []),
-            *(f"- {'passed' if bar.passed else '**failed**'}: {bar.verdict}" for bar in bars),
+            *(f"- {'passed' if threshold.passed else '**failed**'}: {threshold.verdict}" for threshold in thresholds),
             "",
             *_table(["score", "value", "95% interval", "change"], overall),
             "",

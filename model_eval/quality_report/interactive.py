@@ -12,7 +12,7 @@ import numpy as np
 
 from detection_scores.coco_numbers import RECALLS
 from detection_scores.scoring import DetectorScores
-from detection_scores.thresholds import BARS
+from detection_scores.thresholds import THRESHOLDS
 from quality_report.charts import BACKGROUND, NOTHING, by_ap50, row_shares
 from quality_report.style import ACCENT, BAD, FAINT, FEW_CLASSES, INK, PAPER, THEMES, Theme, line_colour
 
@@ -46,9 +46,9 @@ def _curves(scores: DetectorScores, theme: Theme) -> Figure:
 
 def _f1(scores: DetectorScores, theme: Theme) -> Figure:
     lines = {i: one.f1_at_score for i, one in enumerate(scores.classes) if one.f1_at_score}
-    hover = "bar %{x:.2f}, F1 %{y:.3f}"
-    axes = {"xaxis": _axis("score bar", theme, range=[0, 1]), "yaxis": _axis("F1", theme, range=[0, 1.03])}
-    return _figure(_lines(scores, theme, x=BARS, lines=lines, hover=hover), theme, height=470, **axes)
+    hover = "threshold %{x:.2f}, F1 %{y:.3f}"
+    axes = {"xaxis": _axis("score threshold", theme, range=[0, 1]), "yaxis": _axis("F1", theme, range=[0, 1.03])}
+    return _figure(_lines(scores, theme, x=THRESHOLDS, lines=lines, hover=hover), theme, height=470, **axes)
 
 
 def _lines(

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from detection_scores.scoring import DetectorScores
 from quality_gate.baseline import Baseline
-from quality_gate.gate import GateBar
+from quality_gate.gate import GateThreshold
 from quality_report.charts import CHARTS
 from quality_report.documents import ReportFacts, between, change, curves_table, metrics_document, number, summary
 from quality_report.examples import CutOut, ExampleImage
@@ -52,7 +52,7 @@ class ReportContent:
     """All that a report shows."""
 
     scores: DetectorScores
-    bars: Sequence[GateBar]
+    thresholds: Sequence[GateThreshold]
     baseline: Baseline
     examples: Sequence[ExampleImage]
     mistakes: Sequence[CutOut]
@@ -66,11 +66,11 @@ def write_report(folder: str | Path, content: ReportContent) -> Path:
     for name, themes in charts.items():
         (folder / f"{name}.png").write_bytes(themes["light"])
     parts = {"facts": content.facts, "baseline": content.baseline}
-    numbers = metrics_document(scores, content.bars, **parts)
+    numbers = metrics_document(scores, content.thresholds, **parts)
     text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "metrics.json").write_text(text, encoding="utf-8")
     (folder / "curves.csv").write_text(curves_table(scores), encoding="utf-8")
-    (folder / "report.md").write_text(summary(scores, content.bars, **parts), encoding="utf-8")
+    (folder / "report.md").write_text(summary(scores, content.thresholds, **parts), encoding="utf-8")
     page = folder / "report.html"
     page.write_text(_render(content, charts), encoding="utf-8")
     return page
@@ -95,8 +95,8 @@ def _render(content: ReportContent, charts: Mapping[str, Mapping[str, bytes]]) -
     scores = content.scores
     return environment.get_template(TEMPLATE).render(
         scores=scores,
-        bars=content.bars,
-        passed=all(bar.passed for bar in content.bars),
+        thresholds=content.thresholds,
+        passed=all(threshold.passed for threshold in content.thresholds),
         baseline=content.baseline,
         examples=content.examples,
         mistakes=content.mistakes,

@@ -13,7 +13,7 @@ PREFIX = "nms_"
 
 
 class NmsSettings(ParamsModel):
-    """Bars and limits of post-processing, named as mmdeploy names them."""
+    """Thresholds and limits of post-processing, named as mmdeploy names them."""
 
     iou_threshold: float = Field(default=0.65, gt=0, le=1)
     """Of two boxes of one class that overlap more than this, the lower-scored one goes."""
@@ -29,7 +29,7 @@ class NmsSettings(ParamsModel):
 # Written in ONNX's text format: https://github.com/onnx/onnx/blob/main/docs/Syntax.md
 # A prior carries one label (its best class), so each (image, prior) is selected at most once and its score can
 # be scattered back to its place; -1 marks what was not selected. N is the largest count of the batch.
-# Only as many priors as pass the bar (at least one, for the shapes' sake) are ranked: few do, and ranking costs most.
+# Only as many priors as pass the threshold (at least one, for the shapes) are ranked: few do, and ranking costs most.
 _GRAPH = """
 <ir_version: 10, opset_import: ["": 18]>
 postprocess (float[batch, P, 4] boxes, float[batch, P, K] scores) => (float[batch, N, 5] dets, int64[batch, N] labels)
@@ -111,9 +111,9 @@ def append_nms(raw: onnx.ModelProto, settings: NmsSettings) -> onnx.ModelProto:
 
 def _nms_model(settings: NmsSettings) -> onnx.ModelProto:
     model = parser.parse_model(_GRAPH % settings.model_dump())
-    # NonMaxSuppression keeps scores above its bar, mmdet those at or above it: the next number below makes them equal.
-    bar = np.nextafter(np.float32(settings.score_threshold), np.float32(-1))
-    values = {"iou_threshold": np.float32(settings.iou_threshold), "score_threshold": bar}
+    # NonMaxSuppression keeps scores above its threshold, mmdet those at or above: the next number below is the same.
+    threshold = np.nextafter(np.float32(settings.score_threshold), np.float32(-1))
+    values = {"iou_threshold": np.float32(settings.iou_threshold), "score_threshold": threshold}
     for name, value in values.items():
         model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([value], np.float32), name))
     return model

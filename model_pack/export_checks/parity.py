@@ -105,15 +105,15 @@ def compare_outputs(name: str, expected: ModelOutput, found: ModelOutput, *, nms
 
 def pair_detections(expected: Detections, found: Detections, *, nms: NmsSettings) -> tuple[int, float, float]:
     """Match what two models found under the same settings; see `match_detections`."""
-    bars = [nms.score_threshold]
-    bars += [float(one.scores.min()) for one in (expected, found) if len(one.scores) >= nms.keep_top_k]
-    return match_detections(expected, found, bar=max(bars))
+    thresholds = [nms.score_threshold]
+    thresholds += [float(one.scores.min()) for one in (expected, found) if len(one.scores) >= nms.keep_top_k]
+    return match_detections(expected, found, threshold=max(thresholds))
 
 
-def match_detections(expected: Detections, found: Detections, *, bar: float) -> tuple[int, float, float]:
+def match_detections(expected: Detections, found: Detections, *, threshold: float) -> tuple[int, float, float]:
     """Pair detections of one class greedily by score: returns (unmatched, lowest IoU, largest score gap).
 
-    A detection without partner whose score is within the tolerance of `bar`, the score at which the list was cut,
+    A detection without partner whose score is within the tolerance of `threshold`, the score at which the list was cut,
     is not counted: rounding alone decides on which side it falls.
     """
     free = set(range(len(found.scores)))
@@ -126,9 +126,9 @@ def match_detections(expected: Detections, found: Detections, *, bar: float) -> 
             free.remove(partner)
             ious.append(float(overlaps.max()))
             gaps.append(abs(float(found.scores[partner] - score)))
-        elif score > bar + SCORE_TOLERANCE:
+        elif score > threshold + SCORE_TOLERANCE:
             unmatched += 1
-    unmatched += sum(1 for i in free if found.scores[i] > bar + SCORE_TOLERANCE)
+    unmatched += sum(1 for i in free if found.scores[i] > threshold + SCORE_TOLERANCE)
     return unmatched, min(ious), max(gaps)
 
 

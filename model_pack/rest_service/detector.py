@@ -107,7 +107,7 @@ class Detector:
 
         Returns COCO-style `file_name`, `width`, `height`, `annotations` and `categories`, with `service_version` and
         `model_run`; a bbox is x, y, width, height in pixels of the image as uploaded, turned upright; best scores come
-        first. `min_score` replaces the packed bar, `max_detections` keeps the best, `classes` keeps category ids.
+        first. `min_score` replaces the packed threshold, `max_detections` keeps the best, `classes` keeps category ids.
         Raises ValueError when the bytes are not a readable image.
         """
         with self.timed("decode"):

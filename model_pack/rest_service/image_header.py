@@ -38,7 +38,7 @@ def check_image(data: bytes, *, max_pixels: int) -> Size:
 
 
 def bad_image(reason: str) -> RequestError:
-    """The error for bytes that cannot be read as an image."""
+    """Return the error for bytes that cannot be read as an image."""
     return RequestError(HTTPStatus.BAD_REQUEST, "bad_image", f"not a readable image: {reason}")
 
 

@@ -105,6 +105,6 @@ class InferenceQueue:
 
 
 def overloaded(seconds: int) -> RequestError:
-    """The error for a request that finds no room."""
+    """Return the error for a request that finds no room."""
     message = f"more images are waiting than can be answered in time; try again in {seconds} s"
     return RequestError(HTTPStatus.TOO_MANY_REQUESTS, "overloaded", message, headers={"Retry-After": str(seconds)})

@@ -28,9 +28,11 @@ _PROBES = ("/healthz", "/livez", "/readyz", "/metrics")
 logger = logging.getLogger("bentoml.requests")
 
 
-def build_doors(app: ASGIApp, *, settings: ServiceSettings, metrics: ServiceMetrics, paths: Collection[str]) -> Watch:
+def build_middleware(
+    app: ASGIApp, *, settings: ServiceSettings, metrics: ServiceMetrics, paths: Collection[str]
+) -> RequestMetrics:
     """Return `app` behind its doors; `paths` are the ones that metrics may name."""
-    guarded: ASGIApp = Guard(app, settings=settings)
+    guarded: ASGIApp = RequestLimits(app, settings=settings)
     if settings.cors_origins:
         guarded = CORSMiddleware(
             guarded,
@@ -39,10 +41,10 @@ def build_doors(app: ASGIApp, *, settings: ServiceSettings, metrics: ServiceMetr
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Retry-After", "Server-Timing"],
         )
-    return Watch(guarded, metrics=metrics, paths=paths)
+    return RequestMetrics(guarded, metrics=metrics, paths=paths)
 
 
-class Watch:
+class RequestMetrics:
     """ASGI middleware that counts, times and logs every answer, and does not wait for ever for who takes it in."""
 
     def __init__(self, app: ASGIApp, *, metrics: ServiceMetrics, paths: Collection[str]) -> None:
@@ -83,7 +85,7 @@ class Watch:
                 logger.info("%s %r %d %.1f ms", scope["method"], path[:200], status, seconds * 1000)
 
 
-class Guard:
+class RequestLimits:
     """ASGI middleware that asks for the bearer token and bounds how often one client address may ask."""
 
     def __init__(self, app: ASGIApp, *, settings: ServiceSettings) -> None:

@@ -14,7 +14,7 @@ _WHOLE: Document = {"type": "integer"}
 
 
 def openapi_document(*, version: str, min_score: float, settings: ServiceSettings) -> Document:
-    """Return the OpenAPI document of this version of the service; `min_score` is the packed bar."""
+    """Return the OpenAPI document of this version of the service; `min_score` is the packed threshold."""
     document: Document = {
         "openapi": "3.0.3",
         "info": {"title": "Object detector", "version": version, "description": "Detects objects in images."},

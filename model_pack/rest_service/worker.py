@@ -1,4 +1,4 @@
-"""The service of one worker: model, queue, routes and doors, from its first warm-up to its end."""
+"""The service of one worker: model, queue, routes and middleware, from its first warm-up to its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from rest_service.app import Readiness, Routes, build_app
 from rest_service.inference_queue import InferenceQueue
 from rest_service.metrics import ServiceMetrics
-from rest_service.middleware import build_doors
+from rest_service.middleware import build_middleware
 from rest_service.options import PredictOptions
 from rest_service.page import Page
 from rest_service.prediction import Prediction, packed_image, packed_result
@@ -24,7 +24,7 @@ _TRIES = 3
 logger = logging.getLogger("bentoml.detector")
 
 
-class Front:
+class Worker:
     """The ASGI app of one worker."""
 
     def __init__(self, prediction: Prediction, *, settings: ServiceSettings, folder: Path) -> None:
@@ -49,11 +49,11 @@ class Front:
         )
         app = build_app(routes)
         paths = [getattr(route, "path", "") for route in app.routes]
-        self.doors = build_doors(app, settings=settings, metrics=self.metrics, paths=paths)
+        self.middleware = build_middleware(app, settings=settings, metrics=self.metrics, paths=paths)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        await self.doors(scope, receive, send)
+        await self.middleware(scope, receive, send)
 
     async def warm_up(self) -> None:
         """Answer the packed image; the service is ready when that is what was packed with it."""
@@ -79,7 +79,7 @@ class Front:
     def close(self) -> None:
         """End the threads, and say in the log that no accepted request was lost."""
         self.queue.close()
-        logger.info("Ended: %d requests accepted, %d answered", self.doors.begun, self.doors.ended)
+        logger.info("Ended: %d requests accepted, %d answered", self.middleware.begun, self.middleware.ended)
 
 
 MIN_IOU = 0.9

@@ -8,7 +8,7 @@ from typing import Any
 
 from sinara_lib.errors import DataError
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
-from train_params import Recipe, TrainParams
+from train_params import TrainingRecipe, TrainParams
 
 ensure_mmcv_ops()
 
@@ -30,7 +30,7 @@ class TrainingPlace:
 
 def build_config(
     params: TrainParams,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     *,
     classes: tuple[str, ...],
     train_images: int,
@@ -80,7 +80,7 @@ def _loops(epochs: int) -> dict[str, Any]:
 
 
 def _data(
-    params: TrainParams, recipe: Recipe, *, classes: tuple[str, ...], place: TrainingPlace, batch_size: int
+    params: TrainParams, recipe: TrainingRecipe, *, classes: tuple[str, ...], place: TrainingPlace, batch_size: int
 ) -> dict[str, Any]:
     loader = {"num_workers": params.workers, "persistent_workers": params.workers > 0}
     return {
@@ -122,7 +122,7 @@ def _dataset(
     }
 
 
-def train_pipeline(params: TrainParams, recipe: Recipe) -> list[dict[str, Any]]:
+def train_pipeline(params: TrainParams, recipe: TrainingRecipe) -> list[dict[str, Any]]:
     """Return the transforms of a training image."""
     return [
         {"type": "DecodeImage"},
@@ -136,7 +136,7 @@ def train_pipeline(params: TrainParams, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def _mixed_samples(
-    params: TrainParams, recipe: Recipe, *, classes: tuple[str, ...], place: TrainingPlace
+    params: TrainParams, recipe: TrainingRecipe, *, classes: tuple[str, ...], place: TrainingPlace
 ) -> dict[str, Any]:
     """Say which samples the epochs before the plain ones see, where images are mixed at all."""
     epochs = params.epochs - recipe.plain_epochs
@@ -165,7 +165,7 @@ def eval_pipeline(params: TrainParams) -> list[dict[str, Any]]:
     ]
 
 
-def _optimisation(recipe: Recipe, *, iterations: int) -> dict[str, Any]:
+def _optimisation(recipe: TrainingRecipe, *, iterations: int) -> dict[str, Any]:
     peak, warm_up = recipe.learning_rate, round(recipe.warm_up * iterations)
     return {
         "optim_wrapper": {
@@ -202,7 +202,7 @@ def _default_hooks() -> dict[str, Any]:
     }
 
 
-def _average_hooks(recipe: Recipe, iterations: int) -> list[dict[str, Any]]:
+def _average_hooks(recipe: TrainingRecipe, iterations: int) -> list[dict[str, Any]]:
     if not recipe.average_over:
         return []
     momentum = 1 / max(1.0, recipe.average_over * iterations)

@@ -38,7 +38,7 @@ class Split:
         return self.dataset.class_names
 
     def image_path(self, image: CocoImage) -> str:
-        """Where mmengine reads the image."""
+        """Return where mmengine reads the image."""
         return f"{self.place}/{IMAGES}/{image.file_name}"
 
     def read_image(self, image: CocoImage) -> bytes:

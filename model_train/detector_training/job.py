@@ -30,7 +30,7 @@ from detector_training.state import TrainingState, read_journal
 from pretrained_weights.fitting import FitReport, fit_weights, load_checkpoint
 from sinara_lib.errors import DataError
 from sinara_lib.runs.checkpoints import Checkpoints
-from train_params import Recipe, TrainedLayers, TrainParams, choose_recipe
+from train_params import TrainedLayers, TrainingRecipe, TrainParams, choose_recipe
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What came of a training: the fit of the pretrained weights, the course, and the processes that did it."""
 
     fit: FitReport | None
@@ -58,7 +58,7 @@ class Outcome:
     images_seen: int
 
 
-def run_job(job: TrainingJob) -> Outcome:
+def run_job(job: TrainingJob) -> TrainingOutcome:
     """Train in this process, or in this process' part of a group. Raises DataError for what the user can mend."""
     params, work = job.params, Path(job.place.work)
     work.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def run_job(job: TrainingJob) -> Outcome:
         journal = read_journal(job.resumed) if job.resumed else Journal()
         watch = _watch(runner, job, recipe, journal)
         _run(runner, watch, params)
-    return Outcome(
+    return TrainingOutcome(
         fit=fit,
         journal=journal,
         device=str(next(runner.model.parameters()).device),
@@ -78,7 +78,7 @@ def run_job(job: TrainingJob) -> Outcome:
     )
 
 
-def _configure(job: TrainingJob, recipe: Recipe) -> Config:
+def _configure(job: TrainingJob, recipe: TrainingRecipe) -> Config:
     """Return the configuration, fitted to the device and to the other processes of the group, if there are any."""
     config = build_config(
         job.params,
@@ -132,7 +132,7 @@ class _Runner(Runner):
         self.logger.info("torch %s, environment %s", torch.__version__, env_cfg)
 
 
-def _build_runner(config: Config, params: TrainParams, recipe: Recipe, work: Path) -> Runner:
+def _build_runner(config: Config, params: TrainParams, recipe: TrainingRecipe, work: Path) -> Runner:
     config.experiment_name = f"{work.name}-{time.time_ns()}"
     runner = _Runner.from_cfg(config)
     runner.register_hook(SeededIterations(params.seed))
@@ -143,7 +143,7 @@ def _build_runner(config: Config, params: TrainParams, recipe: Recipe, work: Pat
     return runner
 
 
-def _watch(runner: Runner, job: TrainingJob, recipe: Recipe, journal: Journal) -> TrainingWatch:
+def _watch(runner: Runner, job: TrainingJob, recipe: TrainingRecipe, journal: Journal) -> TrainingWatch:
     work = Path(job.place.work)
     meta = {"dataset_meta": {"classes": list(job.classes)}, "model_name": job.params.model_name}
     watch = TrainingWatch(work, meta, journal, patience=recipe.patience)

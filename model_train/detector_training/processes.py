@@ -23,11 +23,11 @@ import psutil
 import torch
 from pydantic import TypeAdapter
 
-from detector_training.job import Outcome, TrainingJob, run_job
+from detector_training.job import TrainingJob, TrainingOutcome, run_job
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.progress import PROGRESS_VARIABLE, show_log
 
-JOB, OUTCOME = TypeAdapter(TrainingJob), TypeAdapter(Outcome)
+JOB, OUTCOME = TypeAdapter(TrainingJob), TypeAdapter(TrainingOutcome)
 JOB_FILE, OUTCOME_FILE, LOG_FILE = "job.json", "outcome.json", "processes.log"
 NOTEBOOK_PROCESS = "SINARA_TRAINING_PARENT"
 SAID = "\x1e"
@@ -37,7 +37,7 @@ SECONDS_TO_END = 10
 logger = logging.getLogger(__name__)
 
 
-def run_in_processes(job: TrainingJob, devices: Devices) -> Outcome:
+def run_in_processes(job: TrainingJob, devices: Devices) -> TrainingOutcome:
     """Train in `devices.processes` processes and return what the first of them reports.
 
     They end with this process, and with the first of them that fails. Raises DataError for what the user can mend.

@@ -37,7 +37,7 @@ class TrainingProgress:
         self._bar.n = self._bar.initial = done
 
     def batch(self, loss: float) -> None:
-        """One batch is done."""
+        """Note that one batch is done."""
         self._done += 1
         self._bar.set_postfix_str(self._standing(loss), refresh=False)
         self._bar.update(1)
@@ -48,16 +48,16 @@ class TrainingProgress:
             logger.info("%s, %s left", self._standing(loss), timedelta(seconds=round(left)))
 
     def begin(self) -> None:
-        """The first batch comes next: what went before does not count for the time left."""
+        """Return the first batch comes next: what went before does not count for the time left."""
         self._began = self._told = self._clock()
         self._bar.start_t = self._bar.last_print_t = time.time()
 
     def scoring(self, done: int, total: int) -> None:
-        """A batch of the eval split is scored."""
+        """Return a batch of the eval split is scored."""
         self._bar.set_postfix_str(f"scoring the eval split, {done}/{total}{self._scores}", refresh=done % 4 == 0)
 
     def scored(self, scores: Mapping[str, float]) -> None:
-        """All of it is scored."""
+        """Note that all of it is scored."""
         self._scores = f", AP {scores['AP']:.3f}, AP50 {scores['AP50']:.3f}"
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from detector_training.processes import choose_devices, run_in_processes
 from detector_training.state import take_up
 from pretrained_weights.fitting import FitReport
 from sinara_lib.runs.checkpoints import Checkpoints
-from train_params import Recipe, TrainParams, choose_recipe
+from train_params import TrainingRecipe, TrainParams, choose_recipe
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class TrainingResult:
     """A finished training: where the weights lie, what they score on the eval split, and how it went."""
 
     params: TrainParams
-    recipe: Recipe
+    recipe: TrainingRecipe
     classes: tuple[str, ...]
     fit: FitReport | None
     best_path: Path

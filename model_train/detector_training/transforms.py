@@ -58,7 +58,7 @@ class LetterboxImage(BaseTransform):
 
 @TRANSFORMS.register_module()
 class MosaicImage(Mosaic):
-    """With probability `share`: mmdet's mosaic of four images, turned, sheared and scaled as YOLOX does it.
+    """With probability `share`: mmdet's mosaic of four images, rotated, sheared and scaled as YOLOX does it.
 
     size: (height, width) of the result in pixels. Other images are read only when they are needed.
     mmdet's own draws an index one beyond the dataset, and moves images that are no mosaic out of sight.

@@ -10,7 +10,7 @@ from detector_training.training import TrainingResult
 
 
 def data_table(train: Split, evaluate: Split) -> str:
-    """Images and objects of each class in both splits."""
+    """Return images and objects of each class in both splits."""
     counts = [split.objects_per_class() for split in (train, evaluate)]
     rows: list[Sequence[object]] = [[name, *(count[name] for count in counts)] for name in train.classes]
     images = ["**images**", len(train.dataset.images), len(evaluate.dataset.images)]
@@ -18,7 +18,7 @@ def data_table(train: Split, evaluate: Split) -> str:
 
 
 def weights_table(result: TrainingResult) -> str:
-    """What was kept of the pretrained weights, what is new, what was left out."""
+    """Return what was kept of the pretrained weights, what is new, what was left out."""
     fit = result.fit
     if fit is None:
         return f"No pretrained weights: {result.params.model_name} is trained from scratch."
@@ -36,7 +36,7 @@ def weights_table(result: TrainingResult) -> str:
 
 
 def epochs_table(history: History) -> str:
-    """One row for the start and for each scoring; the best one is marked."""
+    """Return one row for the start and for each scoring; the best one is marked."""
     losses = history.epoch_losses()
     rates = {one.epoch: one.learning_rate for one in history.batches}
     rows: list[list[object]] = []

@@ -14,7 +14,7 @@ from sinara_lib.errors import ArchiveError
 def arrival(folder: Path, names: Iterable[str], *, needed: int) -> Iterator[Path]:
     """Give a new hidden folder on the disk of `folder`; what a clean block wrote there is moved into `folder`.
 
-    The hidden folder lies in `folder`, or beside it while it is absent: then all files appear at one stroke. After a
+    The hidden folder lies in `folder`, or beside it while it is absent: then all files appear in one rename. After a
     failure `folder` is what it was before. `names` will be written (a folder's ends with a slash), `needed` bytes.
     Raises ArchiveError when one of them is there already, when the disk is too small, or when it refuses.
     """

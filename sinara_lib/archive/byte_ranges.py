@@ -125,7 +125,7 @@ class RemoteBytes:
         return lambda one: memoryview(self.read([one])[0])
 
     def close(self) -> None:
-        """Nothing stays open between reads."""
+        """Do nothing: nothing stays open between reads."""
 
     def _filesystem(self) -> AbstractFileSystem:
         """Return the filesystem; a forked process needs its own, as threads and sockets stay with the parent."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sinara_lib.archive.format import check_member
-from sinara_lib.archive.plan import Member, Row
+from sinara_lib.archive.plan import PackedFile, ShardRow
 from sinara_lib.archive.reader import ArchiveReader
 
 
@@ -19,12 +19,12 @@ class Copies:
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
-    def read(self, rows: Sequence[Row]) -> list[bytes]:
+    def read(self, rows: Sequence[ShardRow]) -> list[bytes]:
         """Return the bytes of rows; files that lie side by side are read together."""
         files = list(dict.fromkeys(self._names[row.member.name] for row in rows))
         found = dict(zip(files, self._reader.read_many(files), strict=True))
         return [found[self._names[row.member.name]][row.start : row.start + row.length] for row in rows]
 
-    def _member(self, new: str, old: str) -> Member:
+    def _member(self, new: str, old: str) -> PackedFile:
         places = self._reader.places(old)
-        return Member(new, sum(place.length for place in places), places[0].mtime_us * 1000)
+        return PackedFile(new, sum(place.length for place in places), places[0].mtime_us * 1000)

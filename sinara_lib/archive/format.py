@@ -46,7 +46,7 @@ _RESERVED = re.compile(r"(^|/)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.[^/]*)?(/|$)
 _LEGACY_PART = re.compile(r"(.+)\.parts/part-(\d+)")
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """One row of an archive: a file, one part of a large file, or an empty folder (its name ends with a slash)."""
 
     name: str

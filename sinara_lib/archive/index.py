@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, Place, check_member
+from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, FilePlace, check_member
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError
 from sinara_lib.store.entity import EntityReader
 
@@ -28,7 +28,7 @@ def has_index(entity: EntityReader) -> bool:
     return entity.manifest.file(INDEX_FILE) is not None
 
 
-def read_index(entity: EntityReader, shards: list[str]) -> Iterator[Place]:
+def read_index(entity: EntityReader, shards: list[str]) -> Iterator[FilePlace]:
     """Yield the places of all rows, in shard order, from the checked index.
 
     Raises ArtifactCorruptError when the index is no index or points outside of the shards.
@@ -47,15 +47,15 @@ def read_index(entity: EntityReader, shards: list[str]) -> Iterator[Place]:
     for name, time, length, part, parts, shard, offset, sha256 in zip(*(c.to_pylist() for c in columns), strict=True):
         if not (0 <= shard < len(shards) and 0 <= offset and 0 <= length <= sizes[shard] - offset):
             raise ArtifactCorruptError(f"{entity.path}/{INDEX_FILE}: {name!r} lies outside of the archive's shards.")
-        yield Place(check_member(name), time, length, part, parts, shard, offset, sha256=sha256)
+        yield FilePlace(check_member(name), time, length, part, parts, shard, offset, sha256=sha256)
 
 
-def gather_files(places: list[Place], where: str) -> dict[str, list[Place]]:
+def gather_files(places: list[FilePlace], where: str) -> dict[str, list[FilePlace]]:
     """Return name -> places in the order of the file's bytes; names in shard order.
 
     Raises ArchiveError when a name repeats, lacks parts, or is a file and a folder at once.
     """
-    files: dict[str, list[Place]] = {}
+    files: dict[str, list[FilePlace]] = {}
     for place in places:
         files.setdefault(place.name, []).append(place)
     for name, rows in files.items():
@@ -65,7 +65,7 @@ def gather_files(places: list[Place], where: str) -> dict[str, list[Place]]:
     return files
 
 
-def _joined(rows: list[Place], where: str) -> list[Place]:
+def _joined(rows: list[FilePlace], where: str) -> list[FilePlace]:
     rows = sorted(rows, key=lambda place: place.part)
     numbers = [place.part for place in rows]
     if numbers != list(range(rows[0].parts or len(rows))):
@@ -77,7 +77,7 @@ def _joined(rows: list[Place], where: str) -> list[Place]:
     return joined
 
 
-def _check_folders(files: dict[str, list[Place]], where: str) -> None:
+def _check_folders(files: dict[str, list[FilePlace]], where: str) -> None:
     checked: set[str] = set()
     for name in files:
         folder = name.rpartition("/")[0]

@@ -11,7 +11,7 @@ from sinara_lib.archive.format import check_member
 from sinara_lib.errors import ArchiveError
 
 
-class Member(NamedTuple):
+class PackedFile(NamedTuple):
     """A file to pack, or an empty folder: its name ends with a slash."""
 
     name: str
@@ -19,10 +19,10 @@ class Member(NamedTuple):
     mtime_ns: int
 
 
-class Row(NamedTuple):
+class ShardRow(NamedTuple):
     """One part of a member; most have one."""
 
-    member: Member
+    member: PackedFile
     part: int
     parts: int
     start: int
@@ -30,7 +30,7 @@ class Row(NamedTuple):
     length: int
 
 
-Group = list[Row]
+Group = list[ShardRow]
 
 
 class Shard(NamedTuple):
@@ -40,7 +40,7 @@ class Shard(NamedTuple):
     groups: list[Group]
 
 
-def list_members(folder: Path) -> list[Member]:
+def list_members(folder: Path) -> list[PackedFile]:
     """Return all files and empty folders below `folder`, by name.
 
     Raises ArchiveError for unsafe names, and for what is neither file nor folder: it could not come back as it was.
@@ -48,18 +48,18 @@ def list_members(folder: Path) -> list[Member]:
     return sorted(_walk(folder, ""))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[Member]:
+def _walk(folder: Path, prefix: str) -> Iterator[PackedFile]:
     with os.scandir(folder / prefix) as entries:
         found = list(entries)
     if not found and prefix:
-        yield Member(prefix, 0, 0)
+        yield PackedFile(prefix, 0, 0)
     for entry in found:
         name = check_member(prefix + entry.name)
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             yield from _walk(folder, name + "/")
         elif stat.S_ISREG(status.st_mode):
-            yield Member(name, status.st_size, status.st_mtime_ns)
+            yield PackedFile(name, status.st_size, status.st_mtime_ns)
         else:
             raise ArchiveError(f"Cannot pack {entry.path}: it is {_kind(status.st_mode)}. {_advice(status.st_mode)}")
 
@@ -73,7 +73,7 @@ def _advice(mode: int) -> str:
     return "Copy what it points to in its place." if stat.S_ISLNK(mode) else "Remove it from the folder."
 
 
-def plan_shards(members: list[Member]) -> list[Shard]:
+def plan_shards(members: list[PackedFile]) -> list[Shard]:
     """Spread members over shards; the same for the same names and sizes. An empty folder gives one empty shard."""
     total = sum(member.size for member in members)
     most = archive_format.SHARD_BYTES
@@ -90,7 +90,7 @@ def plan_shards(members: list[Member]) -> list[Shard]:
     return [Shard(number, groups) for number, groups in enumerate(shards)]
 
 
-def _groups(members: list[Member]) -> Iterator[Group]:
+def _groups(members: list[PackedFile]) -> Iterator[Group]:
     group: Group = []
     held = 0
     for row in _rows(members):
@@ -103,9 +103,9 @@ def _groups(members: list[Member]) -> Iterator[Group]:
         yield group
 
 
-def _rows(members: list[Member]) -> Iterator[Row]:
+def _rows(members: list[PackedFile]) -> Iterator[ShardRow]:
     most = archive_format.ROW_BYTES
     for member in members:
         parts = max(1, -(-member.size // most))
         for part in range(parts):
-            yield Row(member, part, parts, part * most, min(most, member.size - part * most))
+            yield ShardRow(member, part, parts, part * most, min(most, member.size - part * most))

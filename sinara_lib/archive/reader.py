@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sinara_lib.archive.content import Content, RangeContent
-from sinara_lib.archive.format import Place
+from sinara_lib.archive.format import FilePlace
 from sinara_lib.archive.index import gather_files, has_index, list_shards, read_index
 from sinara_lib.archive.stream import PREFETCH, Files, iterate
 from sinara_lib.archive.unpacking import unpack_files
@@ -38,7 +38,7 @@ class ArchiveReader:
         """Return the names of all files (not of empty folders), in shard order."""
         return [name for name in self._files if not name.endswith("/")]
 
-    def places(self, name: str) -> list[Place]:
+    def places(self, name: str) -> list[FilePlace]:
         """Return where the rows of a file lie. Raises ArtifactNotFoundError when the archive has no such file."""
         places = self._files.get(name)
         if places is None:

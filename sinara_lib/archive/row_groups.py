@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sinara_lib.archive.content import Piece
-from sinara_lib.archive.format import Place, check_member, legacy_name
+from sinara_lib.archive.content import ContentPiece
+from sinara_lib.archive.format import FilePlace, check_member, legacy_name
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError
 from sinara_lib.store.entity import EntityReader
 
@@ -32,29 +32,29 @@ class GroupContent:
         self._lock = Lock()
         self._process = os.getpid()
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[FilePlace]:
         """Return where all rows lie, in shard order. Raises ArtifactCorruptError or ArchiveError."""
         return [place for number in range(len(self._shards)) for place in _read_places(self._shard(number), number)]
 
-    def read(self, place: Place) -> bytes:
+    def read(self, place: FilePlace) -> bytes:
         """Return the bytes of one row; its row group is kept for the next."""
         return self._row(self._contents((place.shard, place.group)), place)
 
-    def read_many(self, places: list[Place]) -> dict[Place, bytes]:
+    def read_many(self, places: list[FilePlace]) -> dict[FilePlace, bytes]:
         """Return the bytes of several rows; a row group is read once."""
         by_group = sorted(places, key=lambda place: (place.shard, place.group))
         return {piece.place: bytes(piece.data) for piece in self.stream(by_group)}
 
-    def stream(self, places: list[Place]) -> Iterator[Piece]:
+    def stream(self, places: list[FilePlace]) -> Iterator[ContentPiece]:
         """Yield the bytes of rows; a row group is read once for all its neighbours in `places`."""
         for key, rows in itertools.groupby(places, key=lambda place: (place.shard, place.group)):
             contents = self._contents(key)
             for place in rows:
-                yield Piece(place, 0, memoryview(self._row(contents, place)))
+                yield ContentPiece(place, 0, memoryview(self._row(contents, place)))
 
-    def batches(self, places: list[Place]) -> Iterator[list[Place]]:
+    def batches(self, places: list[FilePlace]) -> Iterator[list[FilePlace]]:
         """Cut rows into their row groups."""
-        groups: dict[tuple[int, int], list[Place]] = {}
+        groups: dict[tuple[int, int], list[FilePlace]] = {}
         for place in places:
             groups.setdefault((place.shard, place.group), []).append(place)
         return iter(groups.values())
@@ -81,7 +81,7 @@ class GroupContent:
                 self._group = (key, self._shard(key[0]).read_row_group(key[1], columns=["content"])["content"])
             return self._group[1]
 
-    def _row(self, contents: Any, place: Place) -> bytes:
+    def _row(self, contents: Any, place: FilePlace) -> bytes:
         data: bytes = contents[place.offset].as_py()
         if len(data) != place.length:
             raise ArtifactCorruptError(
@@ -94,7 +94,7 @@ class GroupContent:
         return GroupContent, (self._entity, self._shards)
 
 
-def _read_places(file: pq.ParquetFile, shard: int) -> Iterator[Place]:
+def _read_places(file: pq.ParquetFile, shard: int) -> Iterator[FilePlace]:
     """Yield the places of a shard's rows by row group, from the columns that every archive has."""
     legacy = "part" not in file.schema_arrow.names
     for group in range(file.num_row_groups):
@@ -107,7 +107,7 @@ def _read_places(file: pq.ParquetFile, shard: int) -> Iterator[Place]:
         for row, (path, time, length, order) in enumerate(zip(paths, times, lengths, orders, strict=True)):
             name, part = legacy_name(path) if legacy else (path, order[0])
             if name is not None:
-                yield Place(check_member(name), time, length, part, order[1], shard, row, group)
+                yield FilePlace(check_member(name), time, length, part, order[1], shard, row, group)
 
 
 def _open_parquet(stream: Any, path: str) -> pq.ParquetFile:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sinara_lib.archive.arrival import arrival, refusal, refusing
-from sinara_lib.archive.content import Content, Piece
-from sinara_lib.archive.format import Place
+from sinara_lib.archive.content import Content, ContentPiece
+from sinara_lib.archive.format import FilePlace
 from sinara_lib.errors import ArchiveError
 from sinara_lib.parallel import Check, in_threads, thread_count
 from sinara_lib.progress import progress
@@ -15,7 +15,12 @@ _WRITE = os.O_WRONLY | getattr(os, "O_CLOEXEC", 0)
 
 
 def unpack_files(
-    content: Content, files: dict[str, list[Place]], folder: Path, *, places: list[Place], threads: int | None = None
+    content: Content,
+    files: dict[str, list[FilePlace]],
+    folder: Path,
+    *,
+    places: list[FilePlace],
+    threads: int | None = None,
 ) -> None:
     """Write all files below `folder`; after a failure it is what it was before, absent or with what it held.
 
@@ -66,9 +71,9 @@ def _clash(name: str) -> ArchiveError:
 
 
 def _write_files(
-    content: Content, hidden: Path, folder: Path, *, places: list[Place], split: set[str], threads: int
+    content: Content, hidden: Path, folder: Path, *, places: list[FilePlace], split: set[str], threads: int
 ) -> None:
-    def write(batch: list[Place], check: Check) -> int:
+    def write(batch: list[FilePlace], check: Check) -> int:
         for piece in content.stream(batch):
             check()
             if not piece.place.name.endswith("/"):
@@ -83,7 +88,7 @@ def _write_files(
             bar.update(written)
 
 
-def _write_piece(hidden: Path, piece: Piece, *, is_split: bool) -> None:
+def _write_piece(hidden: Path, piece: ContentPiece, *, is_split: bool) -> None:
     place, at, data = piece
     is_first = at == 0 and not is_split
     file = _new_file(hidden, place.name) if is_first else os.open(f"{hidden}/{place.name}", _WRITE)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sinara_lib.archive.copying import Copies
 from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, SCHEMA, shard_name
-from sinara_lib.archive.plan import Group, Member, Row, Shard, plan_shards
+from sinara_lib.archive.plan import Group, PackedFile, Shard, ShardRow, plan_shards
 from sinara_lib.errors import ArchiveError
 from sinara_lib.parallel import Check, in_threads, thread_count
 from sinara_lib.progress import progress
@@ -103,7 +103,7 @@ def write_archive(
     writer: EntityWriter,
     folder: Path,
     *,
-    members: list[Member],
+    members: list[PackedFile],
     copies: Copies | None = None,
     threads: int | None = None,
 ) -> None:
@@ -159,7 +159,7 @@ def _table(group: Group, content: _Content) -> pa.Table:
     return pa.Table.from_arrays([*_row_columns(group), values], schema=SCHEMA)
 
 
-def _row_columns(rows: list[Row]) -> list[pa.Array]:
+def _row_columns(rows: list[ShardRow]) -> list[pa.Array]:
     times = pa.array([row.member.mtime_ns // 1000 for row in rows], pa.int64())
     return [
         pa.array([row.member.name for row in rows], pa.string()),
@@ -188,7 +188,7 @@ def _read_group(folder: Path, group: Group, copies: Copies | None) -> _Content:
     return _Content(data, starts, digests)
 
 
-def _read_row(path: str, row: Row, target: memoryview) -> None:
+def _read_row(path: str, row: ShardRow, target: memoryview) -> None:
     try:
         file = os.open(path, _READ)
     except FileNotFoundError as error:

@@ -70,7 +70,7 @@ def _passed(store: ArtifactStore, judge: RunAddress) -> bool:
     """Tell whether a report's gate was passed; one that cannot be read vouches for nothing."""
     try:
         gate = json.loads(store.open(judge.entity(REPORT)).read("metrics.json"))["gate"]
-        return all(bar["passed"] for bar in gate)
+        return all(threshold["passed"] for threshold in gate)
     except (ArtifactError, ValueError, KeyError, TypeError) as error:
         log.warning("%s cannot be read: %s", store.url_of(judge.entity(REPORT)), error)
         return False

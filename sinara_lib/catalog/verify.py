@@ -33,7 +33,7 @@ _MARKS = {MANIFEST_FILE, SUCCESS_FILE}
 
 
 @dataclass(frozen=True)
-class Finding:
+class StoreFinding:
     """One difference: the URL of the file or folder, and what is wrong with it."""
 
     url: str
@@ -47,7 +47,7 @@ class Finding:
 class Verification:
     """What was looked at and what was found; `unverifiable` names what bears no checksums, as SinaraML's entities."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[StoreFinding, ...]
     entities: int
     files: int
     bytes: int
@@ -64,7 +64,7 @@ class Verification:
 class _Plan:
     """What is known before the files are read."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[StoreFinding] = field(default_factory=list)
     unverifiable: list[str] = field(default_factory=list)
     files: list["_File"] = field(default_factory=list)
     entities: int = 0
@@ -81,17 +81,17 @@ class _File:
     index: ArchiveIndex | None = None
 
 
-def verify_entity(store: ArtifactStore, address: EntityAddress) -> list[Finding]:
+def verify_entity(store: ArtifactStore, address: EntityAddress) -> list[StoreFinding]:
     """Read every file of an entity and return all differences from what was committed."""
     return list(verify_targets([Target(store, address)]).findings)
 
 
-def verify_run(store: ArtifactStore, run: RunAddress) -> list[Finding]:
+def verify_run(store: ArtifactStore, run: RunAddress) -> list[StoreFinding]:
     """Check a run's record and all its entities."""
     return list(verify_targets([Target(store, run)]).findings)
 
 
-def verify_store(store: ArtifactStore) -> list[Finding]:
+def verify_store(store: ArtifactStore) -> list[StoreFinding]:
     """Check every run of the store."""
     return list(verify_targets(all_runs(store)).findings)
 
@@ -115,7 +115,7 @@ def verify_targets(targets: Iterable[Target]) -> Verification:
     lock = Lock()
     with progress(label="verify", total=sum(f.entry.size for f in plan.files), unit="B") as bar:
 
-        def read(file: _File, check: Check) -> list[Finding]:
+        def read(file: _File, check: Check) -> list[StoreFinding]:
             return list(_read(file, lambda count: _advance(bar, lock, count), check))
 
         for found in in_threads(read, plan.files, threads=MOST_THREADS):
@@ -142,11 +142,11 @@ def _plan_run(store: ArtifactStore, run: RunAddress, plan: _Plan) -> None:
             folders.setdefault(folder, {})[name] = size
     for folder, inside in sorted(folders.items()):
         if _unfit(folder):
-            plan.findings.append(Finding(f"{url}/{folder}", "its name is not that of an entity; it was put there"))
+            plan.findings.append(StoreFinding(f"{url}/{folder}", "its name is not that of an entity; it was put there"))
         elif SUCCESS_FILE in inside:
             _plan_entity(store, run.entity(folder), inside, plan, foreign=RUN_FILE not in files)
         elif status is RunStatus.SUCCESS and MANIFEST_FILE in inside:
-            plan.findings.append(Finding(f"{url}/{folder}/{SUCCESS_FILE}", "is missing beside its manifest"))
+            plan.findings.append(StoreFinding(f"{url}/{folder}/{SUCCESS_FILE}", "is missing beside its manifest"))
 
 
 def _unfit(folder: str) -> bool:
@@ -161,10 +161,10 @@ def _check_record(store: ArtifactStore, run: RunAddress, files: dict[str, int], 
     try:
         record = read_run_record(store.fs.cat_file(f"{store.root}/{run.path}/{RUN_FILE}"), url)
     except ArtifactCorruptError as error:
-        plan.findings.append(Finding(url, str(error).removeprefix(f"{url} ")))
+        plan.findings.append(StoreFinding(url, str(error).removeprefix(f"{url} ")))
         return None
     if record.run_id != run.run_id:
-        plan.findings.append(Finding(url, f"is that of {record.run_id}: the run was moved or its record swapped"))
+        plan.findings.append(StoreFinding(url, f"is that of {record.run_id}: the run was moved or its record swapped"))
     return record.status
 
 
@@ -186,7 +186,7 @@ def _plan_entity(
     mark = store.fs.cat_file(f"{path}/{SUCCESS_FILE}").decode("ascii", "replace").strip()
     if MANIFEST_FILE not in files:
         if mark or not foreign:
-            plan.findings.append(Finding(f"{url}/{MANIFEST_FILE}", f"is missing although {SUCCESS_FILE} is there"))
+            plan.findings.append(StoreFinding(f"{url}/{MANIFEST_FILE}", f"is missing although {SUCCESS_FILE} is there"))
         else:
             plan.unverifiable.append(url)
         return
@@ -195,7 +195,7 @@ def _plan_entity(
     try:
         manifest = read_manifest(data, f"{url}/{MANIFEST_FILE}")
     except ArtifactCorruptError as error:
-        plan.findings.append(Finding(f"{url}/{MANIFEST_FILE}", str(error).removeprefix(f"{url}/{MANIFEST_FILE} ")))
+        plan.findings.append(StoreFinding(f"{url}/{MANIFEST_FILE}", str(error).removeprefix(f"{url}/{MANIFEST_FILE} ")))
         return
     plan.findings += _manifest_findings(url, manifest, address)
     there = {name: size for name, size in files.items() if name not in _MARKS}
@@ -205,37 +205,41 @@ def _plan_entity(
     plan.files += [_File(store.fs, f"{path}/{e.path}", f"{url}/{e.path}", e, index) for e in whole]
 
 
-def _mark_findings(url: str, mark: str, found: str) -> Iterator[Finding]:
+def _mark_findings(url: str, mark: str, found: str) -> Iterator[StoreFinding]:
     if len(mark) != 64 or not set(mark) <= set("0123456789abcdef"):
-        yield Finding(f"{url}/{SUCCESS_FILE}", f"is damaged: expected a sha256, found {mark[:70]!r}")
+        yield StoreFinding(f"{url}/{SUCCESS_FILE}", f"is damaged: expected a sha256, found {mark[:70]!r}")
     elif mark != found:
-        yield Finding(
+        yield StoreFinding(
             f"{url}/{MANIFEST_FILE}",
             f"is not the one that was committed: {SUCCESS_FILE} promises sha256 {mark}, found {found}; "
             "it was edited or swapped",
         )
 
 
-def _manifest_findings(url: str, manifest: Manifest, address: EntityAddress) -> Iterator[Finding]:
+def _manifest_findings(url: str, manifest: Manifest, address: EntityAddress) -> Iterator[StoreFinding]:
     if (manifest.run_id, manifest.entity) != (address.run.run_id, address.name):
-        yield Finding(url, f"is {manifest.run_id}/{manifest.entity} by its manifest: it was moved or copied from there")
+        yield StoreFinding(
+            url, f"is {manifest.run_id}/{manifest.entity} by its manifest: it was moved or copied from there"
+        )
     if manifest.content != content_hash(manifest.files) or manifest.bytes != sum(e.size for e in manifest.files):
-        yield Finding(f"{url}/{MANIFEST_FILE}", "contradicts itself: content or bytes do not fit its list of files")
+        yield StoreFinding(
+            f"{url}/{MANIFEST_FILE}", "contradicts itself: content or bytes do not fit its list of files"
+        )
 
 
-def _size_findings(url: str, manifest: Manifest, there: dict[str, int]) -> Iterator[Finding]:
+def _size_findings(url: str, manifest: Manifest, there: dict[str, int]) -> Iterator[StoreFinding]:
     for entry in manifest.files:
         size = there.get(entry.path)
         if size is None:
-            yield Finding(f"{url}/{entry.path}", f"is missing; the manifest promises {entry.size} bytes")
+            yield StoreFinding(f"{url}/{entry.path}", f"is missing; the manifest promises {entry.size} bytes")
         elif size != entry.size:
             word = "truncated" if size < entry.size else "longer than it was"
-            yield Finding(f"{url}/{entry.path}", f"is {word}: expected {entry.size} bytes, found {size}")
+            yield StoreFinding(f"{url}/{entry.path}", f"is {word}: expected {entry.size} bytes, found {size}")
     for name in sorted(there.keys() - {entry.path for entry in manifest.files}):
-        yield Finding(f"{url}/{name}", "is extra: the manifest does not name it")
+        yield StoreFinding(f"{url}/{name}", "is extra: the manifest does not name it")
 
 
-def _read(file: _File, advance: Callable[[int], None], check: Check) -> Iterator[Finding]:
+def _read(file: _File, advance: Callable[[int], None], check: Check) -> Iterator[StoreFinding]:
     """Read one file once and compare its sha256; of an archive's shard, its rows with the index as well."""
     is_shard = file.index is not None and file.entry.path.endswith(".parquet")
     rows = file.index.rows(file.entry.path) if file.index and is_shard else None
@@ -249,13 +253,13 @@ def _read(file: _File, advance: Callable[[int], None], check: Check) -> Iterator
                 advance(len(chunk))
             if digest.hexdigest() != file.entry.sha256:
                 problem = f"was changed: expected sha256 {file.entry.sha256}, found {digest.hexdigest()}"
-                yield Finding(file.url, problem)
+                yield StoreFinding(file.url, problem)
             if rows is not None:
-                yield from (Finding(file.url, problem) for problem in shard_problems(stream, rows, digests))
+                yield from (StoreFinding(file.url, problem) for problem in shard_problems(stream, rows, digests))
     except OSError as error:
-        yield Finding(file.url, f"cannot be read: {error}")
+        yield StoreFinding(file.url, f"cannot be read: {error}")
     if file.index and file.entry.path == INDEX_FILE:
-        yield from (Finding(file.url, problem) for problem in file.index.problems())
+        yield from (StoreFinding(file.url, problem) for problem in file.index.problems())
 
 
 def _advance(bar: Any, lock: Lock, count: int) -> None:

@@ -24,7 +24,7 @@ SECTIONS = ("facts", "params", "inputs", "outputs", "metrics", "packages")
 
 
 @dataclass(frozen=True)
-class Row:
+class DiffRow:
     """One thing and its value in either run (None: not there); `change` is b - a of two numbers."""
 
     name: str
@@ -53,7 +53,7 @@ class RunDiff:
 
     a: RunSummary
     b: RunSummary
-    sections: Mapping[str, tuple[Row, ...]]
+    sections: Mapping[str, tuple[DiffRow, ...]]
     notebooks: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
 
@@ -125,7 +125,7 @@ def shown(value: Any) -> str:
     return f"{value:.4g}"
 
 
-def shown_change(row: Row) -> str:
+def shown_change(row: DiffRow) -> str:
     """Return the change of a number with its sign, or a word where there is none."""
     if row.change is not None:
         return f"{row.change:+.4g}" if row.change else "0"
@@ -177,14 +177,14 @@ def _notes(a: RunSummary, b: RunSummary) -> Iterator[str]:
         yield from (f"{name}: {words}" for words in run.damage)
 
 
-def _changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Row, ...]:
+def _changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[DiffRow, ...]:
     return tuple(row for row in _rows(a, b) if row.differs)
 
 
-def _rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Row]:
+def _rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[DiffRow]:
     for name in dict.fromkeys((*a, *b)):
         left, right = a.get(name), b.get(name)
-        yield Row(name, left, right, _change(left, right))
+        yield DiffRow(name, left, right, _change(left, right))
 
 
 def _change(a: Any, b: Any) -> float | None:
@@ -197,7 +197,7 @@ def _text_diff(a: str, b: str) -> Iterator[str]:
     yield from (line for number, line in enumerate(lines) if number > 1)
 
 
-def _table(rows: tuple[Row, ...]) -> Iterator[str]:
+def _table(rows: tuple[DiffRow, ...]) -> Iterator[str]:
     cells = [(row.name, shown(row.a), shown(row.b), shown_change(row)) for row in rows]
     widths = [max(len(cell[column]) for cell in cells) for column in range(4)]
     for cell in cells:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sinara_lib.catalog.catalog import read_entity_manifest
 from sinara_lib.catalog.find import Target, known_stores
-from sinara_lib.comparison.run_diff import SECTIONS, Row, RunDiff, RunSide, diff_runs, shown, shown_change
+from sinara_lib.comparison.run_diff import SECTIONS, DiffRow, RunDiff, RunSide, diff_runs, shown, shown_change
 from sinara_lib.comparison.run_summary import NotebookReport, RunSummary, read_summary
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError, SinaraError
 from sinara_lib.layout import RunAddress, split_entity_url
@@ -122,7 +122,7 @@ def diff_html(diff: RunDiff) -> str:
     )
 
 
-def _cells(row: Row) -> dict[str, str]:
+def _cells(row: DiffRow) -> dict[str, str]:
     return {
         "name": row.name,
         "a": shown(row.a),

@@ -39,8 +39,8 @@ class ReportPage:
 
 
 @dataclass(frozen=True)
-class GateBar:
-    """One bar of the quality gate, whether it was reached, and the outcome in words."""
+class GateThreshold:
+    """One threshold of the quality gate, whether it was reached, and the outcome in words."""
 
     name: str
     passed: bool
@@ -124,31 +124,31 @@ def markdown(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
     yield from ("", f"From {commit}{dirty}, {code.library}, {run.started:%Y-%m-%d %H:%M} UTC.")
 
 
-def read_gate(run: RunSummary) -> tuple[GateBar, ...] | None:
-    """Return the bars that the model was held against; None when the run has no quality report.
+def read_gate(run: RunSummary) -> tuple[GateThreshold, ...] | None:
+    """Return the thresholds that the model was held against; None when the run has no quality report.
 
-    Raises ArtifactCorruptError when the report is damaged, or has no list of bars.
+    Raises ArtifactCorruptError when the report is damaged, or has no list of thresholds.
     """
     entity = open_quality_report(run)
     if entity is None:
         return None
     try:
-        bars = json.loads(entity.read("metrics.json"))["gate"]
-        return tuple(_bar(bar) for bar in bars)
+        thresholds = json.loads(entity.read("metrics.json"))["gate"]
+        return tuple(_threshold(threshold) for threshold in thresholds)
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactCorruptError(f"{entity.path}/metrics.json has no readable gate ({error!r}).") from error
 
 
 def gate_words(run: RunSummary) -> str:
-    """Return in one line whether the run's model passed its gate, bar by bar."""
+    """Return in one line whether the run's model passed its gate, threshold by threshold."""
     try:
-        bars = read_gate(run)
+        thresholds = read_gate(run)
     except ArtifactError as error:
         return f"Gate: not known: {error}"
-    if not bars:
+    if not thresholds:
         return "Gate: none in this run."
-    verdict = "passed" if all(bar.passed for bar in bars) else "NOT PASSED"
-    return f"Gate: {verdict} ({'; '.join(bar.verdict for bar in bars)})."
+    verdict = "passed" if all(threshold.passed for threshold in thresholds) else "NOT PASSED"
+    return f"Gate: {verdict} ({'; '.join(threshold.verdict for threshold in thresholds)})."
 
 
 def picture_names(entity: EntityReader) -> list[str]:
@@ -163,16 +163,18 @@ def read_base(run: RunSummary, given: Target | None) -> RunSummary | None:
     return read_summary(target) if target else None
 
 
-def _bar(bar: dict[str, Any]) -> GateBar:
-    name, passed = str(bar["name"]), bool(bar["passed"])
-    return GateBar(name, passed, str(bar["verdict"]) if "verdict" in bar else _verdict(name, bar))
+def _threshold(threshold: dict[str, Any]) -> GateThreshold:
+    name, passed = str(threshold["name"]), bool(threshold["passed"])
+    return GateThreshold(
+        name, passed, str(threshold["verdict"]) if "verdict" in threshold else _verdict(name, threshold)
+    )
 
 
-def _verdict(name: str, bar: dict[str, Any]) -> str:
-    """Say the outcome of a bar whose report does not, from its numbers."""
-    required, found = bar.get("required"), bar.get("found")
+def _verdict(name: str, threshold: dict[str, Any]) -> str:
+    """Say the outcome of a threshold whose report does not, from its numbers."""
+    required, found = threshold.get("required"), threshold.get("found")
     told = f"{name} not measured" if found is None else f"{name} {float(found):.3f}"
-    return told if required is None else f"{told}, bar {float(required):.3f}"
+    return told if required is None else f"{told}, threshold {float(required):.3f}"
 
 
 def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:

@@ -31,13 +31,13 @@ class Digest:
 
 
 def named_sha256(url: str) -> str:
-    """The start of the sha256 that a checkpoint's name ends with; empty when there is none, or a date in its place."""
+    """Return the start of the sha256 that a checkpoint's name ends with; empty for none, or a date in its place."""
     match = NAMED_SHA256.search(urlsplit(url).path if "://" in url else url)
     return match[1] if match and not DATE.fullmatch(match[1]) else ""
 
 
 def promised_digests(headers: Mapping[str, str]) -> tuple[Digest, ...]:
-    """What the headers of a whole answer promise about its bytes; `headers` takes names in any case.
+    """Return what the headers of a whole answer promise about its bytes; `headers` takes names in any case.
 
     Repr-Digest and Content-Digest (the same thing for a whole body), the older Digest and Content-MD5, x-goog-hash,
     x-amz-checksum-sha256, and the ETag of S3 where it is an MD5.
@@ -58,7 +58,7 @@ def promised_digests(headers: Mapping[str, str]) -> tuple[Digest, ...]:
 
 
 def etag_digest(etag: str | None) -> Digest | None:
-    """The MD5 that S3 gives as ETag of what was uploaded in one part."""
+    """Return the MD5 that S3 gives as ETag of what was uploaded in one part."""
     match = MD5_ETAG.fullmatch(etag or "")
     return Digest("md5", match[1], "the ETag of S3") if match else None
 
@@ -74,7 +74,7 @@ def file_digests(path: Path, algorithms: set[str]) -> dict[str, str]:
 
 
 def _digest(algorithm: str, value: str, source: str) -> Digest | None:
-    """A digest from its base64 (between colons in RFC 9530); one of the wrong length promises nothing."""
+    """Return a digest from its base64 (between colons in RFC 9530); one of the wrong length promises nothing."""
     try:
         raw = base64.b64decode(value.strip().strip(":"), validate=True)
     except (binascii.Error, ValueError):

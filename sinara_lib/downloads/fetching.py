@@ -86,7 +86,7 @@ def _keep(slot: CacheSlot, shown: str, arrival: Arrival) -> Origin:
 
 
 def _without_server(error: UnreachableError, entry: CacheEntry, *, promised: str, options: FetchOptions) -> Origin:
-    """The copy, where the name or the parameters allow it. Raises DownloadError that tells how to allow it."""
+    """Return the copy, where the name or the parameters allow it. Raises DownloadError that tells how to allow it."""
     when = entry.fetched.strftime("%Y-%m-%d %H:%M:%S UTC")
     if promised and entry.sha256.startswith(promised):
         log.warning("%s The copy of %s has the checksum that its name asks for and is used.", error, when)

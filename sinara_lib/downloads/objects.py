@@ -70,12 +70,12 @@ class ObjectFile:
 
 
 def is_object(url: str) -> bool:
-    """Whether fsspec brings it."""
+    """Return whether fsspec brings it."""
     return url.partition("://")[0].lower() in SCHEMES
 
 
 def open_object(url: str) -> tuple[Any, str]:
-    """The filesystem and the path in it. Raises DownloadError when the package for it is not installed."""
+    """Return the filesystem and the path in it. Raises DownloadError when the package for it is not installed."""
     try:
         fs, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
@@ -85,7 +85,7 @@ def open_object(url: str) -> tuple[Any, str]:
 
 
 def object_version(info: dict[str, Any]) -> Version:
-    """What a listing says of an object: S3 and Google Cloud name size, ETag and time in words of their own."""
+    """Return what a listing says of an object: S3 and Google Cloud name size, ETag and time in words of their own."""
     etag = info.get("ETag") or info.get("etag")
     when = info.get("LastModified") or info.get("mtime") or info.get("updated")
     if isinstance(when, datetime):

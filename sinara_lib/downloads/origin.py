@@ -22,7 +22,7 @@ class Origin:
 
 
 def other_checksum(origin: Origin, promised: str) -> str:
-    """What to say of a file whose sha256 does not start with the promised one."""
+    """Return what to say of a file whose sha256 does not start with the promised one."""
     return (
         f"{origin.url}: the checksum differs: "
         f"sha256 should {'be' if len(promised) == 64 else 'start with'} {promised}, found {origin.sha256} "

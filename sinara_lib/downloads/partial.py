@@ -34,7 +34,7 @@ class Version:
         return self.last_modified
 
     def is_same(self, other: "Version") -> bool:
-        """Whether both are certainly one version."""
+        """Return whether both are certainly one version."""
         return self.validator is not None and (self.size, self.validator) == (other.size, other.validator)
 
 

@@ -112,7 +112,7 @@ def _conditions(known: Version | None) -> dict[str, str]:
 
 
 def _is_encoded(response: requests.Response) -> bool:
-    """Whether the bytes on the wire are not those of the file: some servers compress although they are asked not to."""
+    """Return whether the bytes on the wire are not the file's: some servers compress although asked not to."""
     return response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
 
 
@@ -177,7 +177,7 @@ def _wait(response: requests.Response) -> float:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause in one line."""
+    """Return the innermost cause in one line."""
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner

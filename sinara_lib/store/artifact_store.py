@@ -72,7 +72,7 @@ class ArtifactStore:
         return read_run_record(data, path)
 
     def replace_record(self, run: RunAddress, record: RunRecord) -> None:
-        """Replace a run's record at one stroke."""
+        """Replace a run's record in one atomic write."""
         self._files.write(f"{self._path(run)}/{RUN_FILE}", record.model_dump_json(indent=1).encode())
 
     def runs(self, step: StepAddress) -> list[RunAddress]:

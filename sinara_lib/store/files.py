@@ -1,4 +1,4 @@
-"""What a store asks of a filesystem, on a local disk and in an object store: files at one stroke, claims, listings."""
+"""What a store asks of a filesystem, on a local disk and in an object store: atomic files, claims, listings."""
 
 import os
 import shutil
@@ -72,7 +72,7 @@ class StoreFiles:
         return {name[len(base) :]: int(info["size"]) for name, info in found.items()}
 
     def write(self, path: str, data: bytes) -> None:
-        """Write a small file at one stroke, over an older one."""
+        """Write a small file atomically, over an older one."""
         with plain_errors(self.fs, path):
             if not self.local:
                 self.fs.pipe_file(path, data)

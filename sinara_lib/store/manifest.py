@@ -140,7 +140,7 @@ class Manifest(Record):
         return next((entry for entry in self.files if entry.path == path), None)
 
     def _repr_markdown_(self) -> str:
-        """What a notebook shows of it."""
+        """Return what a notebook shows of it."""
         return f"`{self.entity}`: {len(self.files)} files, {self.bytes / 1e6:.1f} MB, content `{self.content[:12]}`"
 
 

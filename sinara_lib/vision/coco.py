@@ -98,7 +98,7 @@ class CocoDataset:
         return tuple(sorted(category.id for category in self.categories))
 
     def annotations_of(self, image_id: int) -> tuple[CocoAnnotation, ...]:
-        """Annotations of one image in the document's order; empty when it has none."""
+        """Return annotations of one image in the document's order; empty when it has none."""
         return self._annotations_by_image.get(image_id, ())
 
     @cached_property

@@ -45,7 +45,7 @@ def draw_boxes(
     scores: Sequence[float] | None = None,
     min_long_side: int = 640,
 ) -> Pixels:
-    """A copy of the image with boxes and their labels drawn on it.
+    """Return a copy of the image with boxes and their labels drawn on it.
 
     Boxes are (N, 4) x, y, width, height in pixels of the given image; labels are places in `class_names`.
     An image whose longer side is below `min_long_side` pixels is enlarged first, so that text stays legible;
@@ -112,7 +112,7 @@ def _tag(
 def _free_spots(
     box: Rectangle, size: tuple[float, float], *, limits: tuple[int, int], taken: Sequence[Rectangle]
 ) -> list[Rectangle]:
-    """The first of above, below and inside the box that covers no other tag; nothing when all do."""
+    """Return the first of above, below and inside the box that covers no other tag; nothing when all do."""
     width, height = size
     for x, y in ((box[0], box[1] - height), (box[0], box[3]), (box[0], box[1]), (box[2] - width, box[1] - height)):
         left, top = max(0.0, min(x, limits[0] - width)), max(0.0, min(y, limits[1] - height))

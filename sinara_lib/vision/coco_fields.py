@@ -15,14 +15,14 @@ _MOST = (1 << 53) - 1
 
 
 def mapping(value: object, place: str) -> dict[str, Any]:
-    """The value as a JSON object."""
+    """Return the value as a JSON object."""
     if not isinstance(value, dict):
         raise DataError(f"{place} must be a JSON object, found {shown(value)}.")
     return value
 
 
 def items(document: Mapping[str, Any], key: str, place: str) -> list[Any]:
-    """The list under a key of the document."""
+    """Return the list under a key of the document."""
     value = document.get(key)
     if not isinstance(value, list):
         there = ", ".join(sorted(map(str, document))) or "none"
@@ -31,7 +31,7 @@ def items(document: Mapping[str, Any], key: str, place: str) -> list[Any]:
 
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose keys differ; ValueError for one that is given twice, of which readers keep either."""
+    """Return a JSON object whose keys differ; ValueError for one that is given twice, of which readers keep either."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -40,7 +40,7 @@ def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def integer(item: Mapping[str, Any], key: str, place: str) -> int:
-    """A whole number of at most 53 bits, which every reader of JSON keeps exactly; also when written as 3.0."""
+    """Return a whole number of at most 53 bits, which every reader of JSON keeps exactly; also when written as 3.0."""
     value = item.get(key)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -62,7 +62,7 @@ def flag(item: Mapping[str, Any], key: str, place: str) -> int:
 
 
 def text(item: Mapping[str, Any], key: str, place: str) -> str:
-    """A text that is not empty and can be written as UTF-8."""
+    """Return a text that is not empty and can be written as UTF-8."""
     value = item.get(key)
     if isinstance(value, str) and value and not any("\ud800" <= one <= "\udfff" for one in value):
         return value
@@ -70,7 +70,7 @@ def text(item: Mapping[str, Any], key: str, place: str) -> str:
 
 
 def number(value: object, key: str, place: str) -> float:
-    """A number as float; NaN and infinities pass, data_prep reports them."""
+    """Return a number as float; NaN and infinities pass, data_prep reports them."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DataError(f"{place}: `{key}` must hold numbers, found {shown(value)}.")
     try:
@@ -80,7 +80,7 @@ def number(value: object, key: str, place: str) -> float:
 
 
 def file_name(item: Mapping[str, Any], place: str) -> str:
-    """The name of the image file: relative, inside its folder."""
+    """Return the name of the image file: relative, inside its folder."""
     name = text(item, "file_name", place)
     if "\0" in name:
         raise DataError(f"{place}: `file_name` must not hold the character 0, found {shown(name)}.")
@@ -91,12 +91,12 @@ def file_name(item: Mapping[str, Any], place: str) -> str:
 
 
 def others(item: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    """The fields whose names are not known."""
+    """Return the fields whose names are not known."""
     return {key: value for key, value in item.items() if key not in known}
 
 
 def shown(value: object) -> str:
-    """A short form of a value for messages."""
+    """Return a short form of a value for messages."""
     if value is None:
         return "nothing"
     if isinstance(value, int) and abs(value) > 10**80:

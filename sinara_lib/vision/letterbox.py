@@ -23,8 +23,8 @@ def decode_image(data: bytes) -> Image:
     """Decode the bytes of an image file into uint8 BGR, H x W x 3, turned upright by its EXIF orientation.
 
     Grey, palette, CMYK and 16-bit files become 8-bit BGR; an alpha channel is dropped. OpenCV turns JPEG, PNG and TIFF
-    files itself; WebP files are turned here, which mmdet's loader does not do. AVIF and HEIC files are refused, because
-    whether OpenCV reads them, and how they are turned, depends on how it was built.
+    files itself; WebP files are rotated here, which mmdet's loader does not do. AVIF and HEIC are refused, because
+    whether OpenCV reads them, and how they are rotated, depends on how it was built.
     Raises ValueError when the bytes are not an image that OpenCV can read.
     """
     if not data:

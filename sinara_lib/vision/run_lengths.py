@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from pycocotools import mask as run_lengths
 
 
-def read_runs(outline: dict[str, Any], *, width: int, height: int) -> list[int] | None:
-    """The runs of an outline; None when it is malformed or its runs do not cover a mask of this size exactly.
+def read_runs(segmentation: dict[str, Any], *, width: int, height: int) -> list[int] | None:
+    """Return the runs of a segmentation; None when it is malformed or they do not cover a mask of this size exactly.
 
     pycocotools fills what short runs leave open with whatever lies in memory, hence this check.
     """
-    if outline.get("size") != [height, width]:
+    if segmentation.get("size") != [height, width]:
         return None
-    counts = outline.get("counts")
+    counts = segmentation.get("counts")
     if isinstance(counts, str):
         runs = _from_text(counts)
     elif isinstance(counts, list) and all(type(run) is int for run in counts):
@@ -30,19 +30,19 @@ def read_runs(outline: dict[str, Any], *, width: int, height: int) -> list[int] 
 
 
 def mask_of(runs: list[int], *, width: int, height: int) -> NDArray[np.uint8]:
-    """The mask of whole runs: H x W of 0 and 1."""
+    """Return the mask of whole runs: H x W of 0 and 1."""
     mask: NDArray[np.uint8] = np.repeat(np.arange(len(runs), dtype=np.uint8) % 2, runs).reshape(width, height).T
     return mask
 
 
-def outline_of(mask: NDArray[np.uint8]) -> dict[str, Any]:
-    """A mask, H x W of 0 and 1, as an outline with its runs as text."""
+def segmentation_of(mask: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return a mask, H x W of 0 and 1, as a segmentation with its runs as text."""
     encoded = run_lengths.encode(np.asfortranarray(mask))
     return {"size": [int(side) for side in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
 
 
 def extent_of(runs: list[int], *, height: int) -> tuple[float, float, float, float] | None:
-    """Left, top, right and bottom of the pixels that are 1; None when there are none."""
+    """Return left, top, right and bottom of the pixels that are 1; None when there are none."""
     ends = np.cumsum(runs)
     starts, ends = ends[0:-1:2], ends[1::2]
     starts, ends = starts[ends > starts], ends[ends > starts]

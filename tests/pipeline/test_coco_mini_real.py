@@ -33,7 +33,7 @@ def address(real_data: Path) -> Iterator[str]:
 
 
 def changes(address: str, mode: str) -> dict[str, list[str]]:
-    """What the full job's parameters become: other addresses, the small network, few epochs, no bar to pass."""
+    """What the full job's parameters become: other addresses, the small network, few epochs, no threshold to pass."""
     return {
         "data_load": [
             f"images_url={address}/coco-mini/val2017.zip",

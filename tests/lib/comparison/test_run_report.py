@@ -58,7 +58,7 @@ def test_markdown_has_the_gate_the_scores_with_their_change_three_pictures_and_l
     run = _scored(reported, {"gate": GATE}, "a_curve.png", "b.png", "c.png", "curves.png")
     lines = list(markdown(run, base))
     assert lines[0] == f"### eval: SUCCESS ({run.run_id})"
-    assert "Gate: passed (mean AP at IoU 0.50 0.625, bar 0.500)." in lines
+    assert "Gate: passed (mean AP at IoU 0.50 0.625, threshold 0.500)." in lines
     assert f"| metric | {run.run_id} | {base.run_id} | change |" in lines
     assert "| AP50 | 0.625 | 0.5 | +0.125 |" in lines
     place = run.url.removeprefix("file://")
@@ -72,12 +72,12 @@ def test_markdown_has_the_gate_the_scores_with_their_change_three_pictures_and_l
 
 
 def test_a_missed_bar_and_the_reason_of_a_failure_stand_on_top(reported: Reported) -> None:
-    bars = [
-        GATE[0] | {"passed": False, "verdict": "AP is 0.250, 0.250 below the bar of 0.500"},
+    thresholds = [
+        GATE[0] | {"passed": False, "verdict": "AP is 0.250, 0.250 below the threshold of 0.500"},
         {"name": "AP_bus", "passed": False, "found": None},
     ]
-    run = _scored(reported, {"gate": bars})
-    assert "Gate: NOT PASSED (AP is 0.250, 0.250 below the bar of 0.500; AP_bus not measured)." in list(
+    run = _scored(reported, {"gate": thresholds})
+    assert "Gate: NOT PASSED (AP is 0.250, 0.250 below the threshold of 0.500; AP_bus not measured)." in list(
         markdown(run, None)
     )
     failed = _summary(reported, reported.run("eval", status=RunStatus.FAILED, reason="too\nlow"))

@@ -22,7 +22,7 @@ from sinara_lib.vision.letterbox import (
     webp_orientation,
 )
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
-from tests.odd_images import ODD_IMAGES, pixels, saved, turned
+from tests.odd_images import ODD_IMAGES, pixels, rotated, saved
 
 BOXES = [[0.1, 0.2, 0.6, 0.9], [0.0, 0.0, 1.0, 1.0], [0.45, 0.5, 0.5, 0.55]]
 
@@ -85,17 +85,17 @@ def test_boxes_go_to_the_network_and_back(height: int, width: int, size: tuple[i
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_webp_file_is_turned_as_a_png_is_and_as_pillow_does_it(orientation: int) -> None:
-    webp = turned("WEBP", orientation, lossless=True)
+    webp = rotated("WEBP", orientation, lossless=True)
 
     found = decode_image(webp)
 
-    np.testing.assert_array_equal(found, decode_image(turned("PNG", orientation)))
+    np.testing.assert_array_equal(found, decode_image(rotated("PNG", orientation)))
     expected = ImageOps.exif_transpose(Image.open(io.BytesIO(webp)).convert("RGB"))
     np.testing.assert_array_equal(found, np.asarray(expected)[:, :, ::-1])
 
 
 def test_the_exif_of_a_webp_file_may_come_from_a_big_endian_camera_or_be_broken() -> None:
-    webp = turned("WEBP", 6, lossless=True)
+    webp = rotated("WEBP", 6, lossless=True)
     at = webp.index(b"EXIF") + 8
     size = int.from_bytes(webp[at - 4 : at], "little")
 

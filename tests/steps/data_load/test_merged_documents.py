@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merged_documents import Part, clashing_names, merge
+from merged_documents import LoadedDocument, clashing_names, merge
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
 IDS = st.integers(-2, 6)
@@ -36,7 +36,7 @@ def test_every_annotation_keeps_its_image_and_class(datasets: list[CocoDataset])
     names = clashing_names(
         [(f"s{place}", [one.file_name for one in each.images]) for place, each in enumerate(datasets)]
     )
-    merged = merge([Part(one, f"source {place}") for place, one in enumerate(datasets)], names)
+    merged = merge([LoadedDocument(one, f"source {place}") for place, one in enumerate(datasets)], names)
 
     expected = [
         (frozenset(renamed.get(name, name) for name in files), label)
@@ -64,7 +64,7 @@ def test_the_first_document_keeps_its_numbers_and_licences_are_merged() -> None:
         (own, by),
     )
     names = clashing_names([("a", ["1.jpg"]), ("b", ["1.jpg", "2.jpg"])])
-    merged = merge([Part(first, "a.zip"), Part(second, "b.zip")], names)
+    merged = merge([LoadedDocument(first, "a.zip"), LoadedDocument(second, "b.zip")], names)
 
     assert [(one.id, one.file_name, one.extra) for one in merged.images] == [
         (7, "a__1.jpg", {"source": "a.zip", "license": 1}),

@@ -14,7 +14,7 @@ HEIGHT, WIDTH = 48, 64
 def write_video(
     path: Path, pictures: Sequence[np.ndarray], *, times: Sequence[float] | None = None, turn: int = 0
 ) -> Path:
-    """Encode RGB pictures, 10 a second or at the given seconds, to be shown turned by `turn` degrees."""
+    """Encode RGB pictures, 10 a second or at the given seconds, to be shown rotated by `turn` degrees."""
     times = [number / 10 for number in range(len(pictures))] if times is None else times
     with av.open(str(path), "w") as container:
         stream = container.add_stream(CODECS[path.suffix], rate=10)

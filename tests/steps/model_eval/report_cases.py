@@ -50,7 +50,7 @@ def report_of(
     scores = score_detections(truth, predictions, resamples=20)
     content = ReportContent(
         scores,
-        bars=measure_gate(scores, PARAMS, baseline=baseline),
+        thresholds=measure_gate(scores, PARAMS, baseline=baseline),
         baseline=baseline,
         examples=examples_of(truth, predictions, scores),
         mistakes=cut_out_mistakes(scores, images=Images(), truth=truth),

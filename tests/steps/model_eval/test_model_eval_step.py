@@ -137,7 +137,7 @@ def test_a_closed_gate_fails_the_step_after_the_report_is_published(store: Artif
     said = done.stdout + done.stderr
     assert "The quality gate is closed: mean AP at IoU 0.50 is" in said
     assert "AP75 is" in said
-    assert "below the bar of 0.700. Predictions and report are published" in said
+    assert "below the threshold of 0.700. Predictions and report are published" in said
     report = fetch_folder(f"{run}/model_quality_report", tmp_path / "report")
     assert "Fails the gate" in (report / "report.html").read_text(encoding="utf-8")
     assert open_archive(f"{run}/coco_inference_result_dataset").names() == [

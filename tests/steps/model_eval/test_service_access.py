@@ -12,7 +12,7 @@ import pytest
 
 from detector_prediction import predict_dataset
 from scenes import Folder, document
-from service_access import RestService, open_service
+from service_access import RestClient, open_service
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.vision.coco import CocoDataset
 
@@ -65,9 +65,9 @@ def test_over_http_the_predictions_are_those_in_process(
 
 def test_an_answer_that_is_none_is_told_with_its_status(broken_server: str) -> None:
     with pytest.raises(DataError, match="categories answered 500: <h1>it broke</h1>"):
-        RestService(broken_server).categories()
+        RestClient(broken_server).categories()
 
 
 def test_a_service_that_is_not_there_is_named() -> None:
     with pytest.raises(SinaraError, match=r"http://127\.0\.0\.1:9/categories does not answer"):
-        RestService("http://127.0.0.1:9").categories()
+        RestClient("http://127.0.0.1:9").categories()

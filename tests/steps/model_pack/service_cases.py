@@ -15,17 +15,17 @@ from starlette.testclient import TestClient
 from rest_service.detector import Detector
 from rest_service.prediction import Prediction
 from rest_service.settings import ServiceSettings
-from rest_service.worker import Front
+from rest_service.worker import Worker
 
 FORM = "multipart/form-data; boundary=cut"
 END = b"\r\n--cut--\r\n"
 
 
 def open_service(folder: Path, settings: ServiceSettings | None = None) -> TestClient:
-    """A client of the warmed-up service in `folder`, in this process; `client.app` is its Front."""
+    """A client of the warmed-up service in `folder`, in this process; `client.app` is its Worker."""
     settings = settings or ServiceSettings()
     prediction = Prediction(Detector(folder / "artifacts", threads=1), max_pixels=settings.max_pixels)
-    front = Front(prediction, settings=settings, folder=folder)
+    front = Worker(prediction, settings=settings, folder=folder)
     asyncio.run(front.warm_up())
     assert front.readiness.reason == ""
     return TestClient(front, raise_server_exceptions=False)

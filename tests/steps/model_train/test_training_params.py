@@ -8,7 +8,7 @@ import pytest
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import parse_params
-from train_params import FINE_TUNE, FROM_SCRATCH, Recipe, TrainParams, choose_recipe
+from train_params import FINE_TUNE, FROM_SCRATCH, TrainingRecipe, TrainParams, choose_recipe
 
 FOLDER = Path(__file__).parents[3] / "model_train"
 
@@ -68,7 +68,7 @@ def test_null_is_the_recipes_own_and_everything_else_is_obeyed() -> None:
 
     assert choose_recipe(TrainParams(), has_weights=True) == FINE_TUNE
     assert choose_recipe(TrainParams(), has_weights=False) == FROM_SCRATCH
-    assert asked.keys() == {one.name for one in fields(Recipe)} - {"name", "colour_change"}
+    assert asked.keys() == {one.name for one in fields(TrainingRecipe)} - {"name", "colour_change"}
     assert {key: getattr(given, key) for key in asked} == asked
 
 

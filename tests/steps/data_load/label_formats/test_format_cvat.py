@@ -1,4 +1,4 @@
-"""CVAT's boxes, turned boxes, polygons, ellipses and masks become upright boxes by the stated rules."""
+"""CVAT's boxes, rotated boxes, polygons, ellipses and masks become upright boxes by the stated rules."""
 
 import numpy as np
 import pytest

@@ -116,7 +116,7 @@ def test_what_has_no_box_or_no_annotation_is_left_out_and_counted() -> None:
     assert left_out == {
         "regions of the kind brushlabels": 1,
         "regions without a shape": 1,
-        "regions on an image that was turned in the tool": 1,
+        "regions on an image that was rotated in the tool": 1,
         "tasks that nobody has labelled": 1,
     }
 

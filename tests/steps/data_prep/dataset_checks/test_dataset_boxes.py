@@ -64,11 +64,11 @@ def test_a_box_over_the_edge_is_clipped_and_its_area_follows() -> None:
     assert _finding(ledger, "box_over_edge").examples[0].box == (-4.0, 40.0, 14.0, 20.0)
 
 
-def test_clipping_keeps_the_area_of_an_outline_that_still_fits() -> None:
-    outline = [[0.0, 10.0, 10.0, 10.0, 0.0, 20.0]]
-    kept, _ = _checked(box(1, bbox=(-0.5, 10.0, 10.5, 10.0), area=50.0, segmentation=outline))
+def test_clipping_keeps_the_area_of_a_segmentation_that_still_fits() -> None:
+    segmentation = [[0.0, 10.0, 10.0, 10.0, 0.0, 20.0]]
+    kept, _ = _checked(box(1, bbox=(-0.5, 10.0, 10.5, 10.0), area=50.0, segmentation=segmentation))
     assert kept[0].area == 50.0
-    assert kept[0].segmentation == outline
+    assert kept[0].segmentation == segmentation
 
 
 def test_noise_in_the_last_digit_is_not_called_over_the_edge() -> None:
@@ -101,7 +101,7 @@ def test_the_same_box_of_the_same_class_is_kept_once() -> None:
         [[math.nan] * 6],
     ],
 )
-def test_a_malformed_outline_is_removed_and_the_box_stays(broken: Any) -> None:
+def test_a_malformed_segmentation_is_removed_and_the_box_stays(broken: Any) -> None:
     kept, ledger = _checked(box(1, segmentation=broken))
     assert kept[0].segmentation is None
     assert kept[0].bbox == box(1).bbox
@@ -109,7 +109,7 @@ def test_a_malformed_outline_is_removed_and_the_box_stays(broken: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("area", "outline", "expected"),
+    ("area", "segmentation", "expected"),
     [
         (None, None, 200.0),
         (math.nan, None, 200.0),
@@ -119,13 +119,15 @@ def test_a_malformed_outline_is_removed_and_the_box_stays(broken: Any) -> None:
         (0.0, {"counts": [294, *[10, 38] * 19, 10, 1856], "size": [48, 64]}, 200.0),
     ],
 )
-def test_a_wrong_area_is_computed_from_outline_or_box(area: float | None, outline: Any, expected: float) -> None:
-    kept, ledger = _checked(box(1, area=area, segmentation=outline))
+def test_a_wrong_area_is_computed_from_segmentation_or_box(
+    area: float | None, segmentation: Any, expected: float
+) -> None:
+    kept, ledger = _checked(box(1, area=area, segmentation=segmentation))
     assert kept[0].area == expected
     assert _found(ledger) == {"area": 1}
 
 
-def test_the_area_of_an_outline_may_be_smaller_than_its_box() -> None:
+def test_the_area_of_a_segmentation_may_be_smaller_than_its_box() -> None:
     kept, ledger = _checked(box(1, area=101.0, segmentation=[[6.0, 6.0, 26.0, 6.0, 6.0, 16.0]]))
     assert kept[0].area == 101.0
     assert _found(ledger) == {}

@@ -21,7 +21,7 @@ from dataset_checks.likeness import describe, similar_groups
 from prep_cases import box, dataset_of, picture, write_picture
 from sinara_lib.vision.coco import CocoDataset
 from sinara_lib.vision.letterbox import decode_image
-from sinara_lib.vision.run_lengths import outline_of
+from sinara_lib.vision.run_lengths import segmentation_of
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def _turn(path: Path, orientation: int, *, format_name: str | None = None) -> No
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_boxes_drawn_before_turning_lie_on_the_same_pixels_after_it(tmp_path: Path, orientation: int) -> None:
-    """A white block on black: where the box and outlines end up, the upright picture is white."""
+    """A white block on black: where the box and segmentations end up, the upright picture is white."""
     stored = np.zeros((48, 64, 3), dtype=np.uint8)
     stored[6:16, 10:40] = 255
     path = tmp_path / "001.png"
@@ -151,7 +151,7 @@ def test_boxes_drawn_before_turning_lie_on_the_same_pixels_after_it(tmp_path: Pa
     polygon = [[10.0, 6.0, 40.0, 6.0, 40.0, 16.0, 10.0, 16.0]]
     objects = [
         box(1, bbox=(10.0, 6.0, 30.0, 10.0), area=300.0, segmentation=polygon),
-        box(2, bbox=(10.0, 6.0, 30.0, 10.0), area=300.0, segmentation=outline_of(stored[:, :, 0] // 255)),
+        box(2, bbox=(10.0, 6.0, 30.0, 10.0), area=300.0, segmentation=segmentation_of(stored[:, :, 0] // 255)),
     ]
     ledger = Ledger()
     checked = _checked(dataset_of([picture(1, file_name="001.png")], objects), tmp_path, ledger)

@@ -1,4 +1,4 @@
-"""Outlines: malformed ones go, those over the edge are moved to it, those that are not of their box are told."""
+"""Segmentations: malformed ones go, those over the edge are moved to it, those that are not of their box are told."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from dataset_checks.boxes import check_boxes
 from dataset_checks.findings import Ledger
 from prep_cases import box, dataset_of, picture
 from sinara_lib.vision.coco import CocoAnnotation
-from sinara_lib.vision.run_lengths import extent_of, mask_of, outline_of, read_runs
+from sinara_lib.vision.run_lengths import extent_of, mask_of, read_runs, segmentation_of
 
 BOX = (5.0, 6.0, 20.0, 10.0)
 FITTING = [[5.0, 6.0, 25.0, 6.0, 25.0, 16.0, 5.0, 16.0]]
 
 
-def _checked(outline: Any, **fields: Any) -> tuple[list[CocoAnnotation], dict[str, int]]:
+def _checked(segmentation: Any, **fields: Any) -> tuple[list[CocoAnnotation], dict[str, int]]:
     actions = fields.pop("actions", {})
     ledger = Ledger(actions)
-    dataset = dataset_of([picture(1)], [box(1, segmentation=outline, **({"bbox": BOX} | fields))])
+    dataset = dataset_of([picture(1)], [box(1, segmentation=segmentation, **({"bbox": BOX} | fields))])
     kept = check_boxes(dataset, ledger, min_object_size=1.0, max_aspect_ratio=50.0).annotations
     return list(kept), {one.check.name: one.count for one in ledger.findings() if one.count}
 
@@ -29,18 +29,18 @@ def _checked(outline: Any, **fields: Any) -> tuple[list[CocoAnnotation], dict[st
 def _mask(left: int, top: int, right: int, bottom: int) -> Any:
     mask = np.zeros((48, 64), dtype=np.uint8)
     mask[top:bottom, left:right] = 1
-    return outline_of(mask)
+    return segmentation_of(mask)
 
 
-@pytest.mark.parametrize("outline", [FITTING, _mask(5, 6, 25, 16), []])
-def test_a_fitting_outline_stays_as_it_is(outline: Any) -> None:
-    kept, found = _checked(outline)
-    assert kept[0].segmentation == outline
+@pytest.mark.parametrize("segmentation", [FITTING, _mask(5, 6, 25, 16), []])
+def test_a_fitting_segmentation_stays_as_it_is(segmentation: Any) -> None:
+    kept, found = _checked(segmentation)
+    assert kept[0].segmentation == segmentation
     assert found == {}
 
 
 @pytest.mark.parametrize(
-    "outline",
+    "segmentation",
     [
         {"size": [64, 48], "counts": [3072]},
         {"size": [48, 64], "counts": [5]},
@@ -54,16 +54,16 @@ def test_a_fitting_outline_stays_as_it_is(outline: Any) -> None:
         [[1e300] * 6],
     ],
 )
-def test_an_outline_that_is_none_is_removed_and_the_box_stays(outline: Any) -> None:
-    kept, found = _checked(outline)
+def test_a_segmentation_that_is_none_is_removed_and_the_box_stays(segmentation: Any) -> None:
+    kept, found = _checked(segmentation)
     assert (kept[0].segmentation, kept[0].bbox) == (None, BOX)
     assert found["segmentation_broken"] == 1
-    assert _checked(outline, actions={"segmentation_broken": "drop"})[0] == []
+    assert _checked(segmentation, actions={"segmentation_broken": "drop"})[0] == []
 
 
 def test_points_outside_the_image_move_to_its_edge_when_their_box_is_clipped() -> None:
-    outline = [[-6.0, 6.0, 25.0, 6.0, 25.0, 16.0, -6.0, 16.0], [-9.0, 1.0, -8.0, 1.0, -8.0, 5.0]]
-    kept, found = _checked(outline, bbox=(-6.0, 6.0, 31.0, 10.0), area=310.0)
+    segmentation = [[-6.0, 6.0, 25.0, 6.0, 25.0, 16.0, -6.0, 16.0], [-9.0, 1.0, -8.0, 1.0, -8.0, 5.0]]
+    kept, found = _checked(segmentation, bbox=(-6.0, 6.0, 31.0, 10.0), area=310.0)
     assert kept[0].bbox == (0.0, 6.0, 25.0, 10.0)
     assert kept[0].segmentation == [[0.0, 6.0, 25.0, 6.0, 25.0, 16.0, 0.0, 16.0]]
     assert found == {"box_over_edge": 1, "segmentation_over_edge": 1}
@@ -71,13 +71,13 @@ def test_points_outside_the_image_move_to_its_edge_when_their_box_is_clipped() -
 
 
 @pytest.mark.parametrize(
-    "outline", [[[40.0, 30.0, 60.0, 30.0, 60.0, 40.0]], _mask(40, 30, 60, 40), _mask(0, 0, 64, 48)]
+    "segmentation", [[[40.0, 30.0, 60.0, 30.0, 60.0, 40.0]], _mask(40, 30, 60, 40), _mask(0, 0, 64, 48)]
 )
-def test_an_outline_of_another_place_is_reported_and_can_be_removed(outline: Any) -> None:
-    kept, found = _checked(outline)
-    assert kept[0].segmentation == outline
+def test_a_segmentation_of_another_place_is_reported_and_can_be_removed(segmentation: Any) -> None:
+    kept, found = _checked(segmentation)
+    assert kept[0].segmentation == segmentation
     assert found["segmentation_unlike_box"] == 1
-    fixed, _ = _checked(outline, actions={"segmentation_unlike_box": "fix"})
+    fixed, _ = _checked(segmentation, actions={"segmentation_unlike_box": "fix"})
     assert (fixed[0].segmentation, fixed[0].bbox) == (None, BOX)
 
 
@@ -94,10 +94,10 @@ def test_a_crowd_with_polygons_and_a_long_thin_box_are_reported_and_can_be_dropp
 def test_run_lengths_are_read_as_pycocotools_writes_them(rows: int, columns: int, data: st.DataObject) -> None:
     pixels = data.draw(st.lists(st.integers(0, 1), min_size=rows * columns, max_size=rows * columns))
     mask = np.array(pixels, dtype=np.uint8).reshape(rows, columns)
-    outline = outline_of(mask)
-    runs = read_runs(outline, width=columns, height=rows)
+    segmentation = segmentation_of(mask)
+    runs = read_runs(segmentation, width=columns, height=rows)
     assert runs is not None
     assert (mask_of(runs, width=columns, height=rows) == mask).all()
     assert read_runs({"size": [rows, columns], "counts": runs}, width=columns, height=rows) == runs
-    left, top, width, height = run_lengths.toBbox(outline)
+    left, top, width, height = run_lengths.toBbox(segmentation)
     assert extent_of(runs, height=rows) == ((left, top, left + width, top + height) if mask.any() else None)

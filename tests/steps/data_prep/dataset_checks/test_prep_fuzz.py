@@ -48,14 +48,14 @@ _CHANGES = st.lists(_MILD, max_size=8) | st.lists(_MILD | _WILD, max_size=3)
 
 
 def valid_document() -> dict[str, Any]:
-    """Six pictures with an object each, some with outlines, a crowd and a group."""
-    outline = [[5.0, 6.0, 25.0, 6.0, 25.0, 16.0, 5.0, 16.0]]
+    """Six pictures with an object each, some with segmentations, a crowd and a group."""
+    segmentation = [[5.0, 6.0, 25.0, 6.0, 25.0, 16.0, 5.0, 16.0]]
     runs = {"size": [48, 64], "counts": [294, 10, 38, 10, 2720]}
     annotations = [
         {"id": n, "image_id": n, "category_id": 1 + n % 2, "bbox": [5.0, 6.0, 20.0, 10.0], "area": 200.0, "iscrowd": 0}
         for n in range(1, 7)
     ]
-    annotations[0]["segmentation"] = outline
+    annotations[0]["segmentation"] = segmentation
     annotations[1] |= {"segmentation": runs, "iscrowd": 1, "bbox": [6.0, 6.0, 2.0, 10.0], "area": 20.0}
     return {
         "info": {"year": 2026},

@@ -92,9 +92,11 @@ def test_a_crowd_stays_however_little_of_it_is_seen() -> None:
     assert all(one.segmentation is None and one.iscrowd for one in result.dataset.annotations)
 
 
-def test_a_smaller_image_keeps_its_name_and_its_objects_shrink_with_outline_and_area() -> None:
-    outline = [[600.0, 100.0, 700.0, 100.0, 700.0, 200.0]]
-    one = box(1, bbox=(600.0, 100.0, 100.0, 100.0), area=5000.0, segmentation=outline, extra={"keypoints": [1, 2, 2]})
+def test_a_smaller_image_keeps_its_name_and_its_objects_shrink_with_segmentation_and_area() -> None:
+    segmentation = [[600.0, 100.0, 700.0, 100.0, 700.0, 200.0]]
+    one = box(
+        1, bbox=(600.0, 100.0, 100.0, 100.0), area=5000.0, segmentation=segmentation, extra={"keypoints": [1, 2, 2]}
+    )
     dataset = dataset_of([BIG, picture(2, file_name="b.bmp", width=600, height=900), picture(3)], [one])
     result = _convert(dataset, longest_side=500)
     assert {i.file_name: (i.width, i.height) for i in result.dataset.images} == {
@@ -109,7 +111,7 @@ def test_a_smaller_image_keeps_its_name_and_its_objects_shrink_with_outline_and_
     assert small.extra == {}
 
 
-def test_an_outline_is_cut_with_its_object_whose_box_and_area_become_those_of_what_is_left() -> None:
+def test_a_segmentation_is_cut_with_its_object_whose_box_and_area_become_those_of_what_is_left() -> None:
     triangle = [[400.0, 100.0, 600.0, 100.0, 600.0, 300.0]]
     one = box(1, bbox=(400.0, 100.0, 200.0, 200.0), area=20_400.0, segmentation=triangle)
     result = _convert(dataset_of([BIG], [one]), tiles=Tiles(width=500, height=700))
@@ -123,8 +125,8 @@ def test_run_lengths_are_cut_with_their_object_and_one_without_a_pixel_left_is_g
     mask = np.zeros((700, 1000), dtype=np.uint8)
     mask[100:300, 400:450], mask[200:300, 450:520] = 1, 1
     runs = run_lengths.encode(np.asfortranarray(mask))
-    outline = {"size": [700, 1000], "counts": runs["counts"].decode()}
-    one = box(1, bbox=(400.0, 100.0, 300.0, 200.0), area=float(mask.sum()), iscrowd=1, segmentation=outline)
+    segmentation = {"size": [700, 1000], "counts": runs["counts"].decode()}
+    one = box(1, bbox=(400.0, 100.0, 300.0, 200.0), area=float(mask.sum()), iscrowd=1, segmentation=segmentation)
     result = _convert(dataset_of([BIG], [one]), tiles=Tiles(width=520, height=700))
     left, right = result.dataset.annotations
     assert np.array_equal(run_lengths.decode(left.segmentation), mask[:, :520])
@@ -200,16 +202,16 @@ def test_a_turned_box_is_the_smallest_around_what_was_painted(
     assert piece.annotation.area == pytest.approx(width * height)
 
 
-def test_a_turned_object_with_an_outline_gets_the_box_of_the_outline() -> None:
+def test_a_turned_object_with_a_segmentation_gets_the_box_of_the_segmentation() -> None:
     diamond = [[50.0, 20.0, 80.0, 50.0, 50.0, 80.0, 20.0, 50.0]]
     one = box(1, bbox=(20.0, 20.0, 60.0, 60.0), area=1800.0, segmentation=diamond)
     dataset = dataset_of([picture(1, width=100, height=100)], [one])
     augment = Augment(rotate=180.0)
     change = draw_change(augment, file_name="001.jpg", copy=1, seed=1)
-    turned = add_copies(Conversion(dataset), augment, rule=RULE, seed=1).dataset.annotations[-1]
+    rotated = add_copies(Conversion(dataset), augment, rule=RULE, seed=1).dataset.annotations[-1]
     side = 60 * max(abs(np.cos(np.radians(change.angle))), abs(np.sin(np.radians(change.angle))))
-    assert turned.bbox[2] == pytest.approx(side)
-    assert turned.area == pytest.approx(1800.0)
+    assert rotated.bbox[2] == pytest.approx(side)
+    assert rotated.area == pytest.approx(1800.0)
 
 
 def test_copies_are_the_same_for_the_same_seed_whatever_else_there_is_and_differ_otherwise() -> None:

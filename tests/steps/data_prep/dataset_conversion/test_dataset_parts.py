@@ -10,7 +10,7 @@ import pytest
 from dataset_conversion.augment import Augment
 from dataset_conversion.conversion import Tiles
 from dataset_conversion.geometry import Rule
-from dataset_conversion.parts import ConvertOptions, Part, conversion_counts, make_parts, published
+from dataset_conversion.parts import ConvertOptions, SplitPart, conversion_counts, make_parts, published
 from dataset_split import Splits
 from prep_cases import archive_of, box, dataset_of, new_run, picture, write_picture
 from sinara_lib.archive import ArchiveReader, open_archive
@@ -29,7 +29,7 @@ def files(tmp_path: Path) -> ArchiveReader:
     return archive_of({path.name: path.read_bytes() for path in (tmp_path / "pictures").iterdir()}, tmp_path / "load")
 
 
-def _published(part: Part, tmp_path: Path) -> ArchiveReader:
+def _published(part: SplitPart, tmp_path: Path) -> ArchiveReader:
     url = f"{new_run(tmp_path / 'prep')}/coco_{part.name}_dataset"
     part.publish(url)
     return open_archive(url)

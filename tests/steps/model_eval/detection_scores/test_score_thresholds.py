@@ -1,11 +1,11 @@
-"""The best bar, the F1 curve and the reliability table equal what counting by hand gives."""
+"""The best threshold, the F1 curve and the reliability table equal what counting by hand gives."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection_scores.thresholds import BARS, best_bar, calibrate, f1_at_bars
+from detection_scores.thresholds import THRESHOLDS, best_threshold, calibrate, f1_at_thresholds
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 100).map(lambda n: n / 100), st.sampled_from(["right", "wrong", "neither"])), max_size=40
@@ -19,8 +19,8 @@ def columns(rows: list[tuple[float, str]]) -> tuple[np.ndarray, np.ndarray, np.n
     return score, what == "right", what != "neither"
 
 
-def f1(rows: list[tuple[float, str]], bar: float, objects: int) -> float:
-    kept = [what for score, what in rows if score >= bar]
+def f1(rows: list[tuple[float, str]], threshold: float, objects: int) -> float:
+    kept = [what for score, what in rows if score >= threshold]
     right, wrong = kept.count("right"), kept.count("wrong")
     return 2 * right / (2 * right + wrong + objects - right)
 
@@ -28,21 +28,21 @@ def f1(rows: list[tuple[float, str]], bar: float, objects: int) -> float:
 @given(rows=ROWS, missed=st.integers(0, 5))
 def test_the_best_bar_is_the_best_of_all_bars(rows: list[tuple[float, str]], missed: int) -> None:
     objects = sum(what == "right" for _, what in rows) + missed
-    best = best_bar(*columns(rows), objects=objects)
+    best = best_threshold(*columns(rows), objects=objects)
     if best is None:
         assert not any(what == "right" for _, what in rows)
         return
-    values = {bar: f1(rows, bar, objects) for bar, _ in rows}
+    values = {threshold: f1(rows, threshold, objects) for threshold, _ in rows}
     assert best.f1 == pytest.approx(max(values.values()))
-    assert best.score == max(bar for bar, value in values.items() if value == pytest.approx(best.f1))
+    assert best.score == max(threshold for threshold, value in values.items() if value == pytest.approx(best.f1))
     assert best.f1 == pytest.approx(2 * best.precision * best.recall / (best.precision + best.recall))
 
 
 @given(rows=ROWS, missed=st.integers(1, 5))
 def test_the_f1_curve_counts_what_a_bar_lets_in(rows: list[tuple[float, str]], missed: int) -> None:
     objects = sum(what == "right" for _, what in rows) + missed
-    curve = f1_at_bars(*columns(rows), objects=objects)
-    assert curve == pytest.approx([f1(rows, bar, objects) for bar in BARS])
+    curve = f1_at_thresholds(*columns(rows), objects=objects)
+    assert curve == pytest.approx([f1(rows, threshold, objects) for threshold in THRESHOLDS])
 
 
 @given(rows=ROWS)
@@ -64,5 +64,5 @@ def test_the_reliability_table_counts_each_detection_once(rows: list[tuple[float
 
 def test_a_class_without_objects_has_neither_bar_nor_curve() -> None:
     score, right, counted = columns([(0.9, "wrong")])
-    assert best_bar(score, right, counted, objects=0) is None
-    assert f1_at_bars(score, right, counted, objects=0) is None
+    assert best_threshold(score, right, counted, objects=0) is None
+    assert f1_at_thresholds(score, right, counted, objects=0) is None

@@ -54,7 +54,7 @@ def test_the_page_says_the_scores_and_the_verdict(report: Path) -> None:
     numbers = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
     assert f">{numbers['coco']['AP50']:.3f}<" in page
     assert "Fails the gate" in page
-    assert "below the bar of 0.990" in page
+    assert "below the threshold of 0.990" in page
     assert numbers["gate"][0]["passed"] is False
     assert [one["name"] for one in numbers["classes"]] == ["person", "bicycle", "car"]
     assert numbers["metrics"]["AP50_car"] == numbers["classes"][2]["ap50"]
@@ -94,7 +94,7 @@ def test_the_summary_holds_gate_scores_changes_and_three_pictures(report: Path) 
 
 def test_without_a_baseline_no_change_is_stated(tmp_path: Path) -> None:
     content = report_of(tmp_path, *CASES["usual"](), baseline=NO_BASELINE)
-    text = summary(content.scores, content.bars, facts=content.facts, baseline=NO_BASELINE)
+    text = summary(content.scores, content.thresholds, facts=content.facts, baseline=NO_BASELINE)
     assert "There is nothing to compare with." in text
     assert re.search(r"^\| AP50 \| .* \| n/a \|$", text, flags=re.M)
 
@@ -135,5 +135,5 @@ def test_nonsense_is_said_on_the_page_in_the_summary_and_closes_the_gate(tmp_pat
         text = (tmp_path / name).read_text(encoding="utf-8")
         for reason in ("images that the test set lacks", "classes that the test set lacks", "no number from 0 to 1"):
             assert reason in text, name
-    assert content.bars[-1].passed is False
-    assert "soundness of the input" in content.bars[-1].verdict
+    assert content.thresholds[-1].passed is False
+    assert "soundness of the input" in content.thresholds[-1].verdict

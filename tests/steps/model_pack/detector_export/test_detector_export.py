@@ -49,8 +49,8 @@ def test_detections_equal_those_of_mmdet(detector: nn.Module, onnx_file: Path) -
     for image, found in zip(images, run(onnx_file, images), strict=True):
         expected = mmdet_predict(detector, image)
         assert len(expected.scores) > 10
-        bar = max(NMS.score_threshold, float(expected.scores.min()))
-        unmatched, lowest_iou, gap = match_detections(expected, found, bar=bar)
+        threshold = max(NMS.score_threshold, float(expected.scores.min()))
+        unmatched, lowest_iou, gap = match_detections(expected, found, threshold=threshold)
         assert (unmatched, lowest_iou > 0.99, gap < 1e-3) == (0, True, True)
 
 

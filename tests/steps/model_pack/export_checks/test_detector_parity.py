@@ -111,9 +111,9 @@ NONE = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=int))
     ids=["same", "score within tolerance", "other class", "other score", "other box", "none"],
 )
 def test_a_detection_matches_by_class_box_and_score(found: Detections, unmatched: int) -> None:
-    assert match_detections(one(BOX, 0.8, 1), found, bar=0.1)[0] == unmatched
+    assert match_detections(one(BOX, 0.8, 1), found, threshold=0.1)[0] == unmatched
 
 
 def test_a_detection_at_the_bar_may_be_missing() -> None:
-    assert match_detections(one(BOX, 0.1004, 1), NONE, bar=0.1)[0] == 0
-    assert match_detections(NONE, one(BOX, 0.1004, 1), bar=0.1)[0] == 0
+    assert match_detections(one(BOX, 0.1004, 1), NONE, threshold=0.1)[0] == 0
+    assert match_detections(NONE, one(BOX, 0.1004, 1), threshold=0.1)[0] == 0

@@ -64,13 +64,13 @@ def test_predict_takes_the_bare_bytes_too(server: str, image: bytes, expected: d
     assert (status, differences({**expected, "file_name": "image"}, json.loads(body))) == (200, [])
 
 
-def test_min_score_replaces_the_packed_bar(server: str, image: bytes, expected: dict[str, Any]) -> None:
+def test_min_score_replaces_the_packed_threshold(server: str, image: bytes, expected: dict[str, Any]) -> None:
     packed = [one["score"] for one in expected["annotations"]]
     found = {}
-    for bar in (0.2, MIN_SCORE, packed[1]):
-        _, _, body = ask(f"{server}/predict?min_score={bar}", data=image, kind="image/png")
-        found[bar] = [one["score"] for one in json.loads(body)["annotations"]]
-        assert min(found[bar]) >= bar
+    for threshold in (0.2, MIN_SCORE, packed[1]):
+        _, _, body = ask(f"{server}/predict?min_score={threshold}", data=image, kind="image/png")
+        found[threshold] = [one["score"] for one in json.loads(body)["annotations"]]
+        assert min(found[threshold]) >= threshold
     assert len(found[0.2]) > len(found[MIN_SCORE]) == len(packed) > len(found[packed[1]]) > 0
 
 

@@ -109,7 +109,7 @@ def test_the_slider_filters_without_asking_again(page: Page, image: Path) -> Non
     page.locator("#score").fill("0.47")
     assert 0 < len(shown(page)["annotations"]) < everything
     assert {one["score"] >= 0.47 for one in shown(page)["annotations"]} == {True}
-    expect(page.locator("#bar")).to_have_text("0.47")
+    expect(page.locator("#threshold")).to_have_text("0.47")
     assert len(page.asked) == asked  # type: ignore[attr-defined]
 
 
@@ -134,7 +134,7 @@ def test_it_all_works_by_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "score"
     page.keyboard.press("Home")
-    expect(page.locator("#bar")).to_have_text("0.00")
+    expect(page.locator("#threshold")).to_have_text("0.00")
     page.keyboard.press("Tab")
     assert page.evaluate("state.marked") == 1
     with page.expect_file_chooser():

@@ -141,13 +141,13 @@ def test_a_picture_too_long_for_jpeg_is_drawn_as_png(client: TestClient) -> None
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 def test_boxes_lie_in_the_upright_image(client: TestClient, image: bytes, kind: str) -> None:
     exif = Image.Exif()
-    exif[0x112] = 6  # the camera was turned: rows are columns
+    exif[0x112] = 6  # the camera was rotated: rows are columns
     upright = Image.open(io.BytesIO(image)).convert("RGB")
-    turned = encoded(upright.rotate(90, expand=True), kind, exif=exif, quality=100)
+    rotated = encoded(upright.rotate(90, expand=True), kind, exif=exif, quality=100)
     plain = encoded(upright, kind, quality=100)
-    answer, wanted = ask(client, turned), ask(client, plain)
+    answer, wanted = ask(client, rotated), ask(client, plain)
     assert (answer["width"], answer["height"]) == (200, 120)
-    if kind != "JPEG":  # its blocks lie otherwise when it is turned
+    if kind != "JPEG":  # its blocks lie otherwise when it is rotated
         assert differences(wanted["annotations"], answer["annotations"]) == []
 
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from rest_service.detector import Detector
 from rest_service.prediction import Prediction
 from rest_service.settings import ServiceSettings
-from rest_service.worker import Front, disagreements
+from rest_service.worker import Worker, disagreements
 
 ANSWER: dict[str, Any] = {
     "width": 200,
@@ -37,9 +37,9 @@ def test_rounding_of_another_processor_is_no_disagreement(first: dict[str, Any])
 
 
 def test_a_detection_at_the_bar_may_be_missing_and_the_order_may_differ() -> None:
-    turned = {**ANSWER, "annotations": ANSWER["annotations"][::-1]}
+    rotated = {**ANSWER, "annotations": ANSWER["annotations"][::-1]}
     without = {**ANSWER, "annotations": ANSWER["annotations"][:1]}
-    assert disagreements(ANSWER, turned, min_score=0.25) == []
+    assert disagreements(ANSWER, rotated, min_score=0.25) == []
     assert disagreements(ANSWER, without, min_score=0.25) == []
 
 
@@ -57,8 +57,8 @@ def test_a_missing_detection_and_another_size_disagree() -> None:
     ]
 
 
-def open_front(folder: Path) -> Front:
-    return Front(
+def open_front(folder: Path) -> Worker:
+    return Worker(
         Prediction(Detector(folder / "artifacts", threads=1), max_pixels=10**6),
         settings=ServiceSettings(),
         folder=folder,
