@@ -12,6 +12,7 @@ from PIL import Image
 
 from loaded_source import LoadedSource
 from sinara_lib.downloads.origin import Origin
+from sinara_lib.tables import address, code, markdown_table, plain
 from sinara_lib.vision.coco import CocoDataset, CocoImage, draw_boxes
 
 BAR_COLOUR = "#2f6f9f"
@@ -19,37 +20,36 @@ BAR_COLOUR = "#2f6f9f"
 
 def origins_table(origins: Mapping[str, Origin | None]) -> str:
     """Return a Markdown table: each source with its size, checksum, version, and when and how its bytes came."""
-    rows = []
+    rows: list[list[object]] = []
     for name, origin in origins.items():
         if origin is None:
-            rows.append(f"| {name} | none: training starts from scratch | | | | | |")
+            rows.append([name, "none: training starts from scratch", *[""] * 5])
             continue
-        when = origin.retrieved.strftime("%Y-%m-%d %H:%M:%S UTC")
         known = [f"agrees with {origin.checked}" if origin.checked else "", origin.note or ""]
-        cells = [
-            name,
-            _cell(origin.url),
-            f"{origin.size / 1e6:,.1f}\N{NO-BREAK SPACE}MB",
-            f"`{origin.sha256[:16]}…`",
-            f"`{_cell(origin.etag)}`" if origin.etag else origin.last_modified or "",
-            when,
-            "; ".join(filter(None, known)),
-        ]
-        rows.append(f"| {' | '.join(cells)} |")
-    titles = ["Source", "URL", "Size", "sha256", "Version", "Retrieved", "Known of it"]
-    return "\n".join([f"| {' | '.join(titles)} |", "|---|---|---:|---|---|---|---|", *rows])
+        rows.append(
+            [
+                name,
+                address(origin.url),
+                f"{origin.size / 1e6:,.1f}\N{NO-BREAK SPACE}MB",
+                code(f"{origin.sha256[:16]}…"),
+                code(origin.etag) if origin.etag else origin.last_modified or "",
+                origin.retrieved.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                "; ".join(filter(None, known)),
+            ]
+        )
+    return markdown_table(["Source", "URL", "Size", "sha256", "Version", "Retrieved", "Known of it"], rows)
 
 
 def licences_table(dataset: CocoDataset) -> str:
     """Return markdown table: the licences that the document names, and how many images are under each."""
     counts = Counter(image.extra.get("license") for image in dataset.images)
-    rows = []
+    rows: list[list[object]] = []
     for licence in dataset.licenses:
         count = counts.pop(licence.get("id"), 0)
-        rows.append(f"| {_cell(licence.get('name', '?'))} | {_cell(licence.get('url', ''))} | {count:,} |")
+        rows.append([licence.get("name", "?"), address(licence.get("url", "")), f"{count:,}"])
     if left := sum(counts.values()):
-        rows.append(f"| not stated | | {left:,} |")
-    return "\n".join(["| Licence | URL | Images |", "|---|---|---:|", *rows])
+        rows.append(["not stated", "", f"{left:,}"])
+    return markdown_table(["Licence", "URL", "Images"], rows)
 
 
 def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: int) -> str:
@@ -68,8 +68,8 @@ def counts_table(dataset: CocoDataset, *, files: int, left_out: int, missing: in
         "Classes": len(dataset.categories),
         "Image sizes": f"{len(sizes)}; most often {width} x {height} ({most} images)",
     }
-    rows = [f"| {name} | {f'{value:,}' if isinstance(value, int) else _cell(value)} |" for name, value in facts.items()]
-    return "\n".join(["| | |", "|---|---|", *rows])
+    rows = [[name, f"{value:,}" if isinstance(value, int) else value] for name, value in facts.items()]
+    return markdown_table(["", ""], rows)
 
 
 def class_chart(dataset: CocoDataset, *, most: int = 20) -> bytes:
@@ -129,25 +129,27 @@ def _tile(dataset: CocoDataset, folder: Path, image: CocoImage, *, side: int) ->
     return Image.fromarray(np.ascontiguousarray(drawn[:, :, ::-1]))
 
 
-def _cell(text: object) -> str:
-    return str(text).replace("|", "\\|")
-
-
 def formats_table(sources: Sequence[LoadedSource]) -> str:
     """Return markdown table: each source with its format, images, annotations and classes."""
     rows = [
-        f"| {_cell(one.url)} | {one.format} | {len(one.images):,} | {len(one.dataset.images):,} "
-        f"| {len(one.dataset.annotations):,} | {_cell(', '.join(one.dataset.class_names[:8]))}{_more(one)} |"
+        [
+            address(one.url),
+            one.format,
+            f"{len(one.images):,}",
+            f"{len(one.dataset.images):,}",
+            f"{len(one.dataset.annotations):,}",
+            ", ".join(one.dataset.class_names[:8]) + _more(one),
+        ]
         for one in sources
     ]
-    header = "| Annotations from | Format | Image files | Images annotated | Annotations | Classes |"
-    return "\n".join([header, "|---|---|---:|---:|---:|---|", *rows, "", left_out_text(sources)])
+    headers = ["Annotations from", "Format", "Image files", "Images annotated", "Annotations", "Classes"]
+    return "\n".join([markdown_table(headers, rows), "", left_out_text(sources)])
 
 
 def left_out_text(sources: Sequence[LoadedSource]) -> str:
     """Return markdown list of what could not be taken, or a sentence that there is nothing."""
     lines = [
-        f"- {count:,} {_cell(what)} ({_cell(one.url)})"
+        f"- {count:,} {plain(what)} ({address(one.url)})"
         for one in sources
         for what, count in sorted(one.left_out.items())
     ]
@@ -161,7 +163,3 @@ def left_out_text(sources: Sequence[LoadedSource]) -> str:
 def _more(one: LoadedSource) -> str:
     count = len(one.dataset.class_names) - 8
     return f" and {count} more" if count > 0 else ""
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,6 +1,5 @@
 """What the checks found, for the report: a table, and the examples drawn."""
 
-import html
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -13,6 +12,7 @@ from dataset_checks.findings import EXAMPLES, Box, Example, Finding
 from dataset_checks.image_files import ImageFiles
 from dataset_report.stats import Table
 from dataset_report.style import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
+from sinara_lib.tables import bold, code, lines
 from sinara_lib.vision.letterbox import decode_image
 
 _GAP = 8
@@ -23,11 +23,11 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     headers = ["check", "found", "done", "meaning", "examples"]
     return headers, [
         [
-            f"`{one.check.name}`",
-            f"**{one.count:,}**",
+            code(one.check.name),
+            bold(f"{one.count:,}"),
             one.done,
             one.check.words(one.action),
-            "<br>".join(_plain(example.text) for example in one.examples),
+            lines(_shortened(example.text) for example in one.examples),
         ]
         for one in findings
         if one.count
@@ -36,7 +36,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 def quiet_checks(findings: Sequence[Finding]) -> str:
     """Return names of the checks that found nothing."""
-    return ", ".join(f"`{one.check.name}`" for one in findings if not one.count) or "none"
+    return ", ".join(code(one.check.name) for one in findings if not one.count) or "none"
 
 
 @mpl.rc_context(LOOK)
@@ -92,7 +92,6 @@ def _side_by_side(one: Pixels, other: Pixels) -> Pixels:
     return sheet
 
 
-def _plain(text: str) -> str:
-    """Return text from the data as the page is to show it: no markup of its own, and not endless."""
-    short = text if len(text) <= 300 else f"{text[:297]}..."
-    return html.escape("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in short))
+def _shortened(text: str) -> str:
+    """Return text from the data, not endless."""
+    return text if len(text) <= 300 else f"{text[:297]}..."

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset_split import MEDIUM_AREA, SMALL_AREA, Splits
+from sinara_lib.tables import bold
 from sinara_lib.vision.coco import CocoDataset
 
 Table = tuple[list[str], list[list[str]]]
@@ -91,9 +92,9 @@ def split_table(parts: PartStats) -> Table:
     stats = list(parts.values())
     headers = ["", *parts, "all"]
     rows = [
-        ["**images**", *_shares([one.images for one in stats])],
+        [bold("images"), *_shares([one.images for one in stats])],
         ["without objects", *_shares([one.empty_images for one in stats])],
-        ["**objects**", *_shares([one.objects for one in stats])],
+        [bold("objects"), *_shares([one.objects for one in stats])],
         ["crowds among them", *_shares([one.crowds for one in stats])],
     ]
     sizes = [size_counts(one).sum(axis=0) for one in stats]
@@ -104,21 +105,6 @@ def split_table(parts: PartStats) -> Table:
     return headers, rows
 
 
-def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a markdown table; the first column is aligned left, columns of numbers right."""
-    numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(headers))]
-    lines = [headers, ["--:" if one else ":--" for one in numeric], *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
 def _shares(counts: Sequence[int]) -> list[str]:
     total = sum(counts)
     return [f"{count:,} ({count / total:.0%})" if total else "0" for count in counts] + [f"{total:,}"]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _is_number(text: str) -> bool:
-    return text.strip("*").replace(",", "").split(" ")[0].isdigit()

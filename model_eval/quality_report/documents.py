@@ -16,6 +16,7 @@ from detection_scores.thresholds import THRESHOLDS
 from quality_gate.baseline import Baseline
 from quality_gate.gate import GateThreshold
 from quality_gate.metrics import named_metrics
+from sinara_lib.tables import markdown_table, plain
 
 NOT_MEASURED = "n/a"
 
@@ -94,20 +95,23 @@ def summary(
         [one.name, f"{one.objects:,}", number(one.ap50), between(one.ap50_interval), number(one.ap), *_best(one)]
         for one in scores.classes
     ]
-    warnings = [f"> {words}" for words in scores.left_out]
+    warnings = [f"> {plain(words)}" for words in scores.left_out]
     return "\n".join(
         [
             f"# Detector quality: {'passes' if passed else 'fails'} the gate",
             "",
-            f"{facts.model}, {facts.run_id}: {scores.images:,} images, {scores.objects:,} objects, "
-            f"{scores.detections:,} detections. {baseline.words}",
+            f"{plain(facts.model)}, {facts.run_id}: {scores.images:,} images, {scores.objects:,} objects, "
+            f"{scores.detections:,} detections. {plain(baseline.words)}",
             "",
             *([*warnings, ""] if warnings else []),
-            *(f"- {'passed' if threshold.passed else '**failed**'}: {threshold.verdict}" for threshold in thresholds),
+            *(
+                f"- {'passed' if threshold.passed else '**failed**'}: {plain(threshold.verdict)}"
+                for threshold in thresholds
+            ),
             "",
-            *_table(["score", "value", "95% interval", "change"], overall),
+            markdown_table(["score", "value", "95% interval", "change"], overall),
             "",
-            *_table(["class", "objects", "AP50", "95% interval", "AP", "best F1", "at score"], classes),
+            markdown_table(["class", "objects", "AP50", "95% interval", "AP", "best F1", "at score"], classes),
             "",
             "![Precision and recall](curves.png)",
             "![Average precision by class](bars.png)",
@@ -138,9 +142,3 @@ def _best(one: ClassScores) -> tuple[str, str]:
 
 def _as_pair(interval: Interval | None) -> list[float] | None:
     return None if interval is None else [interval.low, interval.high]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in (head, *rows)]
-    lines = [f"| {' | '.join(row)} |" for row in cells]
-    return [lines[0], "|" + "---|" * len(head), *lines[1:]]

@@ -17,6 +17,7 @@ from export_checks.outputs import open_session, split_detections
 from export_checks.parity import Found
 from sinara_lib.errors import QualityGateError
 from sinara_lib.progress import progress
+from sinara_lib.tables import markdown_table
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,18 @@ def editions_table(editions: list[Edition]) -> Any:
     """Return the editions as a table for the notebook."""
     from IPython.display import Markdown
 
-    head = "| precision | AP | AP50 | MB | ms per image, one thread |\n|---|---|---|---|---|\n"
+    headers = ["precision", "AP", "AP50", "MB", "ms per image, one thread"]
     rows = [
-        f"| {one.precision} | {one.scores.ap:.4f} | {one.scores.ap50:.4f} | {one.megabytes:.1f} "
-        f"| {one.milliseconds:.1f} |\n"
+        [
+            one.precision,
+            f"{one.scores.ap:.4f}",
+            f"{one.scores.ap50:.4f}",
+            f"{one.megabytes:.1f}",
+            f"{one.milliseconds:.1f}",
+        ]
         for one in editions
     ]
-    return Markdown(head + "".join(rows))
+    return Markdown(markdown_table(headers, rows))
 
 
 def _score(path: Path, evaluate: Split, *, size: tuple[int, int]) -> AveragePrecision:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from detector_training.data import Split
 from detector_training.history import History
 from detector_training.training import TrainingResult
+from sinara_lib.tables import bold, markdown_table
 
 
 def data_table(train: Split, evaluate: Split) -> str:
     """Return images and objects of each class in both splits."""
     counts = [split.objects_per_class() for split in (train, evaluate)]
     rows: list[Sequence[object]] = [[name, *(count[name] for count in counts)] for name in train.classes]
-    images = ["**images**", len(train.dataset.images), len(evaluate.dataset.images)]
-    return _table(["objects of class", "train", "eval"], [*rows, images])
+    images = [bold("images"), len(train.dataset.images), len(evaluate.dataset.images)]
+    return markdown_table(["objects of class", "train", "eval"], [*rows, images])
 
 
 def weights_table(result: TrainingResult) -> str:
@@ -32,7 +33,7 @@ def weights_table(result: TrainingResult) -> str:
         ["classes of the checkpoint not wanted", len(fit.dropped_classes)],
         ["layers of the checkpoint without a place", _names(fit.unused_layers[:6])],
     ]
-    return _table(["pretrained weights", ""], rows)
+    return markdown_table(["pretrained weights", ""], rows)
 
 
 def epochs_table(history: History) -> str:
@@ -43,8 +44,8 @@ def epochs_table(history: History) -> str:
     for one in history.scorings:
         trained = [f"{losses[one.epoch]:.2f}", f"{rates[one.epoch]:.1e}"] if one.epoch in losses else ["", ""]
         row = [one.weights.replace("_", " "), *trained, *_scores(one.scores), f"{one.seconds:.0f}"]
-        rows.append([f"**{cell}**" if cell and one is history.published else cell for cell in row])
-    return _table(["weights", "loss", "learning rate", "AP", "AP50", "AP75", "seconds"], rows)
+        rows.append([bold(cell) if one is history.published else cell for cell in row])
+    return markdown_table(["weights", "loss", "learning rate", "AP", "AP50", "AP75", "seconds"], rows)
 
 
 def summary(result: TrainingResult) -> str:
@@ -69,8 +70,3 @@ def _scores(scores: dict[str, float]) -> list[str]:
 
 def _names(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
-
-
-def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sinara_lib.cli.arguments import ENVIRONMENT_HELP, age, count
-from sinara_lib.tables import table_lines
+from sinara_lib.tables import text_table
 
 
 def add_store_commands(commands: Any, *, show: Any) -> None:
@@ -72,7 +72,7 @@ def _ls(args: argparse.Namespace) -> Iterator[str]:
 
     store = load_settings().store(args.env)
     yield store.url
-    yield from table_lines(["step", "run", "status", "published"], run_rows(read_runs(args.env, store)))
+    yield from text_table([["step", "run", "status", "published"], *run_rows(read_runs(args.env, store))])
 
 
 def _show(args: argparse.Namespace) -> Iterator[str]:
@@ -158,7 +158,7 @@ def _cache_ls(args: argparse.Namespace) -> Iterator[str]:
 
     cache = download_cache()
     yield str(cache.folder)
-    yield from table_lines(["size", "fetched", "url"], download_rows(cache.downloads()))
+    yield from text_table([["size", "fetched", "url"], *download_rows(cache.downloads())])
     yield total(cache.downloads())
 
 

@@ -12,7 +12,7 @@ from sinara_lib.cli.arguments import ENVIRONMENT_HELP
 from sinara_lib.cli.catalog import add_store_commands
 from sinara_lib.cli.comparison import add_report_commands
 from sinara_lib.runs.exit_code import exit_code_of
-from sinara_lib.tables import table_lines
+from sinara_lib.tables import text_table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _run(args: argparse.Namespace) -> None:
         ended_well = True
     finally:
         print()
-        print(*table_lines(["step", "run", "seconds", "published"], published_rows(done)), sep="\n")
+        print(*text_table([["step", "run", "seconds", "published"], *published_rows(done)]), sep="\n")
         print("", *closing_lines(done if ended_well else [], index=_write_index(begun)), sep="\n")
 
 

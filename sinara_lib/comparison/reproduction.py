@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sinara_lib.catalog.find import Target, known_stores
-from sinara_lib.comparison.run_diff import RunDiff, RunSide, diff_runs, shown, shown_change
+from sinara_lib.comparison.run_diff import RunDiff, RunSide, diff_runs, shown, shown_rows
 from sinara_lib.comparison.run_summary import RunSummary, read_summary
 from sinara_lib.comparison.value_equality import Verdict, compare_entities
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError, StepFailedError
@@ -27,6 +27,7 @@ from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.manifest import RUN_FILE, RunRecord, RunStatus
+from sinara_lib.tables import text_table
 
 _RUN_STEP = """
 import sys
@@ -48,6 +49,13 @@ class OutputRow:
     after: str | None
     files: tuple[str, ...] = ()
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The output as a row of a table."""
+        hashes = " ".join(shown(value) for value in dict.fromkeys((self.before, self.after)))
+        more = f", and {len(self.files) - 3} more" if len(self.files) > 3 else ""
+        return self.name, self.verdict.value, hashes, f"{', '.join(self.files[:3])}{more}"
+
 
 @dataclass(frozen=True)
 class Reproduction:
@@ -66,18 +74,10 @@ class Reproduction:
         """Yield the table of outputs, the metrics, and what else was not as it had been."""
         yield f"run   {self.diff.a.url}"
         yield f"code  {self.diff.a.producer.commit}"
-        width = max((len(row.name) for row in self.outputs), default=0)
-        yield from ("", "outputs")
-        for row in self.outputs:
-            hashes = " ".join(shown(value) for value in dict.fromkeys((row.before, row.after)))
-            more = f", and {len(row.files) - 3} more" if len(row.files) > 3 else ""
-            files = f"  {', '.join(row.files[:3])}{more}" if row.files else ""
-            yield f"  {row.name.ljust(width)}  {row.verdict.value:14}  {hashes}{files}"
+        yield from ("", "outputs", *text_table([row.cells for row in self.outputs], indent="  "))
         for section in ("metrics", "packages", "inputs"):
             if rows := self.diff.sections[section]:
-                yield from ("", section)
-            for each in rows:
-                yield f"  {each.name}  {shown(each.a)}  {shown(each.b)}  {shown_change(each)}"
+                yield from ("", section, *shown_rows(rows))
         yield from (f"note: {note}" for note in self.diff.notes)
 
 

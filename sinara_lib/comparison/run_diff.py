@@ -13,11 +13,12 @@ Inputs and outputs are told by content hash where it is known, else by URL. `not
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sinara_lib.comparison.run_summary import RunSummary
+from sinara_lib.tables import text_table
 
 FORMAT = 1
 SECTIONS = ("facts", "params", "inputs", "outputs", "metrics", "packages")
@@ -87,7 +88,7 @@ class RunDiff:
         yield f"b  {self.b.url}"
         for name in SECTIONS:
             rows = self.sections[name]
-            yield from ("", name, *_table(rows)) if rows else ("", f"{name}: {self.nothing(name)}")
+            yield from ("", name, *shown_rows(rows)) if rows else ("", f"{name}: {self.nothing(name)}")
         for name, changes in self.notebooks.items():
             yield from ("", name, *(f"  {line}" for line in changes)) if changes else ("", f"{name}: the same")
         yield from (f"note: {note}" for note in self.notes)
@@ -132,6 +133,11 @@ def shown_change(row: DiffRow) -> str:
     if not row.differs:
         return "same"
     return "only in b" if row.a is None else "only in a" if row.b is None else "changed"
+
+
+def shown_rows(rows: Sequence[DiffRow]) -> Iterator[str]:
+    """Yield rows as lines of text: name, both values, change."""
+    return text_table([(row.name, shown(row.a), shown(row.b), shown_change(row)) for row in rows], indent="  ")
 
 
 def _facts(run: RunSummary) -> dict[str, Any]:
@@ -195,10 +201,3 @@ def _change(a: Any, b: Any) -> float | None:
 def _text_diff(a: str, b: str) -> Iterator[str]:
     lines = difflib.unified_diff(a.splitlines(), b.splitlines(), "a", "b", lineterm="", n=2)
     yield from (line for number, line in enumerate(lines) if number > 1)
-
-
-def _table(rows: tuple[DiffRow, ...]) -> Iterator[str]:
-    cells = [(row.name, shown(row.a), shown(row.b), shown_change(row)) for row in rows]
-    widths = [max(len(cell[column]) for cell in cells) for column in range(4)]
-    for cell in cells:
-        yield ("  " + "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True))).rstrip()

@@ -11,12 +11,13 @@ import platformdirs
 
 from sinara_lib.catalog.find import Target
 from sinara_lib.comparison.run_diff import shown
-from sinara_lib.comparison.run_summary import QUALITY_REPORT, RunSummary, open_quality_report, read_summary
+from sinara_lib.comparison.run_summary import QUALITY_REPORT, Metric, RunSummary, open_quality_report, read_summary
 from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, StoreUnavailableError
 from sinara_lib.layout import split_entity_url
 from sinara_lib.store import fetch_folder
 from sinara_lib.store.entity import EntityReader
 from sinara_lib.store.manifest import RunStatus
+from sinara_lib.tables import markdown_table, plain
 
 PAGE, BUSINESS_PAGE = "report.html", "business_report.html"
 PICTURES = 3
@@ -111,13 +112,16 @@ def previous_run(run: RunSummary) -> Target | None:
 def markdown(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
     """Yield lines of markdown: the verdict, scores with their change against `base`, three pictures, links."""
     yield f"### {run.address.step.step}: {run.status} ({run.run_id})"
-    yield from ("", f"> {_plain(run.reason)}") if run.reason else ()
-    yield from ("", *(f"> cannot be read: {_plain(words)}" for words in run.damage)) if run.damage else ()
-    yield from ("", _plain(gate_words(run)))
+    yield from ("", f"> {plain(run.reason)}") if run.reason else ()
+    yield from ("", *(f"> cannot be read: {plain(words)}" for words in run.damage)) if run.damage else ()
+    yield from ("", plain(gate_words(run)))
     yield from ("", *_scores(run, base))
     if pictures := list(_pictures(run)):
         yield from ("", *pictures)
-    yield from ("", "Reports: " + " · ".join(f"[{page.what}]({show_place(page.url)})" for page in report_pages(run)))
+    yield from (
+        "",
+        "Reports: " + " · ".join(f"[{plain(page.what)}]({show_place(page.url)})" for page in report_pages(run)),
+    )
     code = run.producer
     commit = f"commit `{code.commit[:12]}`" if code.commit else "no commit"
     dirty = " with uncommitted changes" if code.uncommitted else ""
@@ -181,13 +185,18 @@ def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
     if not run.metrics:
         yield "No metrics."
         return
-    yield f"| metric | {run.run_id} | {base.run_id if base else 'no earlier run'} | change |"
-    yield "|---|---:|---:|---:|"
-    for name, value in run.metrics.items():
-        before = base.metrics.get(name) if base else None
-        both = isinstance(value, int | float) and isinstance(before, int | float)
-        change = f"{value - before:+.4g}" if both else ""  # type: ignore[operator]  # both are numbers
-        yield f"| {_plain(name)} | {_plain(shown(value))} | {_plain(shown(before))} | {change} |"
+    rows = [
+        [name, shown(value), *_change(value, base.metrics.get(name) if base else None)]
+        for name, value in run.metrics.items()
+    ]
+    headers = ["metric", run.run_id, base.run_id if base else "no earlier run", "change"]
+    yield from markdown_table(headers, rows).splitlines()
+
+
+def _change(value: Metric, before: Metric | None) -> tuple[str, str]:
+    """Show the value before, and how far it changed where both are numbers."""
+    both = isinstance(value, int | float) and isinstance(before, int | float)
+    return shown(before), f"{value - before:+.4g}" if both else ""  # type: ignore[operator]  # both are numbers
 
 
 def _pictures(run: RunSummary) -> Iterator[str]:
@@ -197,10 +206,4 @@ def _pictures(run: RunSummary) -> Iterator[str]:
         return  # the line of the gate has told why
     names = picture_names(entity) if entity else []
     place = show_place(run.store.url_of(run.address.entity(QUALITY_REPORT)))
-    yield from (f"![{Path(name).stem.replace('_', ' ')}]({place}/{name})" for name in names)
-
-
-def _plain(text: str | None) -> str:
-    """Return text that markdown shows as it is, in one line of a table."""
-    words = " ".join((text or "").split())
-    return words.replace("|", "\\|").replace("<", "&lt;")
+    yield from (f"![{plain(Path(name).stem.replace('_', ' '))}]({place}/{name})" for name in names)

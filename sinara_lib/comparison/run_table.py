@@ -13,6 +13,7 @@ from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError,
 from sinara_lib.layout import RunAddress, StepAddress, split_entity_url
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore
+from sinara_lib.tables import text_table
 
 FIXED = ("run", "status", "started")
 SHOWN_METRICS = 6
@@ -53,11 +54,9 @@ class RunTable:
         return (*FIXED, *self.params, *self.metrics)
 
     def lines(self) -> Iterator[str]:
-        """Yield the table as text."""
-        texts = [list(_headings(self.columns)), *([shown(row[c]) for c in self.columns] for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-        for line in texts:
-            yield "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        """Return the table as lines of text."""
+        rows = ([shown(row[c]) for c in self.columns] for row in self.rows)
+        return text_table([list(_headings(self.columns)), *rows])
 
     def csv(self) -> str:
         """Return the table as CSV: full values, columns by their full names."""

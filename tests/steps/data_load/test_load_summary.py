@@ -38,7 +38,8 @@ def test_origins_show_the_time_in_utc_and_missing_weights() -> None:
     table = origins_table({"images": origin, "weights": None})
 
     size = "1.5\N{NO-BREAK SPACE}MB"
-    row = rf'| images | http://h/a\|b.zip | {size} | `abababababababab…` | `"v\|1"` | 2026-01-02 03:04:05 UTC |'
+    version = r'<code>"v\|1"</code>'
+    row = f"| images | <http://h/a%7Cb.zip> | {size} | `abababababababab…` | {version} | 2026-01-02 03:04:05 UTC |"
     assert f"{row} agrees with Digest; cached |" in table
     assert "| weights | none: training starts from scratch |" in table
 
@@ -51,9 +52,9 @@ def test_licences_are_counted_by_image() -> None:
     licences = ({"id": 3, "name": "CC BY | 2.0", "url": "http://cc/by"}, {"id": 4, "name": "Public domain"})
 
     assert licences_table(CocoDataset(images, (), (), licenses=licences)).splitlines()[2:] == [
-        r"| CC BY \| 2.0 | http://cc/by | 2 |",
+        r"| CC BY \| 2.0 | <http://cc/by> | 2 |",
         "| Public domain |  | 0 |",
-        "| not stated | | 2 |",
+        "| not stated |  | 2 |",
     ]
 
 

@@ -200,7 +200,7 @@ def test_every_example_that_names_a_file_can_be_drawn_and_names_are_no_markup(fo
     assert len(drawn.data) > 10_000
     rows = {row[0]: row for row in findings_table(findings)[1]}
     assert rows["`image_id_repeated`"][2:] == [
-        "dropped", "Another image has the same id. The first stays.", "id 1: &lt;b&gt;gone&lt;/b&gt;.jpg",
+        "dropped", "Another image has the same id. The first stays.", "id 1: &lt;b>gone&lt;/b>.jpg",
     ]  # fmt: skip
     assert rows["`image_repeated`"][4] == "copy.jpg and 002.jpg"
 

@@ -6,7 +6,7 @@ import pytest
 from dataset_checks.findings import Ledger
 from dataset_report.figures import aspect_histogram, crowd_histogram, heat_map, share_gap, size_histogram
 from dataset_report.findings import findings_table, quiet_checks
-from dataset_report.stats import frequent_classes, markdown_table, measure, measure_parts, size_counts, split_table
+from dataset_report.stats import frequent_classes, measure, measure_parts, size_counts, split_table
 from dataset_split import Splits
 from prep_cases import box, dataset_of, picture
 
@@ -97,11 +97,6 @@ def test_the_table_of_findings_names_check_count_action_and_examples() -> None:
     assert rows[0][4] == "annotation 0<br>annotation 1<br>annotation 2"
     assert "`box_outside`" not in quiet_checks(ledger.findings())
     assert "`area`" in quiet_checks(ledger.findings())
-
-
-def test_markdown_tables_align_numbers_right_and_escape_bars() -> None:
-    table = markdown_table(["name", "n"], [["a|b", "1,200"], ["c\nd", "**3**"]])
-    assert table.splitlines() == ["| name | n |", "| :-- | --: |", "| a\\|b | 1,200 |", "| c d | **3** |"]
 
 
 def test_classes_without_objects_are_left_out_of_the_frequent_ones() -> None:

@@ -1,0 +1,18 @@
+"""Class names are written by strangers; the tables of a training show them as they are."""
+
+from detector_training.data import Split
+from sinara_lib.vision.coco import parse_coco
+from training_report.tables import data_table
+
+
+def test_a_class_with_a_bar_in_its_name_breaks_no_table() -> None:
+    categories = [{"id": 1, "name": "a|b"}, {"id": 2, "name": "<i>c</i>"}]
+    dataset = parse_coco({"images": [], "annotations": [], "categories": categories}, where="test")
+    table = data_table(Split("train", "", dataset), Split("eval", "", dataset))
+    assert table.splitlines() == [
+        "| objects of class | train | eval |",
+        "| :-- | --: | --: |",
+        r"| a\|b | 0 | 0 |",
+        "| &lt;i>c&lt;/i> | 0 | 0 |",
+        "| **images** | 0 | 0 |",
+    ]
