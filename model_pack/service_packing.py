@@ -16,7 +16,6 @@ import sinara_lib.vision.letterbox
 from detector_export.model_card import ModelCard
 from detector_export.nms import NmsSettings
 from detector_export.precision import PrecisionName
-from sinara_lib.bento.service import isolated_modules
 from sinara_lib.container.package_pins import (
     ONNXRUNTIME_PACKAGES,
     OnnxruntimePackage,
@@ -24,6 +23,7 @@ from sinara_lib.container.package_pins import (
     pin_installed,
 )
 from sinara_lib.errors import DataError
+from sinara_lib.isolation import isolated_modules
 from sinara_lib.runs.checkout import read_producer
 from sinara_lib.vision.coco import draw_boxes
 from sinara_lib.vision.letterbox import decode_image

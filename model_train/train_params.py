@@ -129,3 +129,6 @@ def choose_recipe(params: TrainParams, *, has_weights: bool) -> TrainingRecipe:
         recipe = replace(recipe, trained_layers="all")
     given = {one.name: getattr(params, one.name, None) for one in fields(TrainingRecipe) if one.name != "name"}
     return replace(recipe, **{key: value for key, value in given.items() if value is not None})
+
+
+NOTEBOOKS = {"model_train.ipynb": TrainParams}

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sinara_lib.errors import ParamsError
-from sinara_lib.params import SAMPLE_FILE, ParamsFile, SubstepParams, load_params
+from sinara_lib.params import FULL_JOB, SAMPLE_FILE, ParamsFile, SubstepParams, load_params
 from sinara_lib.settings import Settings
-from sinara_lib.step import FULL_JOB, Step, StepResult
+from sinara_lib.step import Step, StepResult
 
 Metric = float | int | str
 

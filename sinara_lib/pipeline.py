@@ -11,10 +11,11 @@ import platformdirs
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.layout import step_name
+from sinara_lib.params import FULL_JOB
 from sinara_lib.runs.checkout import run_git
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import SETTINGS_FILE
-from sinara_lib.step import FULL_JOB, StepResult, run_step
+from sinara_lib.step import StepResult, check_step, run_step
 
 MODE_OF_ENV = {"user": "dev", "prod": "prod"}
 SAMPLE = "sample"
@@ -73,14 +74,18 @@ def run_pipeline(
 ) -> None:
     """Run steps one after the other, adding each result to `done`, so that a failure leaves what came before.
 
-    `begun` gets the URLs of the runs as they begin, so that a failed one is there too.
-    `params` is `sample`, a file below each step's folder, or None for the full job.
+    The parameters of all steps are checked before the first one starts. `begun` gets the URLs of the runs as they
+    begin, so that a failed one is there too. `params` is `sample`, a file below each step's folder, or None for the
+    full job.
     """
     file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
-    for number, step in enumerate(steps, 1):
+    mode = MODE_OF_ENV[env]
+    folders = [step.folder() for step in steps]
+    for folder in folders:
+        check_step(folder, mode=mode, params_file=file)
+    for number, (step, folder) in enumerate(zip(steps, folders, strict=True), 1):
         log.info("[%d/%d] %s", number, len(steps), step.name)
-        mode = MODE_OF_ENV[env]
-        done.append(run_step(step.folder(), mode=mode, params_file=file, settings=step.settings, on_start=begun.append))
+        done.append(run_step(folder, mode=mode, params_file=file, settings=step.settings, on_start=begun.append))
 
 
 def published_rows(results: Sequence[StepResult]) -> list[list[str]]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.layout import check_name
+from sinara_lib.plain_values import TOO_DEEP, check_values, parse_json, read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,9 +72,7 @@ def find_settings_folder(start: Path) -> Path | None:
 def read_settings_file(path: Path) -> SettingsFile:
     """Read a `sinara.toml`. Raises ParamsError when it is broken, holds an unknown key, or holds a secret."""
     try:
-        return SettingsFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise ParamsError(f"{path} is not valid TOML: {error}.") from error
+        return SettingsFile.model_validate(_decode(read_text(path), path))
     except ValidationError as error:
         first = error.errors()[0]
         raise ParamsError(
@@ -155,9 +154,20 @@ def _checked(storage: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     return storage
 
 
+def _decode(text: str, path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise ParamsError(f"{path}: the text {TOO_DEEP}.") from None
+    except ValueError as error:  # also from a number of thousands of digits
+        raise ParamsError(f"{path} is not valid TOML: {error}.") from error
+    check_values(document, str(path))
+    return document
+
+
 def _parse(text: str, variable: str) -> dict[str, Any]:
     try:
-        storage = json.loads(text)
+        storage = parse_json(text, variable)
     except json.JSONDecodeError as error:
         raise ParamsError(f"{variable} is not valid JSON: {error.msg} at character {error.pos}.") from error
     if not isinstance(storage, dict):

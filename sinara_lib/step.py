@@ -1,21 +1,20 @@
 """Runs the notebooks of one step in order, records the run, and publishes a report for each of them."""
 
-import argparse
 import functools
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sinara_lib.errors import ParamsError, SinaraError, StepFailedError, StopStep, Unchanged
+from sinara_lib.errors import ParamsError, StepFailedError, Unchanged
 from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
-from sinara_lib.params import ParamsFile, SubstepParams, load_params, override
+from sinara_lib.params import FULL_JOB, ParamsFile, SubstepParams, load_params, override
 from sinara_lib.progress import PROGRESS_VARIABLE
-from sinara_lib.reports.step_report import StepReport
 from sinara_lib.runs.checkout import (
     current_branch,
     current_user,
@@ -26,18 +25,17 @@ from sinara_lib.runs.checkout import (
 )
 from sinara_lib.runs.checkpoints import RESUME_VARIABLE
 from sinara_lib.runs.exit_code import exit_code_of
-from sinara_lib.runs.notebook import NotebookEnd, Outcome, run_notebook
 from sinara_lib.runs.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.runs.resume import Resumption, find_resumption
 from sinara_lib.runs.tensorboard_logs import LOGS_ENTITY, publish_logs
 from sinara_lib.settings import Settings, load_settings
+from sinara_lib.step_models import check_step_params, step_models
+from sinara_lib.step_parser import StepParser
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.substep import RECORD_VARIABLE
 
 RUN_ID_VARIABLE = "SINARA_RUN_ID"
-FULL_JOB = Path("params") / "step_params.json"
-ERROR_OF = {Outcome.UNCHANGED: Unchanged, Outcome.STOPPED: StopStep, Outcome.FAILED: StepFailedError}
 ENV_OF_MODE = {"dev": "user", "prod": "prod"}
 
 log = logging.getLogger(__name__)
@@ -59,6 +57,7 @@ class StepResult:
 class Step:
     """A step's folder, its parameters and the run that executes its notebooks.
 
+    Raises ParamsError for parameters that the step's own models do not take; nothing is in the store then.
     `settings` say where the environments live (default: those that hold in the folder); the notebooks are told.
     `library` is the folder to import `sinara_lib` from, where that is not the installed one.
     `resumption` is what a run that goes on from another one takes over; its inputs are read again.
@@ -74,6 +73,7 @@ class Step:
         library: Path | None = None,
         resumption: Resumption | None = None,
     ) -> None:
+        check_step_params(folder, params)
         self._library = library
         self._resumption = resumption
         self._settings = settings or load_settings(folder)
@@ -94,6 +94,8 @@ class Step:
         One that raises Unchanged is the last, and the run a success that publishes no data. Raises StepFailedError when
         one fails and StopStep when one stops on purpose; the run is recorded and its reports are published in any case.
         """
+        import sinara_lib.reports.reported_notebook  # noqa: F401 - takes seconds; what it lacks is told before a run is claimed
+
         started = _now()
         run = self._start(started)
         log.info("%s  %s  ->  %s", self.name, run.run_id, self._store.url_of(run))
@@ -146,6 +148,9 @@ class Step:
         self._store.replace_record(run, record.model_copy(update=update))
 
     def _run_substep(self, run: RunAddress, substep: SubstepParams, tmp: Path) -> SubstepRecord:
+        from sinara_lib.reports.reported_notebook import run_reported
+        from sinara_lib.reports.step_report import StepReport
+
         log.info("%s  %s", self.name, substep.substep_name)
         source = self.folder / substep.substep_name
         work = Path(tempfile.mkdtemp(prefix=f"{source.stem}-", dir=tmp))
@@ -175,20 +180,7 @@ class Step:
             work=work,
         )
         kernel = self.params.step_params.kernel_name
-        try:
-            end = run_notebook(source, report.notebook, parameters=parameters, environ=environ, kernel_name=kernel)
-        except SinaraError as error:
-            end = NotebookEnd(Outcome.FAILED, str(error))
-        try:
-            end, record = report.save(end, source)
-        except (OSError, SinaraError) as error:
-            if end.outcome is Outcome.DONE:
-                raise
-            raise StepFailedError(f"{end.reason} Its report could not be published either: {error}") from error
-        log.info("%s  report  %s/report.html", self.name, report.url)
-        if end.outcome is not Outcome.DONE:
-            raise ERROR_OF[end.outcome](end.reason)
-        return record
+        return run_reported(source, report, parameters=parameters, environ=environ, kernel_name=kernel)
 
     def _kernel_path(self) -> dict[str, str]:
         """Let the kernel import the library that is committed beside the step, where the repository holds one."""
@@ -252,17 +244,15 @@ def run_step(
     return result
 
 
+def check_step(folder: Path, *, mode: str, params_file: Path = FULL_JOB) -> None:
+    """Raise ParamsError for parameters that `run_step` would refuse; nothing is run."""
+    with head_worktree(folder) if mode == "prod" else nullcontext(folder.resolve()) as tree:
+        check_step_params(tree, _params(tree, file=params_file, mode=mode))
+
+
 def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
     """Run a step from the command line (step.dev.py, step.prod.py) and return the exit code."""
-    parser = argparse.ArgumentParser(description=f"Run step {step_name(folder.resolve().name)} in {mode} mode.")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--params", type=Path, default=FULL_JOB, metavar="FILE", help=f"default: {FULL_JOB}")
-    source.add_argument("--resume", metavar="RUN", help="go on from the last checkpoint of a run that did not end")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one parameter")
-    parser.add_argument("--run-id", help="use this run id instead of a new one")
-    if mode == "prod":
-        parser.add_argument("--push", action="store_true", help="push the run's tag to origin")
-    args = parser.parse_args(argv)
+    args = StepParser(folder, mode=mode).parse_args(argv)
 
     def work() -> None:
         result = run_step(
@@ -282,11 +272,14 @@ def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
 
 
 def _params(
-    folder: Path, *, file: Path, mode: str, assignments: Sequence[str], resumption: Resumption | None
+    folder: Path, *, file: Path, mode: str, assignments: Sequence[str] = (), resumption: Resumption | None = None
 ) -> ParamsFile:
     params = resumption.params if resumption else load_params(folder / file)
     pipeline = params.pipeline_params.model_copy(update={"env_name": ENV_OF_MODE[mode]})
-    return override(params.model_copy(update={"pipeline_params": pipeline}), list(assignments))
+    params = params.model_copy(update={"pipeline_params": pipeline})
+    if not assignments:
+        return params
+    return override(params, list(assignments), known={n: m.model_fields for n, m in step_models(folder).items()})
 
 
 def _some(names: Sequence[str]) -> str:

@@ -50,7 +50,7 @@ def build_bento(
         }
         order = Path(home) / "job.json"
         order.write_text(json.dumps(job), encoding="utf-8")
-        command = [sys.executable, "-m", "sinara_lib.bento.service.build", str(order)]
+        command = [sys.executable, "-m", "sinara_lib.bento.build", str(order)]
         done = subprocess.run(command, env=bento_environment(home), capture_output=True, text=True, check=False)
         if done.returncode:
             last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])

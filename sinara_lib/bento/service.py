@@ -13,16 +13,16 @@ import sys
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from sinara_lib.bento.build import QUIET_SETTINGS, build_bento
 from sinara_lib.bento.server import START_SECONDS, BentoServer, start_server, stop_server, wait_until_ready
 from sinara_lib.errors import ArchiveError, DataError
+from sinara_lib.isolation import isolated_modules
 from sinara_lib.store import fetch_folder, publish_folder
 
 ARCHIVE_NAME = "model.zip"
@@ -174,26 +174,6 @@ def load_service(folder: Path) -> Any:
     bentoml = _import_bentoml()
     with isolated_modules(sources):
         return bentoml.load(str(folder.resolve()))()
-
-
-@contextmanager
-def isolated_modules(sources: Path) -> Iterator[None]:
-    """Let the modules and packages of a folder be imported by plain name, hidden from the rest of the process."""
-    own = {path.stem for path in sources.glob("*.py")} | {path.parent.name for path in sources.glob("*/*.py")}
-    hidden = _take_modules(own)
-    sys.path.insert(0, str(sources.resolve()))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(sources.resolve()))
-        _take_modules(own)
-        sys.modules.update(hidden)
-
-
-def _take_modules(names: Set[str]) -> dict[str, ModuleType]:
-    """Take modules and packages of these names, with all that lies in them, out of `sys.modules`."""
-    taken = [name for name in sys.modules if name.split(".")[0] in names]
-    return {name: sys.modules.pop(name) for name in taken}
 
 
 def differences(expected: Any, found: Any, *, place: str = "answer") -> list[str]:

@@ -39,6 +39,7 @@ class StepReport:
         work: Path,
     ) -> None:
         self.notebook = work / "report.ipynb"
+        self.step = run.step.step
         entity = run.entity(f"reports_{substep.substep_name}")
         self.url = store.url_of(entity)
         self._store = store

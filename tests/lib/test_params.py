@@ -94,6 +94,21 @@ def test_a_misspelt_parameter_is_refused_and_the_right_names_are_listed() -> Non
         parse_params(Training, {"epochs": 1, "epoch": 2})
 
 
+def test_the_nearest_right_names_are_offered_also_within_a_section() -> None:
+    with pytest.raises(ParamsError, match=r"unknown key 'modelname' \(did you mean model_name\?\)"):
+        parse_params(Training, {"epochs": 1, "MODELNAME": "x"})
+    with pytest.raises(ParamsError, match=r"'pipeline_params\.zone_nam' \(did you mean zone_name or env_name\?\)"):
+        _file({**ONE, "pipeline_params": {"pipeline_name": "x", "zone_nam": "y"}})
+
+
+def test_a_key_or_a_value_of_strangers_stays_on_the_line_of_the_message() -> None:
+    with pytest.raises(ParamsError) as caught:
+        parse_params(Training, {"epochs": "\x1b[2J\n" * 1000, "a\nb": 2})
+    assert "unknown key 'a\\nb'" in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
 def test_a_missing_parameter_is_named() -> None:
     with pytest.raises(ParamsError, match=r"missing key 'epochs'"):
         parse_params(Training, {})
@@ -158,7 +173,9 @@ def test_a_params_file_may_be_json_or_yaml(tmp_path: Path, suffix: str) -> None:
         ("a.yaml", b"a: [", "a.yaml is not valid YAML"),
         ("a.json", b"[]", "expected an object with pipeline_params"),
         ("a.json", b'{"pipeline_params": {}}', "missing key 'pipeline_params.pipeline_name'"),
-        ("a.json", b"\xff\xfe{}", "a.json is not UTF-8"),
+        ("a.json", b'{"a": "\xff"}', "a.json is not UTF-8"),
+        ("a.json", b'{"a": 1, "a": 2}', "a.json: 'a' is given twice"),
+        ("a.yaml", b"a: .nan", "a.yaml: 'a' is NaN"),
     ],
 )
 def test_a_broken_params_file_is_named_with_what_is_wrong(
@@ -167,6 +184,14 @@ def test_a_broken_params_file_is_named_with_what_is_wrong(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ParamsError, match=message):
         load_params(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_a_params_file_with_a_byte_order_mark_is_read(tmp_path: Path, suffix: str, encoding: str) -> None:
+    path = tmp_path / f"job{suffix}"
+    path.write_text(json.dumps(ONE), encoding=encoding)
+    assert load_params(path) == _file(ONE)
 
 
 def test_a_missing_params_file_is_named_with_what_its_folder_holds(tmp_path: Path) -> None:
@@ -212,6 +237,30 @@ def test_set_may_name_a_default_of_the_only_notebook() -> None:
     assert _values(override(_file(ONE), ["lr=0.1"]))["train.ipynb"]["lr"] == 0.1
 
 
+def test_set_may_name_what_the_notebook_takes_besides_what_the_file_gives_it() -> None:
+    known = {"a.ipynb": ["epochs", "size", "seed"], "b.ipynb": ["size", "gate"]}
+    assert _values(override(_file(TWO), ["SEED=3"], known))["a.ipynb"] == {"epochs": 1, "size": 256, "SEED": 3}
+    with pytest.raises(ParamsError, match=r"sead: no such parameter \(did you mean seed\?\).*a\.ipynb\.seed"):
+        override(_file(TWO), ["sead=3"], known)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("epochs=NaN", "--set epochs: the value is NaN"),
+        ("epochs=1e400", "--set epochs: the value is infinite"),
+        (f"epochs={'9' * 5000}", "--set epochs: the value is infinite, or larger"),
+        ('epochs={"a": 1, "a": 2}', "--set epochs: 'a' is given twice"),
+        (f"epochs={'[' * 5000}", r"--set epochs: '0\.0\..*' nests deeper than 50 levels"),
+        ('epochs="\\ud800"', "--set epochs: the value is no Unicode text"),
+        ("epochs=\udcff", "--set: the value is no Unicode text"),
+    ],
+)
+def test_set_refuses_what_cannot_have_been_meant(assignment: str, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        override(_file(ONE), [assignment])
+
+
 def test_set_leaves_the_given_parameters_as_they_were() -> None:
     params = _file(ONE)
     override(params, ["epochs=9"])
@@ -222,7 +271,8 @@ def test_set_leaves_the_given_parameters_as_they_were() -> None:
     ("assignment", "message"),
     [
         ("size=1", "size: fits several notebooks. There are: .*a.ipynb.size, .*b.ipynb.size"),
-        ("sise=1", "sise: no such parameter. There are: pipeline_params.env_name"),
+        ("sise=1", r"sise: no such parameter \(did you mean size\?\)\. There are: pipeline_params\.env_name"),
+        ("quality=1", r"quality: no such parameter\. There are"),
         ("gate", "expected key=value"),
         ("=1", "expected key=value"),
         ("pipeline_params.zone=x", "unknown key 'pipeline_params.zone'"),
@@ -251,3 +301,11 @@ def test_a_notebook_opened_by_hand_can_be_told_another_params_file(
     assert get_substep_params("b.ipynb") == {"size": 512, "gate": 0.5}
     with pytest.raises(ParamsError, match=r"has no substep c.ipynb; it lists a.ipynb, b.ipynb"):
         get_substep_params("c.ipynb")
+
+
+def test_a_notebook_that_runs_elsewhere_than_in_its_folder_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParamsError, match=r"has no params/sample\.json: run the notebook in its step's folder.*--cwd"):
+        get_pipeline_params()

@@ -10,6 +10,7 @@ from sinara_lib.errors import ParamsError, StepFailedError
 from sinara_lib.pipeline import PipelineStep, choose_steps, closing_lines, pipeline_steps, run_pipeline
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step import StepResult
+from sinara_lib.store import ArtifactStore
 from step_cases import git
 
 NOWHERE = Settings(folder=None, steps=(), roots={})
@@ -148,6 +149,22 @@ def test_sample_and_a_file_choose_the_params_in_each_steps_folder(
     make_step({"a.ipynb": []}, name="project/one")
     with pytest.raises(ParamsError, match=rf"Cannot read params file .*one/params/{file}"):
         run_pipeline(_pipeline(tmp_path / "project", "one"), env="user", params=params, done=[], begun=[])
+
+
+def test_a_wrong_parameter_of_a_later_step_ends_the_run_before_the_first_one_starts(
+    tmp_path: Path, make_step: Callable[..., Path], stores: Callable[[str], ArtifactStore]
+) -> None:
+    make_step({"a.ipynb": []}, name="project/one")
+    two = make_step({"a.ipynb": []}, name="project/two", params={"a.ipynb": {"sise": 1}})
+    (two / "two_params.py").write_text(
+        "from sinara_lib.params import ParamsModel\n\n\nclass Two(ParamsModel):\n    size: int = 1\n\n\n"
+        'NOTEBOOKS = {"a.ipynb": Two}\n'
+    )
+    done: list[StepResult] = []
+    with pytest.raises(ParamsError, match=r"a\.ipynb: unknown key 'sise' \(did you mean size\?\)"):
+        run_pipeline(_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done, begun=[])
+    assert done == []
+    assert stores("user").steps() == []
 
 
 def _result(outputs: dict[str, str], metrics: dict[str, float | int | str]) -> StepResult:

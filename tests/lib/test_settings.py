@@ -89,6 +89,9 @@ def test_an_unknown_environment_is_named_with_the_known_ones_and_the_remedy(tmp_
         ('[env.user]\nrot = "x"\n', r"'env\.user\.ro"),
         ("[env.user]\nroot = 5\n", r"'env\.user\.root'"),
         ('[pipeline]\nsteps = "data_load"\n', r"'pipeline\.steps'"),
+        ("[env.user.storage]\ntimeout = nan\n", r"'env\.user\.storage\.timeout' is NaN"),
+        (f"[env.user.storage]\ntimeout = {'9' * 5000}\n", "is not valid TOML"),
+        (f"[env.user.storage]\ntimeout = {'[' * 5000}\n", "is not valid TOML|nests deeper"),
     ],
 )
 def test_a_broken_file_is_named_with_the_key_that_is_wrong(tmp_path: Path, text: str, message: str) -> None:
@@ -96,6 +99,12 @@ def test_a_broken_file_is_named_with_the_key_that_is_wrong(tmp_path: Path, text:
     with pytest.raises(ParamsError, match=message) as caught:
         load_settings(tmp_path, environ={})
     assert str(tmp_path / "sinara.toml") in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "sinara.toml").write_text('[pipeline]\nsteps = ["a"]\n', encoding=encoding)
+    assert load_settings(tmp_path, environ={}).steps == ("a",)
 
 
 def test_an_environment_needs_a_usable_name(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from export_checks.parity import compare_models
 from export_checks.proof import prove_equal
 from service_packing import PackParams, lay_out_service
 from sinara_lib.archive import pack
-from sinara_lib.bento.service import isolated_modules
+from sinara_lib.isolation import isolated_modules
 from sinara_lib.store import store_at
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_classes, select_images
 from small_network import started_run
