@@ -61,7 +61,8 @@ class Weights:
 def fetch_dataset(params: FetchParams, work: str | Path) -> Loaded:
     """Get the images of all sources into work/images and their one document into work/annotations.
 
-    Raises DownloadError, ArchiveError, or DataError when a source cannot be read, or when all its images are missing.
+    Raises DownloadError, ArchiveError, or DataError when a source cannot be read, when all its images are missing, or
+    when more of its objects were left out than max_left_out allows.
     """
     work = Path(work)
     sources = tuple(
@@ -70,6 +71,7 @@ def fetch_dataset(params: FetchParams, work: str | Path) -> Loaded:
     )
     for source in sources:
         _ensure_images(source)
+        _ensure_objects(source, params.max_left_out)
     images, annotations = work / "images", work / "annotations"
     images.mkdir()
     annotations.mkdir()
@@ -114,6 +116,20 @@ def _ensure_images(source: LoadedSource) -> None:
             f"{source.url}: None of the {len(set(listed))} images of the annotations (such as {min(listed)}) is among "
             f"the {len(source.images)} {there}. Check that images_url, annotations_url and annotations_member belong "
             f"together."
+        )
+
+
+def _ensure_objects(source: LoadedSource, max_left_out: float) -> None:
+    """Raise DataError when a source holds no image, or too many of its objects were left out."""
+    try:
+        source.tally.ensure_most_taken(max_left_out)
+    except DataError as error:
+        raise DataError(f"{source.url}: {error}") from error
+    if not source.dataset.images:
+        told = "; ".join(f"{count:,} {what}" for what, count in source.tally.notes.items())
+        raise DataError(
+            f"{source.url}: nothing to load: its annotations ({source.format}) list no image"
+            f"{f' but hold {told}' if told else ''}. Check the export, annotations_url and annotations_member."
         )
 
 

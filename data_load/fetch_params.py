@@ -166,6 +166,8 @@ class FetchParams(SourceFields):
     max_unpacked_files: int = Field(default=2_000_000, ge=1)
     max_unpacked_ratio: int = Field(default=200, ge=1)
     """Unpacked bytes to packed bytes."""
+    max_left_out: float = Field(default=0.01, ge=0, le=1)
+    """Share of a source's objects that may be left out, because they cannot be read or their kind is not taken."""
     preview_images: int = Field(default=12, ge=1, le=60)
 
     @model_validator(mode="after")

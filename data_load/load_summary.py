@@ -130,34 +130,49 @@ def _tile(dataset: CocoDataset, folder: Path, image: CocoImage, *, side: int) ->
 
 
 def formats_table(sources: Sequence[LoadedSource]) -> str:
-    """Return markdown table: each source with its format, images, annotations and classes."""
+    """Return markdown table: each source with its format, images, objects and classes: found = taken + left out."""
     rows = [
         [
             address(one.url),
             one.format,
             f"{len(one.images):,}",
             f"{len(one.dataset.images):,}",
-            f"{len(one.dataset.annotations):,}",
+            f"{one.tally.found:,}",
+            f"{one.tally.taken:,}",
+            f"{one.tally.left_out.total():,}",
             ", ".join(one.dataset.class_names[:8]) + _more(one),
         ]
         for one in sources
     ]
-    headers = ["Annotations from", "Format", "Image files", "Images annotated", "Annotations", "Classes"]
+    counts = ["Image files", "Images annotated", "Objects found", "Taken", "Left out"]
+    headers = ["Annotations from", "Format", *counts, "Classes"]
     return "\n".join([markdown_table(headers, rows), "", left_out_text(sources)])
 
 
 def left_out_text(sources: Sequence[LoadedSource]) -> str:
-    """Return markdown list of what could not be taken, or a sentence that there is nothing."""
-    lines = [
-        f"- {count:,} {plain(what)} ({address(one.url)})"
+    """Return what became of the objects: their sum, and markdown lists of what was left out and passed over."""
+    found, taken = (sum(getattr(one.tally, key) for one in sources) for key in ("found", "taken"))
+    total = f"{found:,} objects found = {taken:,} taken + {found - taken:,} left out."
+    lost = [
+        f"- {count:,} {plain(what)} ({address(one.url)}, {plain(one.format)}){_example(one, what)}"
         for one in sources
-        for what, count in sorted(one.left_out.items())
+        for what, count in one.tally.left_out.most_common()
     ]
-    return (
-        "\n".join(["Left out, because COCO has no place for it or it is of no use:", "", *lines])
-        if lines
-        else ("Every annotation was taken.")
-    )
+    notes = [
+        f"- {count:,} {plain(what)} ({address(one.url)}){_example(one, what)}"
+        for one in sources
+        for what, count in one.tally.notes.most_common()
+    ]
+    parts = [[f"{total} Every object was taken." if not lost else total]]
+    if lost:
+        parts.append(["Left out, because COCO has no place for it or it cannot be read:", "", *lost])
+    if notes:
+        parts.append(["Passed over, which is no object of an image:", "", *notes])
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _example(one: LoadedSource, what: str) -> str:
+    return f", such as: {plain(one.tally.examples[what])}" if what in one.tally.examples else ""
 
 
 def _more(one: LoadedSource) -> str:

@@ -17,6 +17,7 @@ from label_formats.image_index import ImageIndex, flat_names, image_size, plain_
 from label_formats.labels import Labels
 from label_formats.reading import heads, read_labels, read_table
 from label_formats.table_reading import read_query
+from label_formats.tally import Tally
 from sample_scenes.sample import parse_scenes_url, write_scenes
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 class LoadedSource:
     """What one source gave; `document` is the COCO file as it came, None where one has to be written.
 
-    `images` are files by the flat names that the dataset uses; `left_out` counts annotations that could not be taken,
+    `images` are files by the flat names that the dataset uses; `tally` counts its objects and what became of them,
     `other_files` files that are neither images nor annotations.
     """
 
@@ -39,7 +40,7 @@ class LoadedSource:
     images: dict[str, Path]
     origins: dict[str, Origin]
     document: Path | None = None
-    left_out: Counter[str] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
     other_files: int = 0
 
 
@@ -59,7 +60,7 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
             gathered, where, "frames of videos, not labelled", unlabelled(gathered, flat_names(gathered.images))
         )
     try:
-        format_name = source.format or ("table" if source.is_query else detect(heads(gathered.labels), where="it"))
+        format_name = source.format or ("table" if source.is_query else detect(heads(gathered.labels), where=where))
         said = "as the parameters say" if source.format else "detected"
         log.info("%s: %s, %s", where, TITLES[format_name], said)
         _ensure_table(source, format_name)
@@ -84,7 +85,8 @@ def _ensure_images(source: SourceFields, gathered: Gathered) -> None:
 
 
 def _ensure_table(source: SourceFields, format_name: Format) -> None:
-    if format_name != "table" and (source.given_columns or source.relative_boxes):
+    named = source.given_columns.keys() - ({"image"} if format_name == "label_studio" else set())
+    if format_name != "table" and (named or source.relative_boxes):
         raise DataError(f"columns and relative_boxes belong to a table; this is {TITLES[format_name]}.")
 
 
@@ -135,11 +137,10 @@ def _labels(source: SourceFields, format_name: Format, gathered: Gathered) -> La
 def _converted(labels: Labels, format_name: Format, gathered: Gathered, where: str, said: str) -> LoadedSource:
     flat = flat_names(gathered.images)
     files = ImageFiles(flat, lambda path: image_size(gathered.images[path]))
-    dataset, left_out = to_coco(labels, files, format_name=TITLES[format_name])
-    for what, count in left_out.items():
-        if count:
-            log.warning("%s: left out: %s %s", where, f"{count:,}", what)
-    return _loaded(gathered, where, f"{TITLES[format_name]}, {said}", dataset, left_out=+left_out)
+    dataset, tally = to_coco(labels, files, format_name=TITLES[format_name])
+    for what, count in tally.left_out.items():
+        log.warning("%s: left out: %s %s", where, f"{count:,}", what)
+    return _loaded(gathered, where, f"{TITLES[format_name]}, {said}", dataset, tally=tally)
 
 
 def _loaded(
@@ -149,7 +150,7 @@ def _loaded(
     dataset: CocoDataset,
     *,
     document: Path | None = None,
-    left_out: Counter[str] | None = None,
+    tally: Tally | None = None,
 ) -> LoadedSource:
     flat = flat_names(gathered.images)
     told = with_frames(dataset, {flat[path]: fields for path, fields in gathered.frames.items()})
@@ -160,7 +161,7 @@ def _loaded(
         images={flat[path]: file for path, file in gathered.images.items()},
         origins=gathered.origins,
         document=document if told is dataset else None,
-        left_out=left_out or Counter(),
+        tally=tally or Tally(found=len(dataset.annotations)),
         other_files=gathered.other_files,
     )
 
@@ -174,4 +175,5 @@ def _sample(source: SourceFields, folder: Path) -> LoadedSource:
         "images": origin_of_files(request.url, folder / "images", images.values()),
         "annotations": origin_of_files(request.url, folder, [document]),
     }
-    return LoadedSource(request.url, "the built-in sample", dataset, images, origins, document)
+    tally = Tally(found=len(dataset.annotations))
+    return LoadedSource(request.url, "the built-in sample", dataset, images, origins, document, tally)

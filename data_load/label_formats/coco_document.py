@@ -1,18 +1,20 @@
 """Labels of any format as one COCO document: names of files, sizes in pixels, numbers for everything."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from label_formats.geometry import Box, polygon_area
 from label_formats.image_index import ImageIndex, plain_path
 from label_formats.labels import LabelledImage, LabelledObject, Labels
+from label_formats.tally import Tally
 from sinara_lib.errors import DataError
 from sinara_lib.layout import without_credentials
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
 Size = tuple[int, int]
 """Width and height in pixels."""
+_UNKNOWN_IMAGE = "label files whose image is not there"
+_UNKNOWN_SIZE = "images that are not there or cannot be read, named without their size"
 
 
 @dataclass(frozen=True)
@@ -23,36 +25,38 @@ class ImageFiles:
     size_of: Callable[[str], Size | None]
 
 
-def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[CocoDataset, Counter[str]]:
-    """Return the document, and what was left out of it, counted.
+def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[CocoDataset, Tally]:
+    """Return the document, and the tally of its objects.
 
     Sizes are those that the source states; where coordinates are shares, or it states none, the file's own. Without
     either, an image with pixels gets the size 0 x 0, which data_prep reports, and one with shares is left out.
-    Raises DataError when two labels stand for one image.
+    Raises DataError when two labels stand for one image, or objects were lost uncounted.
     """
-    left_out = Counter(labels.left_out)
+    tally = labels.tally.copy()
     numbers = _category_numbers(labels)
     ids = _image_ids(labels)
     images: list[CocoImage] = []
     annotations: list[CocoAnnotation] = []
-    for image_id, (name, path, image) in zip(ids, _named(labels, files, left_out), strict=True):
+    for image_id, (name, path, image) in zip(ids, _named(labels, files), strict=True):
         size = _size(image, path, files)
         if name is None or size is None:
-            left_out["images that are not there or cannot be read, named without their size"] += name is not None
+            what = _UNKNOWN_IMAGE if name is None else _UNKNOWN_SIZE
+            tally.note(what)
+            place = image.place or image.beside or image.name
+            tally.leave_out(f"objects of {what}", len(image.objects), example=place, excusable=True)
             continue
         source = {"source": without_credentials(image.name)} if "://" in image.name else {}
         images.append(CocoImage(image_id, name, *size, extra={**source, **image.extra}))
         scale = (float(size[0]), float(size[1])) if image.unit == "share" else (1.0, 1.0)
         for one in image.objects:
             annotations.append(_annotation(one, len(annotations) + 1, image_id, numbers[one.label], scale))
+    tally.ensure_sum(len(annotations))
     categories = tuple(CocoCategory(number, name) for name, number in numbers.items())
     info = {"description": f"Converted from {format_name}"}
-    return CocoDataset(tuple(images), tuple(annotations), categories, info, labels.licenses), left_out
+    return CocoDataset(tuple(images), tuple(annotations), categories, info, labels.licenses), tally
 
 
-def _named(
-    labels: Labels, files: ImageFiles, left_out: Counter[str]
-) -> list[tuple[str | None, str | None, LabelledImage]]:
+def _named(labels: Labels, files: ImageFiles) -> list[tuple[str | None, str | None, LabelledImage]]:
     """Return each image with its flat name and its file's path; no name for a label file whose image is not there."""
     index = ImageIndex(files.flat)
     seen: dict[str, str] = {}
@@ -62,10 +66,8 @@ def _named(
         if path is None and image.name:
             path = index.find(image.name, beside=image.beside)
         name = files.flat[path] if path is not None else plain_path(image.name).name or None
-        if name is None:
-            left_out["label files whose image is not there"] += 1
-        else:
-            what = image.beside if image.stem else image.name
+        if name is not None:
+            what = image.place or (image.beside if image.stem else image.name)
             if name in seen:
                 raise DataError(f"Two labels stand for the image {name}: {seen[name]} and {what}. Remove one of them.")
             seen[name] = what

@@ -5,13 +5,13 @@ polygon becomes its upright box and stays as segmentation, and so does a mask. O
 left out and counted. Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, image_runs, rectangle, rotated
 from label_formats.labels import LabelledImage, LabelledObject, Labels
+from label_formats.tally import Tally
 from label_formats.values import number, points, side, text, whole, xml_root
 from sinara_lib.errors import DataError
 
@@ -23,7 +23,7 @@ def parse_cvat(files: Iterable[tuple[str, bytes]]) -> Labels:
     """Read XML files, given as path and content. Raises DataError naming file, image and field."""
     images: list[LabelledImage] = []
     names: dict[str, None] = {}
-    left_out: Counter[str] = Counter()
+    tally = Tally()
     for path, data in files:
         root = xml_root(data, path, tag="annotations")
         if root.find("track") is not None:
@@ -31,21 +31,22 @@ def parse_cvat(files: Iterable[tuple[str, bytes]]) -> Labels:
         for label in root.iterfind("meta//labels/label"):
             if label.find("parent") is None:
                 names.setdefault(text(label.findtext("name"), f"{path}: label"))
-        images += [_image(item, path, left_out) for item in root.findall("image")]
-    return Labels(tuple(images), class_names=tuple(names), left_out=left_out)
+        images += [_image(item, path, tally) for item in root.findall("image")]
+    return Labels(tuple(images), class_names=tuple(names), tally=tally)
 
 
-def _image(item: Element, path: str, left_out: Counter[str]) -> LabelledImage:
+def _image(item: Element, path: str, tally: Tally) -> LabelledImage:
     name = text(item.get("name"), f"{path}: name of an image")
     place = f"{path}: {name}"
     width, height = side(item.get("width"), f"{place}: width"), side(item.get("height"), f"{place}: height")
     objects = []
     for shape in item:
-        found = _object(shape, place, sides=(width or 0, height or 0))
-        if found is None:
-            left_out[f"shapes of the kind {shape.tag[:40]}"] += 1
-        else:
-            objects.append(found)
+        if shape.tag not in SHAPES:
+            tally.found += 1
+            tally.leave_out(f"shapes of the kind {shape.tag[:40]}", example=place)
+            continue
+        with tally.one_object():
+            objects.append(_object(shape, f"{place}: {shape.tag}", sides=(width or 0, height or 0)))
     return LabelledImage(
         name=name,
         beside=path,
@@ -56,10 +57,7 @@ def _image(item: Element, path: str, left_out: Counter[str]) -> LabelledImage:
     )
 
 
-def _object(shape: Element, place: str, *, sides: tuple[int, int]) -> LabelledObject | None:
-    if shape.tag not in SHAPES:
-        return None
-    place = f"{place}: {shape.tag}"
+def _object(shape: Element, place: str, *, sides: tuple[int, int]) -> LabelledObject:
     box, polygons, mask = _geometry(shape, place, sides)
     return LabelledObject(
         label=text(shape.get("label"), f"{place}: label"),

@@ -3,9 +3,12 @@
 import csv
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
+from label_formats.foreign_formats import LABELME_XML, RESULTS, foreign_json, is_labelme_xml
+from label_formats.json_shape import JsonShape, json_shape
 from label_formats.open_images import BOX_COLUMNS
 from label_formats.table import ALIASES
 from sinara_lib.errors import DataError
@@ -31,29 +34,41 @@ SUFFIXES: dict[Format, frozenset[str]] = {
 }
 LABEL_SUFFIXES = frozenset().union(*SUFFIXES.values())
 HEAD_BYTES = 1 << 16
+MOST_HEAD_BYTES = 1 << 26
+"""So much of a JSON document is read, where what tells its format stands late."""
 CLASS_LISTS = frozenset({"classes.txt", "obj.names"})
 _XML_ROOT = re.compile(rb"<([A-Za-z][\w.-]*)")
 _NAMES_KEY = re.compile(rb"^names\s*:", re.MULTILINE)
 
 
-def format_of(path: str, head: bytes) -> Format | None:
-    """Return the format that one file is surely of, by its first bytes; None for one that goes with several or none."""
-    pure = PurePosixPath(path)
-    suffix = pure.suffix.lower()
+@dataclass(frozen=True)
+class Judgement:
+    """What one file is: of a format that is read, or of one known by sight only; neither where it goes with several.
+
+    `empty` is a JSON list of nothing; `ended` tells whether the first bytes hold all that tells the format.
+    """
+
+    format: Format | None = None
+    foreign: str | None = None
+    empty: bool = False
+    ended: bool = True
+
+
+def judge(path: str, head: bytes) -> Judgement:
+    """Return what one file surely is, by its name and first bytes."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in {".json", ""}:
+        return _judge_json(head)
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if suffix == ".xml":
-        root = _XML_ROOT.search(re.sub(rb"<!--.*?-->", b"", head, flags=re.DOTALL))
-        kinds: dict[bytes, Format] = {b"annotation": "voc", b"annotations": "cvat"}
-        return kinds.get(root[1]) if root else None
+        return _judge_xml(head)
     if suffix in {".yaml", ".yml"}:
-        return "yolo" if _NAMES_KEY.search(head) else None
-    if suffix in {".json", ""}:
-        return _json_format(head)
+        return Judgement("yolo" if _NAMES_KEY.search(head) else None)
     if suffix == ".csv":
-        return _csv_format(head)
+        return Judgement(_csv_format(head))
     if suffix == ".parquet":
-        return "table"
-    return "yolo" if is_class_list(path) else None
+        return Judgement("table")
+    return Judgement("yolo" if is_class_list(path) else None)
 
 
 def is_class_list(path: str) -> bool:
@@ -65,29 +80,51 @@ def is_class_list(path: str) -> bool:
 def detect(heads: Mapping[str, bytes], *, where: str) -> Format:
     """Return the one format of all files, given as path and first bytes. Raises DataError when none or several fit."""
     found: dict[Format, str] = {}
+    foreign: dict[str, str] = {}
+    empty: list[str] = []
     for path, head in heads.items():
-        if (kind := format_of(path, head)) is not None:
-            found.setdefault(kind, path)
-    if len(found) == 1:
+        judged = judge(path, head)
+        if judged.format is not None:
+            found.setdefault(judged.format, path)
+        elif judged.foreign is not None:
+            foreign.setdefault(judged.foreign, path)
+        elif judged.empty:
+            empty.append(path)
+    # Results beside annotations are what a model found there: no annotations, and in nobody's way.
+    rivals = {name: path for name, path in foreign.items() if name != RESULTS}
+    if len(found) == 1 and not rivals:
         return next(iter(found))
-    known = ", ".join(f"{name} ({TITLES[name]})" for name in get_args(Format))
     if not found:
-        listed = ", ".join(sorted(heads)[:10]) or "none"
-        raise DataError(
-            f"{where}: holds no annotations in a known format; files that may hold some: {listed}. "
-            f"Known are {known}. Check annotations_url and annotations_member, or say the format."
-        )
-    listed = ", ".join(f"{TITLES[kind]} ({path})" for kind, path in found.items())
+        raise DataError(f"{where}: {_nothing_known(heads, foreign, empty)}")
+    several = {**{TITLES[kind]: path for kind, path in found.items()}, **rivals}
     raise DataError(
-        f"{where}: holds annotations in several formats: {listed}. Say which one counts by the parameter format, "
-        f"or name the file or folder in annotations_member."
+        f"{where}: holds annotations in several formats: {_listed(several)}. Say which one counts by the parameter "
+        f"format, or name the file or folder in annotations_member."
     )
+
+
+def _nothing_known(heads: Mapping[str, bytes], foreign: Mapping[str, str], empty: list[str]) -> str:
+    """Return why no file can be read, and what could be."""
+    known = f"Known are {', '.join(f'{name} ({TITLES[name]})' for name in get_args(Format))}."
+    if foreign:
+        return f"holds {_listed(foreign)}, which is not read. {known} Convert it, or check annotations_url."
+    if empty:
+        return f"{empty[0]} is an empty list: nothing to load. Check the export and annotations_url."
+    listed = ", ".join(sorted(heads)[:10]) or "none"
+    return (
+        f"holds no annotations in a known format; files that may hold some: {listed}. {known} "
+        f"Check annotations_url and annotations_member, or say the format."
+    )
+
+
+def _listed(paths: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({path})" for name, path in paths.items())
 
 
 def files_of(format_name: Format, heads: Mapping[str, bytes]) -> list[str]:
     """Return the files to read for a format: its own, and undecided ones where they go with it or stand alone."""
     kinds = {
-        path: format_of(path, head)
+        path: judge(path, head).format
         for path, head in heads.items()
         if PurePosixPath(path).suffix.lower() in SUFFIXES[format_name]
     }
@@ -95,14 +132,34 @@ def files_of(format_name: Format, heads: Mapping[str, bytes]) -> list[str]:
     return [path for path, kind in kinds.items() if kind == format_name or (kind is None and undecided)]
 
 
-def _json_format(head: bytes) -> Format | None:
-    if head.startswith(b"["):
-        return "label_studio"
-    if not head.startswith(b"{"):
-        return None
-    if b'"result"' in head and b'"task"' in head:
-        return "label_studio"
-    return "coco" if b'"images"' in head or b'"annotations"' in head else None
+def _judge_xml(head: bytes) -> Judgement:
+    root = _XML_ROOT.search(re.sub(rb"<!--.*?-->", b"", head, flags=re.DOTALL))
+    if root and root[1] == b"annotation":
+        return Judgement(foreign=LABELME_XML) if is_labelme_xml(head) else Judgement("voc")
+    return Judgement("cvat" if root and root[1] == b"annotations" else None)
+
+
+def _judge_json(head: bytes) -> Judgement:
+    shape = json_shape(head)
+    if shape is None:
+        return Judgement()
+    if (foreign := foreign_json(shape)) is not None:
+        return Judgement(foreign=foreign)
+    if _is_label_studio(shape):
+        return Judgement("label_studio")
+    if shape.kind == "object" and shape.keys & {"images", "annotations"}:
+        return Judgement("coco")
+    return Judgement(empty=shape.empty, ended=shape.ended)
+
+
+def _is_label_studio(shape: JsonShape) -> bool:
+    """Return whether the keys are those of a task, of JSON-MIN's rows, or of an annotation as storages keep it."""
+    if {"result", "task"} <= shape.keys:
+        return True
+    annotated = shape.keys & {"annotations", "completions"}
+    if annotated and ("data" in shape.keys or "was_cancelled" in shape.inner):
+        return True
+    return shape.kind == "list" and bool(shape.inner & {"annotation_id", "annotator", "original_width"})
 
 
 def _csv_format(head: bytes) -> Format | None:

@@ -1,44 +1,54 @@
 """Label Studio JSON: a list of tasks, the shorter JSON-MIN, or single annotations as its storages keep them.
 
-Coordinates are percent of the image's sides. Of several annotations of one task the one marked as ground truth counts,
-else the one changed last; cancelled ones and predictions never do. A rotated rectangle (around its top left corner) and
-an ellipse become the upright box around them. A region with several labels is one object of each. Regions on an image
-that was rotated in the tool, and shapes without a box, are left out and counted.
-Format: https://labelstud.io/guide/export
+Of several annotations of one picture, also in several tasks or files, the one marked as ground truth counts, else the
+one changed last; cancelled ones and predictions never do. Two tasks that disagree, and of which neither is newer, are
+refused. Format: https://labelstud.io/guide/export
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, rectangle, rotated
-from label_formats.labels import LabelledImage, LabelledObject, Labels
-from label_formats.values import json_value, number, side, text
+from label_formats.image_index import ImageIndex
+from label_formats.label_studio_regions import read_regions
+from label_formats.label_studio_tasks import Task, keys_of_controls, pictures, read_tasks
+from label_formats.labels import LabelledImage, Labels
+from label_formats.tally import Tally
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco_fields import mapping, shown
 
-LABEL_KEYS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
 
 
-def parse_label_studio(files: Iterable[tuple[str, bytes]]) -> Labels:
-    """Read JSON files, given as path and content. Raises DataError naming file, task and field."""
-    left_out: Counter[str] = Counter()
-    tasks: dict[object, tuple[str, dict[str, Any]]] = {}
-    for path, data in files:
-        content = json_value(data, path)
-        for place, item in enumerate(content if isinstance(content, list) else [content]):
-            task = _task(mapping(item, f"{path}: task {place}"), f"{path}: task {place}")
-            key = task.get("id") if isinstance(task.get("id"), int | str) else (path, place)
-            if key in tasks:
-                task = {**task, "annotations": [*tasks[key][1]["annotations"], *task["annotations"]]}
-            tasks[key] = (f"{path}: task {place}", task)
-    images = [_image(task, place, left_out) for place, task in tasks.values()]
-    return Labels(tuple(one for one in images if one is not None), left_out=left_out)
+@dataclass(frozen=True)
+class Marked:
+    """What one annotation says of one picture: its results by their places."""
+
+    task: Task
+    reference: str
+    annotation: dict[str, Any]
+    results: list[tuple[str, dict[str, Any]]]
+
+
+def parse_label_studio(
+    files: Iterable[tuple[str, bytes]], *, index: ImageIndex | None = None, image_key: str | None = None
+) -> Labels:
+    """Read JSON files, given as path and content; `image_key` is the key of the data that names the picture.
+
+    `index` tells which references mean one file. Raises DataError naming file, task and field.
+    """
+    known, tally = index or ImageIndex([]), Tally()
+    by_picture: dict[str, list[Marked]] = {}
+    for marked in _marked(read_tasks(files), image_key, tally):
+        name = image_path(marked.reference)
+        path = known.find(name, beside=marked.task.path) or _find_upload(known, name, marked.task.path)
+        by_picture.setdefault(path or name, []).append(marked)
+    return Labels(tuple(_image(several, known, tally) for several in by_picture.values()), tally=tally)
 
 
 def image_path(reference: str) -> str:
@@ -51,141 +61,156 @@ def image_path(reference: str) -> str:
 
 
 def original_stem(name: str) -> str:
-    """Of a file uploaded to Label Studio, which puts eight hex digits before its name, the name it had, no suffix."""
+    """Return the name, no suffix, that a file had before its upload; Label Studio puts eight hex digits before it."""
     path = PurePosixPath(name)
     found = _UPLOADED.match(path.stem)
     return str(path.with_name(found[1])) if found else ""
 
 
-def _task(item: dict[str, Any], place: str) -> dict[str, Any]:
-    """Return a task with `data` and `annotations`, whichever of the three ways it is written in."""
-    if "result" in item and isinstance(item.get("task"), dict):
-        return {"id": item["task"].get("id"), "data": item["task"].get("data"), "annotations": [item]}
-    if "data" in item:
-        annotations = item.get("annotations", item.get("completions"))
-        if not isinstance(annotations, list):
-            raise DataError(f"{place}: `annotations` must be a list, found {shown(annotations)}. Export it as JSON.")
-        return {"id": item.get("id"), "data": item["data"], "annotations": annotations}
-    # JSON-MIN: data and regions side by side, a list of regions under the name of the control.
-    regions = next((value for value in item.values() if _is_regions(value)), [])
-    data = {key: value for key, value in item.items() if isinstance(value, str)}
-    result = [{**one, "value": one} for one in regions]
-    return {"id": item.get("id"), "data": data, "annotations": [{"result": result}] if regions else []}
+def _find_upload(index: ImageIndex, name: str, path: str) -> str | None:
+    stem = original_stem(name)
+    return index.find_stem(stem, beside=path) if stem else None
 
 
-def _is_regions(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and "x" in one for one in value)
+def _marked(tasks: list[Task], image_key: str | None, tally: Tally) -> list[Marked]:
+    """Return what each annotation that counts says of each picture of its task."""
+    names = _controls(tasks)
+    found: list[Marked] = []
+    unnamed: list[tuple[Task, dict[str, Any]]] = []
+    for task in tasks:
+        valid = [one for one in task.annotations if not one.get("was_cancelled")]
+        if not valid:
+            tally.note("tasks that were skipped" if task.annotations else "tasks that nobody has labelled")
+            continue
+        keys = pictures(task.data, image_key)
+        if not keys:
+            unnamed.append((task, max(valid, key=_rank)))
+            continue
+        known = keys_of_controls(names, list(keys), short=task.short)
+        found += [one for annotation in valid for one in _by_picture(task, annotation, keys, known)]
+        _count_lost(task, max(valid, key=_rank), keys, known, tally)
+    for task, annotation in unnamed:
+        told = f"{task.name}: no value of `data` names an image; found {shown(task.data)}"
+        if not found:
+            raise DataError(f"{told}. Name its key by columns: {{'image': ...}}.")
+        tally.note("tasks that name no image")
+        _leave_out(_results(task, annotation), "regions of tasks that name no image", told, tally)
+    return found
 
 
-def _image(task: Mapping[str, Any], place: str, left_out: Counter[str]) -> LabelledImage | None:
-    annotation = _chosen(task["annotations"], place, left_out)
-    if annotation is None:
-        left_out["tasks that nobody has labelled"] += 1
-        return None
-    objects: list[LabelledObject] = []
-    sides: tuple[int | None, int | None] = (None, None)
-    for number_, region in enumerate(_list(annotation.get("result"), f"{place}: result")):
-        there = f"{place}: region {number_}"
-        region = mapping(region, there)
-        width, height = (side(region.get(f"original_{key}"), f"{there}: {key}") for key in ("width", "height"))
-        if width and height:
-            sides = (width, height)
-        objects += _objects(region, there, left_out, sides=sides)
-    name = image_path(_reference(mapping(task["data"], f"{place}: data"), place))
+def _controls(tasks: list[Task]) -> list[str]:
+    """Return the names of the pictures' controls in all tasks: what regions are tied to."""
+    names: dict[str, None] = {}
+    for task in tasks:
+        for annotation in task.annotations:
+            for _, result in _results(task, annotation):
+                if isinstance(result.get("value"), dict) and isinstance(result.get("to_name"), str):
+                    names.setdefault(result["to_name"])
+    return list(names)
+
+
+def _results(task: Task, annotation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    results = annotation.get("result")
+    if not isinstance(results, list):
+        raise DataError(f"{task.place}: result must be a list, found {shown(results)}.")
+    return [
+        (f"{task.place}: region {number}", mapping(one, f"{task.place}: region {number}"))
+        for number, one in enumerate(results)
+    ]
+
+
+def _by_picture(
+    task: Task, annotation: dict[str, Any], keys: Mapping[str, list[str]], known: Mapping[str, str]
+) -> list[Marked]:
+    """Return the annotation's results by the picture they mark; a picture without any is one without objects."""
+    shown_keys = set(known.values()) or {"image" if "image" in keys else next(iter(keys))}
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {
+        reference: [] for key in shown_keys for reference in keys.get(key, ())
+    }
+    for place, result in _results(task, annotation):
+        reference = _reference(result, keys, known)
+        if reference is not None:
+            found.setdefault(reference, []).append((place, result))
+    return [Marked(task, reference, annotation, results) for reference, results in found.items()]
+
+
+def _reference(result: dict[str, Any], keys: Mapping[str, list[str]], known: Mapping[str, str]) -> str | None:
+    """Return the picture that a result marks; None where the export does not tell which of several."""
+    key = next(iter(keys)) if len(keys) == 1 else known.get(str(result.get("to_name")))
+    references = keys.get(key, []) if key is not None else []
+    index = result.get("item_index", 0 if len(references) == 1 else None)
+    return references[index] if type(index) is int and 0 <= index < len(references) else None
+
+
+def _count_lost(
+    task: Task, annotation: dict[str, Any], keys: Mapping[str, list[str]], known: Mapping[str, str], tally: Tally
+) -> None:
+    """Count regions on one of several pictures where the export does not tell on which."""
+    lost = [one for one in _results(task, annotation) if _reference(one[1], keys, known) is None]
+    told = f"{task.name}: `to_name` and `item_index` do not tell which of {', '.join(keys)} is meant"
+    _leave_out(lost, "regions on one of several pictures, unknown which (name its key by columns.image)", told, tally)
+
+
+def _leave_out(results: list[tuple[str, dict[str, Any]]], reason: str, example: str, tally: Tally) -> None:
+    lost = Tally()
+    read_regions(results, lost)
+    tally.found += lost.found
+    tally.leave_out(reason, lost.found, example=example)
+
+
+def _image(several: list[Marked], index: ImageIndex, tally: Tally) -> LabelledImage:
+    """Return one picture with the objects of the annotation that counts."""
+    best = max(_rank(one.annotation) for one in several)
+    newest: dict[str, Marked] = {}
+    for one in several:
+        if _rank(one.annotation) == best:
+            other = newest.setdefault(one.task.place, one)
+            if str(one.annotation.get("id")) > str(other.annotation.get("id")):
+                newest[one.task.place] = one
+    _ensure_agreement(list(newest.values()))
+    marked = next(iter(newest.values()))
+    tally.note("annotations of images that have several", len(several) - 1)
+    regions = read_regions(marked.results, tally)
+    name = image_path(marked.reference)
+    there = index.find(name, beside=marked.task.path) is not None
     return LabelledImage(
         name=name,
-        stem=original_stem(name),
-        beside=place.split(": task ")[0],
-        objects=tuple(objects),
-        width=sides[0],
-        height=sides[1],
+        stem="" if there else original_stem(name),
+        beside=marked.task.path,
+        place=marked.task.name,
+        objects=tuple(regions.objects),
+        width=regions.sides[0],
+        height=regions.sides[1],
         unit="share",
-        id=task["id"] if type(task.get("id")) is int else None,
+        id=marked.task.id if type(marked.task.id) is int else None,
     )
 
 
-def _chosen(annotations: list[Any], place: str, left_out: Counter[str]) -> dict[str, Any] | None:
-    there = [mapping(one, f"{place}: annotation") for one in annotations]
-    valid = [one for one in there if not one.get("was_cancelled")]
-    if not valid:
-        return None
-    left_out["annotations of images that have several"] += len(valid) - 1
-    # ISO times of one server sort as text.
-    return max(
-        valid, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at") or ""), str(one.get("id")))
-    )
+def _ensure_agreement(marked: list[Marked]) -> None:
+    """Refuse tasks that say different things of one picture, where none of them is newer."""
+    first = _said(marked[0])
+    for other in marked[1:]:
+        if _said(other) != first:
+            raise DataError(
+                f"{marked[0].task.name} and {other.task.name} are two tasks of one image, "
+                f"{image_path(other.reference)}, that disagree, and none is newer or marked as ground truth. "
+                f"Remove one of them."
+            )
 
 
-def _reference(data: dict[str, Any], place: str) -> str:
-    """Return the value that names the image: `image`, else the first one that looks like one."""
-    texts = {key: value for key, value in data.items() if isinstance(value, str) and value.strip()}
-    named = [value for value in texts.values() if PurePosixPath(urlsplit(value).path).suffix.lower() in SUFFIXES]
-    if "image" in texts or named:
-        return text(texts.get("image") or named[0], f"{place}: image")
-    raise DataError(f"{place}: no value of `data` names an image; found {shown(data)}.")
+def _said(marked: Marked) -> list[str]:
+    return sorted(map(repr, read_regions(marked.results, Tally()).objects))
 
 
-def _objects(
-    region: dict[str, Any], place: str, left_out: Counter[str], *, sides: tuple[int | None, int | None]
-) -> list[LabelledObject]:
-    value = region.get("value")
-    if not isinstance(value, dict):
-        left_out["regions without a shape"] += 1
-        return []
-    key = next((key for key in LABEL_KEYS if key in value), None)
-    if key is None:
-        left_out[f"regions of the kind {str(region.get('type', 'unknown'))[:40]}"] += 1
-        return []
-    if number(region.get("image_rotation") or 0, f"{place}: image_rotation") % 360:
-        left_out["regions on an image that was rotated in the tool"] += 1
-        return []
-    box, polygons = _shape(value, place, sides)
-    labels = [text(one, f"{place}: label") for one in _list(value[key], f"{place}: {key}")]
-    return [LabelledObject(label, box, polygons=polygons) for label in labels]
+def _rank(annotation: Mapping[str, Any]) -> tuple[bool, datetime]:
+    """Return what counts more: ground truth, then the newest."""
+    return bool(annotation.get("ground_truth")), _time(annotation.get("updated_at"))
 
 
-def _shape(
-    value: Mapping[str, Any], place: str, sides: tuple[int | None, int | None]
-) -> tuple[Box, tuple[tuple[float, ...], ...]]:
-    """Return the upright box and the polygons of a region, as shares of the image's sides."""
-    if "points" in value:
-        corners = [(_share(x, place), _share(y, place)) for x, y in _pairs(value["points"], f"{place}: points")]
-        return enclosing_box(corners), (flat(corners),)
-    x, y = (_share(value.get(key), f"{place}: {key}") for key in ("x", "y"))
-    degrees = number(value.get("rotation") or 0, f"{place}: rotation")
-    across, down = _extent(value, place)
-    if degrees % 360 and not all(sides):
-        raise DataError(f"{place}: a rotated shape needs original_width and original_height of its image.")
-    # Turning happens in pixels: shares of unlike sides would shear the shape.
-    wide, high = (float(one or 1) for one in sides)
-    if "radiusX" in value:
-        left, top, width, height = ellipse_box(x * wide, y * high, across * wide, down * high, degrees)
-        return (left / wide, top / high, width / wide, height / high), ()
-    if not degrees % 360:
-        return (x, y, across, down), ()
-    upright = rectangle(x * wide, y * high, across * wide, down * high)
-    corners = [(x / wide, y / high) for x, y in rotated(upright, degrees, around=upright[0])]
-    return enclosing_box(corners), (flat(corners),)
-
-
-def _extent(value: Mapping[str, Any], place: str) -> tuple[float, float]:
-    keys = ("radiusX", "radiusY") if "radiusX" in value else ("width", "height")
-    across, down = (_share(value.get(key), f"{place}: {key}") for key in keys)
-    return across, down
-
-
-def _share(value: object, place: str) -> float:
-    return number(value, place) / 100
-
-
-def _pairs(value: object, place: str) -> list[tuple[object, object]]:
-    pairs = _list(value, place)
-    if len(pairs) < 3 or not all(isinstance(one, list) and len(one) == 2 for one in pairs):
-        raise DataError(f"{place} must be three or more pairs of numbers, found {shown(value)}.")
-    return [(x, y) for x, y in pairs]
-
-
-def _list(value: object, place: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise DataError(f"{place} must be a list, found {shown(value)}.")
-    return value
+def _time(value: object) -> datetime:
+    """Return a time as aware UTC; the first of all where there is none."""
+    try:
+        found = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else _FIRST
+    except ValueError:
+        return _FIRST
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)

@@ -1,8 +1,9 @@
 """What every annotation format is read into before it becomes a COCO document: images as their source names them."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from label_formats.tally import Tally
 
 Unit = Literal["pixels", "share"]
 
@@ -29,13 +30,14 @@ class LabelledImage:
     """One image and its objects; sides in pixels where the source states them.
 
     `name` is the file as the source names it: a name, a path or a URL. `stem` is a path without suffix; where it is
-    given the image is looked for by it first. One of both may be empty. `beside` is the file
-    that names the image. `unit` tells whether coordinates are pixels or shares of the image's sides (0 to 1).
+    given the image is looked for by it first. One of both may be empty. `beside` is the file that names the image,
+    `place` says more for messages. `unit` tells whether coordinates are pixels or shares of the image's sides (0 to 1).
     """
 
     name: str
     stem: str = ""
     beside: str = ""
+    place: str = ""
     objects: tuple[LabelledObject, ...] = ()
     width: int | None = None
     height: int | None = None
@@ -46,9 +48,9 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Labels:
-    """What one source holds: its images, the classes it declares in their order, and what was left out, counted."""
+    """What one source holds: its images, the classes it declares in their order, and the tally of its objects."""
 
     images: tuple[LabelledImage, ...]
     class_names: tuple[str, ...] = ()
-    left_out: Counter[str] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
     licenses: tuple[dict[str, Any], ...] = ()

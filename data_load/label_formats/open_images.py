@@ -6,11 +6,11 @@ are -1, unknown. Format: https://storage.googleapis.com/openimages/web/download_
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from label_formats.labels import LabelledImage, LabelledObject, Labels
+from label_formats.tally import Tally
 from label_formats.values import decoded, number, text, whole
 from sinara_lib.errors import DataError
 
@@ -27,12 +27,13 @@ def parse_open_images(files: Iterable[tuple[str, bytes]], *, wanted: Collection[
     objects: dict[str, list[LabelledObject]] = {}
     listed: dict[str, dict[str, Any]] = {}
     names: dict[str, str] = {}
+    tally = Tally()
     path = ""
     for path, data in files:
         rows = _rows(data, path)
         header = next(rows, [])
         if BOX_COLUMNS <= set(header):
-            _read_boxes(rows, header, path, objects, wanted)
+            _read_boxes(rows, header, path, objects, wanted, tally)
         elif "ImageID" in header and "LabelName" not in header:
             _read_images(rows, header, listed, wanted)
         elif "LabelName" not in header or header == ["LabelName", "DisplayName"]:
@@ -47,7 +48,7 @@ def parse_open_images(files: Iterable[tuple[str, bytes]], *, wanted: Collection[
             for one, extra in listed.items()
         ),
         class_names=tuple(dict.fromkeys(names.values())),
-        left_out=Counter(),
+        tally=tally,
         licenses=tuple({"id": place, "name": url, "url": url} for place, url in enumerate(_licenses(listed), start=1)),
     )
 
@@ -58,6 +59,7 @@ def _read_boxes(
     path: str,
     objects: dict[str, list[LabelledObject]],
     wanted: Collection[str] | None,
+    tally: Tally,
 ) -> None:
     for line, cells in enumerate(rows, start=2):
         if not cells:
@@ -68,7 +70,10 @@ def _read_boxes(
             raise DataError(f"{place}: has {len(cells)} columns, the header {len(header)}.")
         image_id = text(row["ImageID"], f"{place}: ImageID")
         if wanted is None or image_id in wanted:
-            objects.setdefault(image_id, []).append(_object(row, place))
+            with tally.one_object():
+                objects.setdefault(image_id, []).append(_object(row, place))
+        else:
+            tally.note("boxes of images that are not among those given")
 
 
 def _object(row: dict[str, str], place: str) -> LabelledObject:

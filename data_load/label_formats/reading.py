@@ -1,13 +1,12 @@
 """From the label files of a source to its labels: which file is read as what."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from fetch_params import SourceFields
 from label_formats.cvat import parse_cvat
-from label_formats.detection import HEAD_BYTES, Format, files_of, is_class_list
+from label_formats.detection import HEAD_BYTES, MOST_HEAD_BYTES, Format, files_of, is_class_list, judge
 from label_formats.image_index import ImageIndex
 from label_formats.label_studio import parse_label_studio
 from label_formats.labels import LabelledImage, Labels
@@ -20,12 +19,17 @@ from sinara_lib.errors import DataError
 
 
 def heads(files: Mapping[str, Path]) -> dict[str, bytes]:
-    """Return the first bytes of each file."""
-    found = {}
-    for path, file in files.items():
-        with file.open("rb") as opened:
-            found[path] = opened.read(HEAD_BYTES)
-    return found
+    """Return the first bytes of each file: as many as tell its format."""
+    return {path: _head(path, file) for path, file in files.items()}
+
+
+def _head(path: str, file: Path) -> bytes:
+    with file.open("rb") as opened:
+        head, size = opened.read(HEAD_BYTES), HEAD_BYTES
+        while len(head) == size and size < MOST_HEAD_BYTES and not judge(path, head).ended:
+            size *= 8
+            head += opened.read(size - len(head))
+    return head
 
 
 def read_labels(
@@ -38,7 +42,8 @@ def read_labels(
     if format_name == "cvat":
         return parse_cvat(_contents(files, chosen))
     if format_name == "label_studio":
-        return parse_label_studio(_contents(files, chosen))
+        index = ImageIndex(images)
+        return parse_label_studio(_contents(files, chosen), index=index, image_key=source.given_columns.get("image"))
     if format_name == "open_images":
         wanted = {PurePosixPath(path).stem for path in images} or None
         return parse_open_images(_contents(files, chosen), wanted=wanted)
@@ -85,8 +90,8 @@ def _yolo(files: Mapping[str, Path], chosen: list[str], images: Mapping[str, Pat
     names_file = _names_file(chosen)
     parsed = parse_yolo(labels, (names_file, files[names_file].read_bytes()))
     empty = tuple(LabelledImage(path, beside=path, unit="share") for path in images if path not in labelled)
-    left_out = parsed.left_out + Counter({"text files that belong to no image": strays})
-    return replace(parsed, images=parsed.images + empty, left_out=left_out)
+    parsed.tally.note("text files that belong to no image", strays)
+    return replace(parsed, images=parsed.images + empty)
 
 
 def _names_file(chosen: list[str]) -> str:

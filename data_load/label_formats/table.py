@@ -4,11 +4,11 @@ Columns are found by the names in ALIASES, in either case, or by those given. A 
 ymin, xmax, ymax; in pixels, or as shares of the image's sides.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from label_formats.labels import LabelledImage, LabelledObject, Labels, Unit
+from label_formats.tally import Tally
 from label_formats.values import number, side, text, whole
 from sinara_lib.errors import DataError
 
@@ -57,6 +57,7 @@ def find_columns(names: Sequence[str], given: Mapping[str, str], *, where: str) 
 
 def parse_table(table: Table, columns: Mapping[str, str], *, unit: Unit, where: str) -> Labels:
     """Read columns of equal length, found by `find_columns`. Raises DataError naming row (from 1) and column."""
+    tally = Tally()
     rows: dict[str, list[LabelledObject]] = {}
     facts: dict[str, dict[str, Any]] = {}
     values = zip(*(table[name] for name in columns.values()), strict=True)
@@ -67,10 +68,11 @@ def parse_table(table: Table, columns: Mapping[str, str], *, unit: Unit, where: 
         _agree(facts.setdefault(name, {}), row, place)
         objects = rows.setdefault(name, [])
         if row["label"] is not None or any(row.get(key) is not None for key in (*SIDES, *CORNERS)):
-            objects.append(_object(row, place))
+            with tally.one_object():
+                objects.append(_object(row, place))
     _refuse_doubtful_unit(rows, unit, where)
     images = tuple(_image(name, objects, facts[name], unit, where) for name, objects in rows.items())
-    return Labels(images, left_out=Counter())
+    return Labels(images, tally=tally)
 
 
 def _image(name: str, objects: list[LabelledObject], facts: dict[str, Any], unit: Unit, where: str) -> LabelledImage:

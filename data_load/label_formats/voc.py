@@ -5,13 +5,13 @@ belong to the box. What labelling tools write today is taken as edges in pixels 
 Format: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from label_formats.labels import LabelledImage, LabelledObject, Labels
+from label_formats.tally import Tally
 from label_formats.values import number, side, text, whole, xml_root
 
 CHALLENGE = "The VOC"
@@ -20,19 +20,21 @@ FLAGS = ("difficult", "truncated", "occluded")
 
 def parse_voc(files: Iterable[tuple[str, bytes]]) -> Labels:
     """Read XML files, given as path and content. Raises DataError naming file and field."""
-    left_out: Counter[str] = Counter()
-    images = tuple(_image(path, data, left_out) for path, data in files)
-    return Labels(images, left_out=left_out)
+    tally = Tally()
+    images = tuple(_image(path, data, tally) for path, data in files)
+    return Labels(images, tally=tally)
 
 
-def _image(path: str, data: bytes, left_out: Counter[str]) -> LabelledImage:
+def _image(path: str, data: bytes, tally: Tally) -> LabelledImage:
     root = xml_root(data, path, tag="annotation")
     counts_from_one = (root.findtext("source/database") or "").strip().startswith(CHALLENGE)
     objects = []
     for place, item in enumerate(root.findall("object"), start=1):
         if item.find("bndbox") is None:
-            left_out["objects without an upright box"] += 1
-        else:
+            tally.found += 1
+            tally.leave_out("objects without an upright box", example=f"{path}: object {place}")
+            continue
+        with tally.one_object():
             objects.append(_object(item, f"{path}: object {place}", offset=int(counts_from_one)))
     return LabelledImage(
         name=(root.findtext("filename") or "").strip(),

@@ -4,7 +4,6 @@ A line is `class x y width height` (centre and sides) or `class x y x y ...` (a 
 box); all as shares of the image's sides. Format: https://docs.ultralytics.com/datasets/detect/
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -12,6 +11,7 @@ import yaml
 
 from label_formats.geometry import enclosing_box
 from label_formats.labels import LabelledImage, LabelledObject, Labels
+from label_formats.tally import Tally
 from label_formats.values import decoded, number, points, text, whole
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco_fields import shown
@@ -33,18 +33,18 @@ def parse_yolo(labels: Mapping[str, bytes], names_file: tuple[str, bytes]) -> La
     Every label file is an image, also when it is empty. Raises DataError naming file, line and field.
     """
     names, keypoints = _classes(*names_file)
-    left_out: Counter[str] = Counter()
+    tally = Tally()
     images = tuple(
         LabelledImage(
             name="",
             stem=image_stem(path),
             beside=path,
-            objects=_objects(path, data, names, keypoints=keypoints, left_out=left_out),
+            objects=_objects(path, data, names, keypoints=keypoints, tally=tally),
             unit="share",
         )
         for path, data in labels.items()
     )
-    return Labels(images, class_names=tuple(names.values()), left_out=left_out)
+    return Labels(images, class_names=tuple(names.values()), tally=tally)
 
 
 def image_stem(path: str) -> str:
@@ -57,22 +57,26 @@ def image_stem(path: str) -> str:
 
 
 def _objects(
-    path: str, data: bytes, names: dict[int, str], *, keypoints: bool, left_out: Counter[str]
+    path: str, data: bytes, names: dict[int, str], *, keypoints: bool, tally: Tally
 ) -> tuple[LabelledObject, ...]:
     found = []
     for line_number, line in enumerate(decoded(data, path).splitlines(), start=1):
         if not (words := line.split()):
             continue
-        place = f"{path}: line {line_number}"
-        index = whole(words[0], f"{place}: class")
-        if index not in names:
-            raise DataError(f"{place}: class {index} has no name; named are {shown(names)}.")
-        values = [number(word, f"{place}: coordinate") for word in words[1:]]
-        if keypoints:
-            left_out["keypoints of objects (their boxes are kept)"] += len(values) > 4
-            values = values[:4]
-        found.append(_object(names[index], values, place))
+        with tally.one_object():
+            found.append(_line(words, names, f"{path}: line {line_number}", keypoints=keypoints, tally=tally))
     return tuple(found)
+
+
+def _line(words: list[str], names: dict[int, str], place: str, *, keypoints: bool, tally: Tally) -> LabelledObject:
+    index = whole(words[0], f"{place}: class")
+    if index not in names:
+        raise DataError(f"{place}: class {index} has no name; named are {shown(names)}.")
+    values = [number(word, f"{place}: coordinate") for word in words[1:]]
+    if keypoints and len(values) > 4:
+        tally.note("keypoints of objects (their boxes are kept)")
+        values = values[:4]
+    return _object(names[index], values, place)
 
 
 def _object(label: str, values: list[float], place: str) -> LabelledObject:

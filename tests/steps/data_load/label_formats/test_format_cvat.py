@@ -5,6 +5,7 @@ import pytest
 from pycocotools import mask as oracle
 
 from label_formats.cvat import parse_cvat
+from odd_objects import refuse_odd
 from sinara_lib.errors import DataError
 
 TASK = """<?xml version="1.0" encoding="utf-8"?>
@@ -72,7 +73,7 @@ def test_shapes_without_a_box_are_left_out_and_counted() -> None:
     labels = parse_cvat([("a.xml", shape(text))])
 
     assert labels.images[0].objects == ()
-    assert labels.left_out == {
+    assert labels.tally.left_out == {
         "shapes of the kind points": 1,
         "shapes of the kind polyline": 1,
         "shapes of the kind tag": 1,
@@ -91,7 +92,7 @@ def test_shapes_without_a_box_are_left_out_and_counted() -> None:
 )
 def test_what_is_wrong_is_named_with_its_place(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        parse_cvat([("a.xml", shape(text))])
+        refuse_odd(parse_cvat([("a.xml", shape(text))]))
 
 
 def test_tracks_of_a_video_are_refused_with_the_way_out() -> None:

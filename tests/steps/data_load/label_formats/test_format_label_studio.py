@@ -7,6 +7,7 @@ import pytest
 
 from label_formats.coco_document import ImageFiles, to_coco
 from label_formats.label_studio import image_path, parse_label_studio
+from label_formats.tally import Tally
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset
 
@@ -27,18 +28,17 @@ def task(*results: list[dict[str, Any]], **annotation: Any) -> dict[str, Any]:
     return {"id": 4, "data": {"image": "http://host/a/1.jpg"}, "annotations": annotations}
 
 
-def read(*tasks: Any) -> tuple[CocoDataset, dict[str, int]]:
+def read(*tasks: Any) -> tuple[CocoDataset, Tally]:
     labels = parse_label_studio([("export.json", json.dumps(list(tasks)).encode())])
-    dataset, left_out = to_coco(labels, ImageFiles({"a/1.jpg": "1.jpg"}, lambda _: (640, 480)), format_name="it")
-    return dataset, +left_out
+    return to_coco(labels, ImageFiles({"a/1.jpg": "1.jpg"}, lambda _: (640, 480)), format_name="it")
 
 
 def test_a_rectangle_in_percent_becomes_pixels() -> None:
-    dataset, left_out = read(task([region()]))
+    dataset, tally = read(task([region()]))
 
     assert [one.bbox for one in dataset.annotations] == [pytest.approx((64, 96, 192, 192))]
     assert [(one.id, one.file_name, one.width) for one in dataset.images] == [(4, "1.jpg", 640)]
-    assert left_out == {}
+    assert (tally.found, tally.left_out, tally.notes) == (1, {}, {})
 
 
 def test_a_turned_rectangle_becomes_the_box_around_its_corners_in_pixels() -> None:
@@ -89,13 +89,13 @@ def test_of_several_annotators_the_ground_truth_counts_and_else_the_newest() -> 
     for one, changed in zip(several["annotations"], ("2026-01-02", "2026-01-03", "2026-01-04"), strict=True):
         one["updated_at"] = f"{changed}T00:00:00Z"
     several["annotations"][2]["was_cancelled"] = True
-    newest, left_out = read(several)
+    newest, tally = read(several)
     several["annotations"][0]["ground_truth"] = True
     truth, _ = read(several)
 
     assert [one.bbox[0] for one in newest.annotations] == [pytest.approx(12.8)]
     assert [one.bbox[0] for one in truth.annotations] == [pytest.approx(6.4)]
-    assert left_out == {"annotations of images that have several": 1}
+    assert tally.notes == {"annotations of images that have several": 1}
 
 
 def test_the_short_export_and_single_annotations_of_a_storage_are_read_too() -> None:
@@ -110,13 +110,15 @@ def test_what_has_no_box_or_no_annotation_is_left_out_and_counted() -> None:
     brush = {"type": "brushlabels", "value": {"format": "rle", "rle": [1], "brushlabels": ["dog"]}}
     relation = {"type": "relation", "from_id": "a", "to_id": "b"}
     other = {"id": 5, "data": {"image": "2.jpg"}, "annotations": []}
-    dataset, left_out = read(task([brush, relation, {**region(), "image_rotation": 90}]), other)
+    dataset, tally = read(task([brush, relation, {**region(), "image_rotation": 90}]), other)
 
     assert (len(dataset.images), dataset.annotations) == (1, ())
-    assert left_out == {
+    assert tally.left_out == {
         "regions of the kind brushlabels": 1,
-        "regions without a shape": 1,
         "regions on an image that was rotated in the tool": 1,
+    }
+    assert tally.notes == {
+        "results of the kind relation, which mark no object": 1,
         "tasks that nobody has labelled": 1,
     }
 
@@ -152,4 +154,4 @@ def test_an_uploaded_image_is_found_under_the_name_it_had() -> None:
 )
 def test_what_is_wrong_is_named_with_its_place(item: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read(item)
+        read(item)[1].ensure_most_taken()

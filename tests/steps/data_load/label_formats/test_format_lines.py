@@ -7,13 +7,16 @@ from label_formats.open_images import parse_open_images
 from label_formats.reading import read_table
 from label_formats.table import find_columns, parse_table
 from label_formats.yolo import image_stem, parse_yolo
+from odd_objects import refuse_odd
 from sinara_lib.errors import DataError
 
 NAMES = ("data.yaml", b"train: ../train/images\nnc: 2\nnames: ['cat', 'dog']\n")
 
 
 def yolo(lines: str, names: tuple[str, bytes] = NAMES) -> list[tuple[str, tuple[float, ...]]]:
-    (image,) = parse_yolo({"labels/1.txt": lines.encode()}, names).images
+    labels = parse_yolo({"labels/1.txt": lines.encode()}, names)
+    refuse_odd(labels)
+    (image,) = labels.images
     return [(one.label, one.box) for one in image.objects]
 
 
@@ -40,7 +43,7 @@ def test_keypoints_are_left_out_and_counted() -> None:
     )
 
     assert labels.images[0].objects[0].box == pytest.approx((0.4, 0.3, 0.2, 0.4))
-    assert labels.left_out == {"keypoints of objects (their boxes are kept)": 1}
+    assert labels.tally.notes == {"keypoints of objects (their boxes are kept)": 1}
 
 
 @pytest.mark.parametrize(
@@ -105,12 +108,13 @@ def test_open_images_keep_groups_flags_names_and_licences() -> None:
 def test_open_images_of_other_images_are_passed_over() -> None:
     labels = parse_open_images([("boxes.csv", BOXES)], wanted={"000062a39995e348"})
 
+    assert labels.tally.notes == {"boxes of images that are not among those given": 1}
     assert [(one.stem, one.objects[0].label) for one in labels.images] == [("000062a39995e348", "/m/015p6")]
 
 
 def test_a_wrong_row_of_open_images_is_named() -> None:
     with pytest.raises(DataError, match=r"boxes\.csv: line 3: XMax must be a finite number, found 'wide'"):
-        parse_open_images([("boxes.csv", BOXES.replace(b"0.8", b"wide"))])
+        refuse_odd(parse_open_images([("boxes.csv", BOXES.replace(b"0.8", b"wide"))]))
 
 
 TABLE = {
@@ -165,4 +169,4 @@ def test_wrong_tables_are_refused(
     table: dict[str, list[object]], given: dict[str, str], relative: bool, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        read_table(table, SourceFields(columns=TableColumns(**given), relative_boxes=relative), where="it")
+        refuse_odd(read_table(table, SourceFields(columns=TableColumns(**given), relative_boxes=relative), where="it"))

@@ -79,8 +79,8 @@ def read_back(dataset: CocoDataset, format_name: str, folder: Path) -> CocoDatas
     images = {f"images/{one.file_name}": Path(one.file_name) for one in dataset.images}
     sizes = {f"images/{one.file_name}": (one.width, one.height) for one in dataset.images}
     labels = read_labels(detected, SourceFields(), files, images)
-    found, left_out = to_coco(labels, ImageFiles({path: path[7:] for path in images}, sizes.get), format_name="it")
-    assert +left_out == {}
+    found, tally = to_coco(labels, ImageFiles({path: path[7:] for path in images}, sizes.get), format_name="it")
+    assert (tally.left_out, tally.notes, tally.found) == ({}, {}, len(dataset.annotations))
     return found
 
 

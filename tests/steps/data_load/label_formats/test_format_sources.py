@@ -191,7 +191,8 @@ def test_sizes_that_a_source_leaves_out_come_from_the_upright_image(tmp_path: Pa
 
     assert [(one.width, one.height) for one in loaded.dataset.images] == [(30, 40)]
     assert loaded.dataset.annotations[0].bbox == (0, 10, 30, 20)
-    assert loaded.sources[0].left_out == {"label files whose image is not there": 1}
+    assert loaded.sources[0].tally.left_out == {"objects of label files whose image is not there": 1}
+    assert "2 objects found = 1 taken + 1 left out." in formats_table(loaded.sources)
     assert "- 1 label files whose image is not there" in formats_table(loaded.sources)
 
 

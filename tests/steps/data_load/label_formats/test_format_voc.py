@@ -4,6 +4,7 @@ import pytest
 
 from label_formats.values import xml_root
 from label_formats.voc import parse_voc
+from odd_objects import refuse_odd
 from sinara_lib.errors import DataError
 
 CHALLENGE = b"""<annotation>
@@ -40,7 +41,7 @@ def test_a_file_of_a_tool_states_edges_and_what_has_no_upright_box_is_counted() 
     assert [(one.label, one.box, one.attributes) for one in image.objects] == [
         ("car", (10.5, 0, 9.5, 8), {"colour": "red"})
     ]
-    assert labels.left_out == {"objects without an upright box": 1}
+    assert labels.tally.left_out == {"objects without an upright box": 1}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_file_of_a_tool_states_edges_and_what_has_no_upright_box_is_counted() 
 )
 def test_what_is_wrong_is_named_with_its_place(text: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        parse_voc([("x.xml", text)])
+        refuse_odd(parse_voc([("x.xml", text)]))
 
 
 @pytest.mark.parametrize(
