@@ -41,8 +41,8 @@ SHARD_BYTES = 256 << 20
 SHARDS_WANTED = 16
 """Small archives get smaller shards, down to an eighth, so that several threads have something to do."""
 
-_UNSAFE = re.compile(r"^$|^/|//|(^|/)\.{1,2}(/|$)|\\|\0|^[A-Za-z]:")
-_RESERVED = re.compile(r"(^|/)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.[^/]*)?(/|$)", re.IGNORECASE)
+_UNSAFE = re.compile(r"^\Z|^/|//|(^|/)\.{1,2}(/|\Z)|\\|\0|^[A-Za-z]:")
+_RESERVED = re.compile(r"(^|/)(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.[^/]*)?(/|\Z)", re.IGNORECASE)
 _LEGACY_PART = re.compile(r"(.+)\.parts/part-(\d+)")
 
 

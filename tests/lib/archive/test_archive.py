@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from folder_contents import contents
 from sinara_lib.archive import SinaraArchive, open_archive, pack, unpack
 from sinara_lib.archive import format as archive_format
-from sinara_lib.archive.format import INDEX_FILE, SCHEMA
+from sinara_lib.archive.format import INDEX_FILE, SCHEMA, check_member
 from sinara_lib.archive.plan import list_members
 from sinara_lib.archive.writer import write_archive
 from sinara_lib.errors import ArchiveError, ArtifactNotFoundError
@@ -162,6 +162,11 @@ def test_what_is_not_a_folder_is_not_packed(url: str, tmp_path: Path) -> None:
             pack(path, url)
     with pytest.raises(ArtifactNotFoundError):
         open_archive(url)
+
+
+@pytest.mark.parametrize("name", ["\n", "..\n", "a/.\n", "con\n"])
+def test_a_line_feed_makes_a_name_of_its_own_that_is_not_taken_for_a_way_out_or_a_device(name: str) -> None:
+    assert check_member(name) == name
 
 
 @pytest.mark.parametrize("name", ["C:x", "a\\b", b"caf\xe9"])
