@@ -14,7 +14,6 @@ import statistics
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from benchmarks.mutated_requests import mutated_requests
 from benchmarks.serve import memory_of, photograph, prepare, publish
 from benchmarks.table import Target, conclude, render, say
 from sinara_lib.bento.service import DevService, start_dev_bentoservice, stop_dev_bentoservice
+from sinara_lib.loopback import open_directly
 
 GROWTH = 1.05
 """What the memory at the end may be of what it was after the first minute."""
@@ -160,7 +160,7 @@ async def soak_it(service: DevService, *, rate: float, seconds: float) -> tuple[
 
 def answered_so_far(service: DevService) -> int:
     """Requests that the service has answered, this one included."""
-    with urllib.request.urlopen(f"{service.url}/metrics", timeout=10) as answer:  # noqa: S310 - ours, always http
+    with open_directly(f"{service.url}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     counts = re.findall(r"^detector_requests_total\{.*\} (\S+)$", text, re.MULTILINE)
     return 1 + sum(int(float(count)) for count in counts)

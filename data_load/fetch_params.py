@@ -14,8 +14,8 @@ from label_formats.detection import Format
 from sample_scenes.sample import parse_scenes_url
 from sinara_lib.downloads.download import RetryPolicy
 from sinara_lib.downloads.fetching import FetchOptions
-from sinara_lib.layout import without_credentials
 from sinara_lib.params import ParamsModel
+from sinara_lib.urls import without_credentials
 
 SAMPLE_SCHEME = "sample:"
 SHA256 = "^[0-9A-Fa-f]{64}$"

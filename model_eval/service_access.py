@@ -13,6 +13,7 @@ import requests
 
 from sinara_lib.bento.service import load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
 from sinara_lib.errors import DataError, SinaraError
+from sinara_lib.loopback import web_session
 
 Access = Literal["process", "rest"]
 _SECONDS = 120.0
@@ -75,7 +76,8 @@ class RestClient:
     def _ask(self, method: str, path: str, **content: Any) -> Any:
         url = f"{self._url}/{path}"
         try:
-            answer = requests.request(method, url, headers=self._headers, timeout=_SECONDS, **content)
+            with web_session() as session:
+                answer = session.request(method, url, headers=self._headers, timeout=_SECONDS, **content)
         except requests.RequestException as error:
             raise SinaraError(f"{url} does not answer ({error}); look at the service's log.") from error
         if answer.status_code != HTTPStatus.OK:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from sinara_lib.errors import LayoutError
 
@@ -12,8 +11,6 @@ NAME = re.compile(r"[A-Za-z0-9_.-]+")
 RUN_ID = re.compile(r"run-(\d\d-\d\d-\d\d-\d{6})(?:-([A-Za-z0-9_]+))?", re.ASCII)
 
 _SECONDS = len("run-YY-MM-DD-HHMMSS")
-_USER = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
-_WEB = re.compile(r"https?://", re.IGNORECASE)
 
 
 def check_name(name: str, what: str) -> str:
@@ -165,22 +162,3 @@ def split_entity_url(url: str) -> tuple[str, EntityAddress]:
             f"{url} is not an entity URL: expected <root>/<pipeline>/<zone>/<step>/<run id>/<entity>."
         ) from error
     return root, EntityAddress(run, name)
-
-
-def without_credentials(url: str) -> str:
-    """Return a URL as it may be recorded and shown: without user name and password.
-
-    Of http and https the query and fragment go as well: that is where signatures and tokens stand, under names that
-    no list knows all of. What was fetched is told by its sha256.
-    """
-    shown = _USER.sub(r"\1", url)
-    return re.split(r"[?#]", shown, maxsplit=1)[0] if _WEB.match(shown) else shown
-
-
-def params_without_credentials(params: Any) -> Any:
-    """Return parameters (mappings, lists, values) with `without_credentials` applied to every text that is a URL."""
-    if isinstance(params, dict):
-        return {key: params_without_credentials(value) for key, value in params.items()}
-    if isinstance(params, list | tuple):
-        return [params_without_credentials(value) for value in params]
-    return without_credentials(params) if isinstance(params, str) and "://" in params else params

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from sinara_lib.errors import ParamsError, StepFailedError, Unchanged
-from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, step_name
+from sinara_lib.layout import RunAddress, StepAddress, step_name
 from sinara_lib.params import FULL_JOB, ParamsFile, SubstepParams, load_params, override
 from sinara_lib.progress import PROGRESS_VARIABLE
 from sinara_lib.runs.checkout import (
@@ -34,6 +34,7 @@ from sinara_lib.step_parser import StepParser
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.substep import RECORD_VARIABLE
+from sinara_lib.urls import params_without_credentials
 
 RUN_ID_VARIABLE = "SINARA_RUN_ID"
 ENV_OF_MODE = {"dev": "user", "prod": "prod"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sinara_lib.errors import InterfaceError, StopStep
-from sinara_lib.layout import entity_name, step_name, without_credentials
+from sinara_lib.layout import entity_name, step_name
 from sinara_lib.params import PipelineParams, StepParams, parse_params
 from sinara_lib.progress import show_log
 from sinara_lib.runs.checkpoints import RESUME_VARIABLE, Checkpoints
@@ -32,6 +32,7 @@ from sinara_lib.runs.interface import (
 )
 from sinara_lib.runs.notebook_run import NotebookRun, StepKey
 from sinara_lib.store.manifest import Source, SubstepRecord
+from sinara_lib.urls import without_credentials
 
 __all__ = [
     "ENTITY_NAME",

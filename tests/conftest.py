@@ -1,14 +1,21 @@
 """What all tests share: a store of their own, and the real data where it is there."""
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import containers
+
+if TYPE_CHECKING:
+    from faulty_server import FaultyServer
 
 # Both read this when they are imported: no usage data from tests, and no folder in the user's home.
 os.environ.update(ORT_DISABLE_TELEMETRY="1", BENTOML_DO_NOT_TRACK="True")
@@ -55,3 +62,13 @@ def _store_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     for env in ("user", "test", "prod"):
         os.environ[f"SINARA_{env.upper()}_ROOT"] = str(root / env)
     os.environ["SINARA_CACHE"] = str(root / "cache")
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """A faulty local server, to download from into a cache of this test."""
+    from faulty_server import running
+
+    monkeypatch.setenv("SINARA_CACHE", str(tmp_path_factory.mktemp("cache")))
+    with running() as faulty:
+        yield faulty

@@ -23,7 +23,7 @@ from sinara_lib.downloads.objects import is_object, object_errors, open_object
 from sinara_lib.downloads.origin import Origin, other_checksum
 from sinara_lib.downloads.transfer import BrokenTransferError
 from sinara_lib.errors import DownloadError
-from sinara_lib.layout import without_credentials
+from sinara_lib.urls import without_credentials
 
 ORIGIN_FILE = "origin.json"
 

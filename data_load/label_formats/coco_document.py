@@ -8,7 +8,7 @@ from label_formats.image_index import ImageIndex, plain_path
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.tally import Tally
 from sinara_lib.errors import DataError
-from sinara_lib.layout import without_credentials
+from sinara_lib.urls import without_credentials
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
 Size = tuple[int, int]

@@ -18,7 +18,7 @@ import sqlalchemy
 from label_formats.table import Table
 from label_formats.values import decoded
 from sinara_lib.errors import DataError
-from sinara_lib.layout import without_credentials
+from sinara_lib.urls import without_credentials
 
 PASSWORD_VARIABLE = "SINARA_SQL_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 _READS = re.compile(r"\s*(select|with)\b", re.IGNORECASE)

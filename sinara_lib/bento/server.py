@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sinara_lib.bento.build import bento_environment
 from sinara_lib.errors import SinaraError
+from sinara_lib.loopback import open_directly
 
 START_SECONDS = 90.0
 GRACE_SECONDS = 9
@@ -112,7 +112,7 @@ def _check_port(host: str, port: int) -> int:
 def _why_not_ready(url: str) -> str | None:
     """None: it is ready. Empty: not yet. Else: the reason why it will not be."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own server, always http
+        with open_directly(url, timeout=2) as response:
             return None if response.status == 200 else ""
     except urllib.error.HTTPError as refusal:
         return _lasting_reason(refusal.read())

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sinara_lib.errors import DownloadError
-from sinara_lib.layout import without_credentials
+from sinara_lib.urls import without_credentials
 
 CACHE_VARIABLE = "SINARA_CACHE"
 ENTRY_FILE, PARTIAL_FILE, STATE_FILE, ADDRESS_FILE = "entry.json", "partial", "partial.json", "url"

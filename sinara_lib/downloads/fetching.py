@@ -13,7 +13,7 @@ from sinara_lib.downloads.origin import Origin, other_checksum
 from sinara_lib.downloads.partial import Partial, Version
 from sinara_lib.downloads.transfer import UnreachableError, WebFile
 from sinara_lib.errors import DownloadError
-from sinara_lib.layout import without_credentials
+from sinara_lib.urls import without_credentials
 
 log = logging.getLogger(__name__)
 

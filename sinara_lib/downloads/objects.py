@@ -14,8 +14,8 @@ from sinara_lib.downloads.digests import etag_digest
 from sinara_lib.downloads.partial import Segment, Version
 from sinara_lib.downloads.transfer import Answer, BrokenTransferError, OtherVersionError
 from sinara_lib.errors import DownloadError
-from sinara_lib.layout import without_credentials
 from sinara_lib.store.failures import answer_code
+from sinara_lib.urls import without_credentials
 
 SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 """Schemes and the packages that fsspec needs for them."""

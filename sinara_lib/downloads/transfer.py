@@ -12,7 +12,8 @@ import requests
 from sinara_lib.downloads.digests import promised_digests
 from sinara_lib.downloads.partial import Segment, Version
 from sinara_lib.errors import DownloadError
-from sinara_lib.layout import without_credentials
+from sinara_lib.loopback import web_session
+from sinara_lib.urls import without_credentials
 
 BLOCK = 1 << 16
 CONNECT_SECONDS = 15
@@ -89,7 +90,7 @@ class WebFile:
         fixed = {"Accept-Encoding": "identity", "User-Agent": "sinara_lib"}
         try:
             with (
-                requests.Session() as session,
+                web_session() as session,
                 session.get(
                     self.url, headers=fixed | headers, stream=True, timeout=(CONNECT_SECONDS, self.timeout)
                 ) as response,

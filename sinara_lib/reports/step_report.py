@@ -13,13 +13,14 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from sinara_lib.errors import SinaraError
-from sinara_lib.layout import RunAddress, params_without_credentials, split_entity_url, without_credentials
+from sinara_lib.layout import RunAddress, split_entity_url
 from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.reports.notebook_pages import RunFacts, business_report_html, metrics_json, report_html, run_info
 from sinara_lib.runs.environment import ENVIRONMENT_FILE
 from sinara_lib.runs.notebook import NotebookEnd, Outcome, read_notebook
 from sinara_lib.store import ArtifactStore, publish_folder
 from sinara_lib.store.manifest import Producer, SubstepRecord
+from sinara_lib.urls import params_without_credentials, without_credentials
 
 log = logging.getLogger(__name__)
 

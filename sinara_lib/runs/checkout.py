@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sinara_lib.errors import StepFailedError
-from sinara_lib.layout import without_credentials
 from sinara_lib.runs.code_identity import code_of, library_of
 from sinara_lib.store.manifest import Producer
+from sinara_lib.urls import without_credentials
 
 
 def read_producer(folder: Path, *, library_folder: Path | None = None) -> Producer:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError
-from sinara_lib.layout import RunAddress, StepAddress, params_without_credentials, split_entity_url, split_run_url
+from sinara_lib.layout import RunAddress, StepAddress, split_entity_url, split_run_url
 from sinara_lib.params import PipelineParams
 from sinara_lib.runs.checkout import read_producer
 from sinara_lib.runs.tensorboard_logs import gather_logs, log_folder, publish_logs
@@ -19,6 +19,7 @@ from sinara_lib.settings import load_settings
 from sinara_lib.store import store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, Source
+from sinara_lib.urls import params_without_credentials
 
 RUN_VARIABLE = "SINARA_RUN_URL"
 """URL of the run a step has started; absent when a notebook is opened by hand."""

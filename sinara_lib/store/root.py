@@ -10,8 +10,8 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from sinara_lib.errors import LayoutError
-from sinara_lib.layout import without_credentials
 from sinara_lib.settings_file import place_of, resolve_variables
+from sinara_lib.urls import without_credentials
 
 DRIVERS = {
     "s3": "s3fs",

@@ -17,13 +17,11 @@ from sinara_lib.layout import (
     is_run_id,
     new_run_id,
     next_run_time,
-    params_without_credentials,
     run_sort_key,
     sort_run_ids,
     split_entity_url,
     split_run_url,
     step_name,
-    without_credentials,
 )
 
 RUN_ID = "run-26-11-21-013711-482"
@@ -185,25 +183,3 @@ def test_what_is_no_run_url_is_refused(url: str) -> None:
 def test_a_run_url_is_no_entity_url() -> None:
     with pytest.raises(LayoutError, match=r"is not an entity URL: expected <root>"):
         split_entity_url(f"file:///root/p/z/s/{RUN_ID}")
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://me:secret@host:8443/a.zip?x=1", "https://host:8443/a.zip"),
-        ("https://bucket.host/a.zip?X-Amz-Signature=secret&id=1#token=secret", "https://bucket.host/a.zip"),
-        ("sample://scenes?images=4&seed=1", "sample://scenes?images=4&seed=1"),
-        ("s3://key:secret@bucket/a.zip?versionId=3", "s3://bucket/a.zip?versionId=3"),
-        ("https://host/me@home.zip", "https://host/me@home.zip"),
-        ("git@host:team/step.git", "git@host:team/step.git"),
-        ("/data/a.zip", "/data/a.zip"),
-    ],
-)
-def test_a_url_is_shown_without_user_password_and_signature(url: str, shown: str) -> None:
-    assert without_credentials(url) == shown
-
-
-def test_urls_anywhere_in_parameters_lose_their_credentials_and_nothing_else_changes() -> None:
-    params = {"a": ["https://me:secret@host/a.zip?sig=secret", 3], "b": {"c": "a? b#c", "d": None}, "e": 0.5}
-    cleaned = {"a": ["https://host/a.zip", 3], "b": {"c": "a? b#c", "d": None}, "e": 0.5}
-    assert params_without_credentials(params) == cleaned

@@ -14,17 +14,6 @@ if TYPE_CHECKING:
 
     from detector_export.model_card import ModelCard
     from detector_training.data import Split
-    from faulty_server import FaultyServer
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """A faulty local server, to download from into a cache of this test."""
-    from faulty_server import running
-
-    monkeypatch.setenv("SINARA_CACHE", str(tmp_path_factory.mktemp("cache")))
-    with running() as faulty:
-        yield faulty
 
 
 @pytest.fixture

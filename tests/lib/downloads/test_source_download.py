@@ -15,7 +15,7 @@ from faulty_server import FaultyServer, chunked, cut, ignores_range, status, who
 from sinara_lib.downloads import download
 from sinara_lib.downloads.transfer import refuse_downgrade
 from sinara_lib.errors import DownloadError
-from sinara_lib.layout import without_credentials
+from sinara_lib.urls import without_credentials
 
 
 def test_a_download_arrives_with_its_checksum_and_origin(server: FaultyServer, tmp_path: Path) -> None:

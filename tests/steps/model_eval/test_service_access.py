@@ -71,3 +71,12 @@ def test_an_answer_that_is_none_is_told_with_its_status(broken_server: str) -> N
 def test_a_service_that_is_not_there_is_named() -> None:
     with pytest.raises(SinaraError, match=r"http://127\.0\.0\.1:9/categories does not answer"):
         RestClient("http://127.0.0.1:9").categories()
+
+
+def test_neither_image_nor_token_goes_to_a_proxy_of_the_environment(
+    broken_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(DataError, match="categories answered 500: <h1>it broke</h1>"):
+        RestClient(broken_server, token="a-secret").categories()  # noqa: S106 - made up
