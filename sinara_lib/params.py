@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from sinara_lib.errors import ParamsError
-from sinara_lib.plain_values import check_values, parse_json, read_text
+from sinara_lib.strict_text.json_text import parse_json
+from sinara_lib.strict_text.values import check_values, read_text
 
 PARAMS_FILE_VARIABLE = "SINARA_STEP_PARAMS_FILE_PATH"
 FULL_JOB = Path("params") / "step_params.json"
@@ -161,7 +162,7 @@ def _notebook_file() -> Path:
 
 def _decode(text: str, path: Path) -> Any:
     if path.suffix in {".yaml", ".yml"}:
-        from sinara_lib.strict_yaml import parse_yaml
+        from sinara_lib.strict_text.yaml_text import parse_yaml
 
         return parse_yaml(text, str(path))
     try:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.layout import check_name
-from sinara_lib.plain_values import TOO_DEEP, check_values, parse_json, read_text
+from sinara_lib.strict_text.json_text import parse_json
+from sinara_lib.strict_text.values import TOO_DEEP, check_values, read_text
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from sinara_lib.errors import ParamsError
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.params import ParamsFile, parse_params
-from sinara_lib.plain_values import read_text
+from sinara_lib.strict_text.values import read_text
 
 NOTEBOOKS = "NOTEBOOKS"
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from sinara_lib.errors import ParamsError
-from sinara_lib.plain_values import DEEPEST, LONGEST_NUMBER, REPEATED, TOO_DEEP, check_values, key_words
+from sinara_lib.strict_text.values import DEEPEST, LONGEST_NUMBER, REPEATED, TOO_DEEP, check_values, key_words
 
 _MERGE = "tag:yaml.org,2002:merge"
 _INT = "tag:yaml.org,2002:int"

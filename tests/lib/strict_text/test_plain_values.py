@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinara_lib.errors import ParamsError
-from sinara_lib.plain_values import check_values, parse_json, read_text
-from sinara_lib.strict_yaml import parse_yaml
+from sinara_lib.strict_text.json_text import parse_json
+from sinara_lib.strict_text.values import check_values, read_text
+from sinara_lib.strict_text.yaml_text import parse_yaml
 
 DIGITS = "9" * 5000
 EXPLODING = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(

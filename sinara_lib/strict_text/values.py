@@ -1,12 +1,8 @@
-"""Text that somebody wrote, read strictly into plain values: what cannot have been meant is refused, and named.
-
-That is a key given twice, a number that is not finite, text that is not Unicode, and what nests or repeats without end.
-"""
+"""What plain values may be, whatever text they come from, and the text of a file."""
 
 import json
 import math
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,22 +41,6 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def parse_json(text: str, where: str) -> Any:
-    """Return what a JSON text holds; `where` names it in errors.
-
-    Raises json.JSONDecodeError for what is no JSON, ParamsError for what cannot have been meant.
-    """
-    try:
-        document = json.loads(text, object_pairs_hook=_object, parse_int=read_integer)
-    except RecursionError:
-        from sinara_lib.strict_yaml import parse_yaml  # it counts levels as it reads, and JSON is YAML
-
-        parse_yaml(text.expandtabs(), where)
-        raise ParamsError(f"{where}: the text {TOO_DEEP}.") from None
-    check_values(document, where)
-    return document
-
-
 def check_values(document: Any, where: str) -> None:
     """Raise ParamsError naming the first value that cannot have been meant, by its key."""
     waiting: list[tuple[tuple[str, ...], Any]] = [((), document)]
@@ -75,18 +55,6 @@ def key_words(path: Sequence[str]) -> str:
     """Return the key at the end of `path` as messages show it: on one line, in quotes, not too long."""
     name = ".".join(path[:_SHOWN_LEVELS]) + (".…" if len(path) > _SHOWN_LEVELS else "")
     return repr(name if len(name) <= 200 else f"{name[:200]}…") if path else "the value"
-
-
-def read_integer(text: str) -> int | float:
-    """Return the number that digits write out; infinity for more digits than computers calculate with."""
-    return int(text) if len(text) <= LONGEST_NUMBER else math.inf
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        found |= {name: REPEATED for name, count in Counter(name for name, _ in pairs).items() if count > 1}
-    return found
 
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:
