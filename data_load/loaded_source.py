@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from data_sources.gathering import IMAGE_SUFFIXES, Gathered, gather
+from data_sources.gathering import Gathered, gather
 from data_sources.named_images import take_named
 from data_sources.origin import origin_of_files
 from data_sources.videos import take_frames, unlabelled, with_frames
 from fetch_params import FetchParams, SourceFields, shown_url
 from label_formats.coco_document import ImageFiles, to_coco
 from label_formats.detection import TITLES, Format, detect, files_of
-from label_formats.image_index import ImageIndex, flat_names, image_size, plain_path
+from label_formats.image_index import IMAGE_SUFFIXES, ImageIndex, flat_names, image_size, plain_path
 from label_formats.labels import Labels
 from label_formats.reading import heads, read_labels, read_table
 from label_formats.table_reading import read_query

@@ -16,10 +16,10 @@ from data_sources.frames import is_video
 from data_sources.origin import keep_server_time
 from fetch_params import FetchParams, SourceFields, shown_url
 from label_formats.detection import LABEL_SUFFIXES
+from label_formats.image_index import IMAGE_SUFFIXES
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 DOWNLOADS = "sources"
 
 Kind = Callable[[str], bool]

@@ -5,6 +5,7 @@ polygon becomes its upright box and stays as segmentation, and so does a mask. O
 left out and counted. Format: https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -12,7 +13,7 @@ from xml.etree.ElementTree import Element
 from label_formats.geometry import Box, ellipse_box, enclosing_box, flat, image_runs, rectangle, rotated
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.tally import Tally
-from label_formats.values import number, points, side, text, whole, xml_root
+from label_formats.values import flag, number, points, side, text, whole, xml_root
 from sinara_lib.errors import DataError
 
 SHAPES = frozenset({"box", "polygon", "ellipse", "mask"})
@@ -31,11 +32,14 @@ def parse_cvat(files: Iterable[tuple[str, bytes]]) -> Labels:
         for label in root.iterfind("meta//labels/label"):
             if label.find("parent") is None:
                 names.setdefault(text(label.findtext("name"), f"{path}: label"))
-        images += [_image(item, path, tally) for item in root.findall("image")]
+        items = root.findall("image")
+        # A project's tasks may use a name twice, frames of videos above all: their files lie in folders of the subsets.
+        count = Counter(item.get("name") for item in items)
+        images += [_image(item, path, tally, repeated=count[item.get("name")] > 1) for item in items]
     return Labels(tuple(images), class_names=tuple(names), tally=tally)
 
 
-def _image(item: Element, path: str, tally: Tally) -> LabelledImage:
+def _image(item: Element, path: str, tally: Tally, *, repeated: bool) -> LabelledImage:
     name = text(item.get("name"), f"{path}: name of an image")
     place = f"{path}: {name}"
     width, height = side(item.get("width"), f"{place}: width"), side(item.get("height"), f"{place}: height")
@@ -48,7 +52,7 @@ def _image(item: Element, path: str, tally: Tally) -> LabelledImage:
         with tally.one_object():
             objects.append(_object(shape, f"{place}: {shape.tag}", sides=(width or 0, height or 0)))
     return LabelledImage(
-        name=name,
+        name=f"{item.get('subset', '')}/{name}" if repeated else name,
         beside=path,
         objects=tuple(objects),
         width=width,
@@ -100,9 +104,7 @@ def _numbers(shape: Element, place: str, *keys: str) -> tuple[float, ...]:
 
 
 def _attributes(shape: Element, place: str) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        key: whole(value, f"{place}: {key}") for key in FLAGS if (value := shape.get(key)) not in {None, ""}
-    }
+    found: dict[str, Any] = {key: flag(value) for key in FLAGS if (value := (shape.get(key) or "").strip())}
     if degrees := number(shape.get("rotation", "0"), f"{place}: rotation"):
         found["rotation"] = degrees
     for more in shape.findall("attribute"):

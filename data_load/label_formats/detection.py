@@ -1,12 +1,12 @@
 """Which annotation format a set of files is in, judged by their names and first bytes."""
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, get_args
 
+from label_formats.csv_text import csv_header
 from label_formats.foreign_formats import LABELME_XML, RESULTS, foreign_json, is_labelme_xml
 from label_formats.json_shape import JsonShape, json_shape
 from label_formats.open_images import BOX_COLUMNS
@@ -30,7 +30,7 @@ SUFFIXES: dict[Format, frozenset[str]] = {
     "cvat": frozenset({".xml"}),
     "label_studio": frozenset({".json", ""}),
     "open_images": frozenset({".csv"}),
-    "table": frozenset({".csv", ".parquet"}),
+    "table": frozenset({".csv", ".tsv", ".parquet"}),
 }
 LABEL_SUFFIXES = frozenset().union(*SUFFIXES.values())
 HEAD_BYTES = 1 << 16
@@ -64,7 +64,7 @@ def judge(path: str, head: bytes) -> Judgement:
         return _judge_xml(head)
     if suffix in {".yaml", ".yml"}:
         return Judgement("yolo" if _NAMES_KEY.search(head) else None)
-    if suffix == ".csv":
+    if suffix in {".csv", ".tsv"}:
         return Judgement(_csv_format(head))
     if suffix == ".parquet":
         return Judgement("table")
@@ -163,10 +163,7 @@ def _is_label_studio(shape: JsonShape) -> bool:
 
 
 def _csv_format(head: bytes) -> Format | None:
-    try:
-        header = next(csv.reader([head.decode("utf-8", "replace").partition("\n")[0].rstrip("\r")]), [])
-    except csv.Error:
-        return None
+    header = csv_header(head)
     if set(header) >= BOX_COLUMNS:
         return "open_images"
     lowered = {name.lower() for name in header}

@@ -10,6 +10,14 @@ from PIL import Image
 
 from sinara_lib.errors import DataError
 
+IMAGE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"),  # one format, whichever a camera or a browser writes
+        *(".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"),
+    }
+)
+"""Endings of image files, in lower case: the one list for all of data_load."""
+
 
 class ImageIndex:
     """Finds files of one source by the ends of their paths."""
@@ -23,9 +31,12 @@ class ImageIndex:
             self._by_stem.setdefault(name.stem, []).append(path)
 
     def find(self, name: str, *, beside: str = "") -> str | None:
-        """Return the file of this name, None when there is none; see `_closest`."""
+        """Return the file of this name, which may lack the ending; None when there is none; see `_closest`."""
         wanted = plain_path(name)
-        return _closest(self._by_name.get(wanted.name, []), wanted.parts, beside, shown=name)
+        paths = self._by_name.get(wanted.name, [])
+        if not paths and wanted.suffix.lower() not in IMAGE_SUFFIXES:
+            paths = self._by_stem.get(wanted.name, [])
+        return _closest(paths, wanted.parts, beside, shown=name)
 
     def find_stem(self, stem: str, *, beside: str = "") -> str | None:
         """Return the file of this path without suffix, None when there is none; see `_closest`."""

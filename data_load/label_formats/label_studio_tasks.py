@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from label_formats.image_index import IMAGE_SUFFIXES
 from label_formats.values import json_value
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco_fields import mapping, shown
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 _REGION_KEYS = frozenset({"x", "points", "rle", "vertices", "original_width"})
 _TAIL = re.compile(r"(\d+|[a-z]+)$")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -117,7 +117,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _looks_like_image(reference: str) -> bool:
-    return PurePosixPath(urlsplit(reference).path).suffix.lower() in SUFFIXES
+    return PurePosixPath(urlsplit(reference).path).suffix.lower() in IMAGE_SUFFIXES
 
 
 def keys_of_controls(names: Sequence[str], keys: Sequence[str], *, short: bool) -> dict[str, str]:

@@ -4,14 +4,13 @@ Boxes are shares of the image's sides; IsGroupOf becomes iscrowd; the other flag
 are -1, unknown. Format: https://storage.googleapis.com/openimages/web/download_v7.html
 """
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from label_formats.csv_text import open_csv
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.tally import Tally
-from label_formats.values import decoded, number, text, whole
+from label_formats.values import number, text, whole
 from sinara_lib.errors import DataError
 
 BOX_COLUMNS = frozenset({"ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax"})
@@ -126,7 +125,7 @@ def _renamed(one: LabelledObject, label: str) -> LabelledObject:
 
 
 def _rows(data: bytes, path: str) -> Iterator[list[str]]:
-    try:
-        yield from csv.reader(io.StringIO(decoded(data, path), newline=""))
-    except csv.Error as error:
-        raise DataError(f"{path}: is not a CSV file: {error}.") from error
+    text = open_csv(data, path, delimiters=",")
+    yield text.header
+    for _, row in text.rows:
+        yield row

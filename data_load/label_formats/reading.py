@@ -9,10 +9,10 @@ from label_formats.cvat import parse_cvat
 from label_formats.detection import HEAD_BYTES, MOST_HEAD_BYTES, Format, files_of, is_class_list, judge
 from label_formats.image_index import ImageIndex
 from label_formats.label_studio import parse_label_studio
-from label_formats.labels import LabelledImage, Labels
+from label_formats.labels import LabelledImage, Labels, Unit
 from label_formats.open_images import parse_open_images
 from label_formats.table import Table, find_columns, parse_table
-from label_formats.table_reading import read_csv, read_parquet
+from label_formats.table_reading import TableFile, read_csv, read_parquet
 from label_formats.voc import parse_voc
 from label_formats.yolo import image_stem, parse_yolo
 from sinara_lib.errors import DataError
@@ -49,13 +49,15 @@ def read_labels(
         return parse_open_images(_contents(files, chosen), wanted=wanted)
     if format_name == "yolo":
         return _yolo(files, chosen, images)
-    return read_table(_table(files, chosen), source, where=", ".join(chosen[:3]))
+    found = _table(files, chosen)
+    return read_table(found.table, source, where=", ".join(chosen[:3]), decimal_comma=found.decimal_comma)
 
 
-def read_table(table: Table, source: SourceFields, *, where: str) -> Labels:
+def read_table(table: Table, source: SourceFields, *, where: str, decimal_comma: bool = False) -> Labels:
     """Read a table by the columns that the parameters name and those of the usual names."""
     columns = find_columns(list(table), source.given_columns, where=where)
-    return parse_table(table, columns, unit="share" if source.relative_boxes else "pixels", where=where)
+    unit: Unit = "share" if source.relative_boxes else "pixels"
+    return parse_table(table, columns, unit=unit, where=where, decimal_comma=decimal_comma)
 
 
 def _contents(files: Mapping[str, Path], chosen: list[str]) -> Iterator[tuple[str, bytes]]:
@@ -63,15 +65,16 @@ def _contents(files: Mapping[str, Path], chosen: list[str]) -> Iterator[tuple[st
         yield path, files[path].read_bytes()
 
 
-def _table(files: Mapping[str, Path], chosen: list[str]) -> Table:
-    tables = [
+def _table(files: Mapping[str, Path], chosen: list[str]) -> TableFile:
+    found = [
         (read_parquet if path.lower().endswith(".parquet") else read_csv)(data, path)
         for path, data in _contents(files, chosen)
     ]
-    for path, table in zip(chosen, tables, strict=True):
-        if list(table) != list(tables[0]):
+    for path, one in zip(chosen, found, strict=True):
+        if list(one.table) != list(found[0].table):
             raise DataError(f"{path}: has other columns than {chosen[0]}. Name one of them in annotations_member.")
-    return {name: [value for table in tables for value in table[name]] for name in tables[0]}
+    table = {name: [value for one in found for value in one.table[name]] for name in found[0].table}
+    return TableFile(table, decimal_comma=any(one.decimal_comma for one in found))
 
 
 def _yolo(files: Mapping[str, Path], chosen: list[str], images: Mapping[str, Path]) -> Labels:

@@ -5,6 +5,7 @@ ymin, xmax, ymax; in pixels, or as shares of the image's sides.
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from label_formats.labels import LabelledImage, LabelledObject, Labels, Unit
@@ -32,6 +33,8 @@ ALIASES = {
 }
 SIDES = ("x", "y", "width", "height")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+NAMES = frozenset({"image", "label", "group"})
+"""What is text, whatever it looks like."""
 
 
 def find_columns(names: Sequence[str], given: Mapping[str, str], *, where: str) -> dict[str, str]:
@@ -55,7 +58,9 @@ def find_columns(names: Sequence[str], given: Mapping[str, str], *, where: str) 
     return {key: name for key, name in found.items() if key not in unused}
 
 
-def parse_table(table: Table, columns: Mapping[str, str], *, unit: Unit, where: str) -> Labels:
+def parse_table(
+    table: Table, columns: Mapping[str, str], *, unit: Unit, where: str, decimal_comma: bool = False
+) -> Labels:
     """Read columns of equal length, found by `find_columns`. Raises DataError naming row (from 1) and column."""
     tally = Tally()
     rows: dict[str, list[LabelledObject]] = {}
@@ -64,6 +69,8 @@ def parse_table(table: Table, columns: Mapping[str, str], *, unit: Unit, where: 
     for row_number, cells in enumerate(values, start=1):
         place = f"{where}: row {row_number}"
         row = dict(zip(columns, map(_present, cells), strict=True))
+        if decimal_comma:
+            row = {key: value if key in NAMES else _pointed(value) for key, value in row.items()}
         name = text(row["image"], f"{place}: image")
         _agree(facts.setdefault(name, {}), row, place)
         objects = rows.setdefault(name, [])
@@ -83,7 +90,7 @@ def _image(name: str, objects: list[LabelledObject], facts: dict[str, Any], unit
         width=side(facts.get("image_width"), f"{where}: image_width of {name}"),
         height=side(facts.get("image_height"), f"{where}: image_height of {name}"),
         unit=unit,
-        extra={"group": str(facts["group"])} if "group" in facts else {},
+        extra={"group": str(_spelled(facts["group"]))} if "group" in facts else {},
     )
 
 
@@ -91,6 +98,8 @@ def _agree(facts: dict[str, Any], row: dict[str, Any], place: str) -> None:
     """Note what a row says of its image; rows of one image must say the same."""
     for key in ("image_width", "image_height", "group"):
         value = row.get(key)
+        if value is not None and key != "group":
+            value = side(value, f"{place}: {key}")
         if value is not None and facts.setdefault(key, value) != value:
             raise DataError(f"{place}: {key} is {value!r}; an earlier row of this image says {facts[key]!r}.")
 
@@ -98,19 +107,36 @@ def _agree(facts: dict[str, Any], row: dict[str, Any], place: str) -> None:
 def _object(row: dict[str, Any], place: str) -> LabelledObject:
     keys = CORNERS if "xmin" in row else SIDES
     one, two, three, four = (number(row[key], f"{place}: {key}") for key in keys)
-    crowd = row.get("iscrowd")
-    label = row["label"]
     return LabelledObject(
-        label=text(str(label) if type(label) is int else label, f"{place}: label"),
+        label=text(_spelled(row["label"]), f"{place}: label"),
         box=(one, two, three - one, four - two) if keys == CORNERS else (one, two, three, four),
-        crowd=crowd is not None and whole(int(crowd) if isinstance(crowd, bool) else crowd, f"{place}: iscrowd") == 1,
+        crowd=_crowd(row.get("iscrowd"), f"{place}: iscrowd"),
         area=None if row.get("area") is None else number(row["area"], f"{place}: area"),
     )
 
 
+def _spelled(label: object) -> object:
+    """Return the text of a class that its column holds as a number: 7, also where empty cells made it 7.0."""
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label) if isinstance(label, int | float | Decimal) else label
+
+
+def _crowd(value: object, place: str) -> bool:
+    words = {"true": 1, "yes": 1, "false": 0, "no": 0}
+    if isinstance(value, str):
+        value = words.get(value.strip().lower(), value)
+    return value is not None and whole(int(value) if isinstance(value, bool) else value, place) == 1
+
+
 def _present(value: object) -> object:
-    """None for what a table has instead of a value: nothing, an empty text, NaN."""
-    return None if value is None or value == "" or value != value else value
+    """Return None for what a table has instead of a value: nothing, an empty text, NaN."""
+    blank = isinstance(value, str) and not value.strip()
+    return None if value is None or blank or value != value else value
+
+
+def _pointed(value: object) -> object:
+    return value.replace(",", ".") if isinstance(value, str) else value
 
 
 def _refuse_doubtful_unit(rows: Mapping[str, list[LabelledObject]], unit: Unit, where: str) -> None:

@@ -1,27 +1,33 @@
 """Tables as columns of values: from CSV and parquet files, and from a database by its SQLAlchemy URL."""
 
-import csv
 import hashlib
-import io
 import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy
 
+from label_formats.csv_text import open_csv
 from label_formats.table import Table
-from label_formats.values import decoded
 from sinara_lib.errors import DataError
 from sinara_lib.urls import without_credentials
 
 PASSWORD_VARIABLE = "SINARA_SQL_PASSWORD"  # noqa: S105 - the name of a variable, not a password
 _READS = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """The columns of a file, whether its numbers may have a decimal comma, and its coding where it is not Unicode."""
+
+    table: Table
+    decimal_comma: bool = False
+    coding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,21 +39,22 @@ class QueryResult:
     sha256: str
 
 
-def read_csv(data: bytes, path: str) -> Table:
-    """Return columns of a CSV file with a header. Raises DataError."""
-    try:
-        rows = list(csv.reader(io.StringIO(decoded(data, path), newline="")))
-    except csv.Error as error:
-        raise DataError(f"{path}: is not a CSV file: {error}.") from error
-    header, rows = (rows[0], [row for row in rows[1:] if row]) if rows else ([], [])
-    _refuse_repeats(header, path)
-    for line, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise DataError(f"{path}: line {line} has {len(row)} columns, the header {len(header)}.")
-    return {name: [row[place] for row in rows] for place, name in enumerate(header)}
+def read_csv(data: bytes, path: str) -> TableFile:
+    """Read the columns of a CSV file with a header; those without a name are left out. Raises DataError."""
+    text = open_csv(data, path)
+    named = [place for place, name in enumerate(text.header) if name]
+    _refuse_repeats([text.header[place] for place in named], path)
+    cells: list[list[str]] = [[] for _ in named]
+    for line, row in text.rows:
+        if len(row) != len(text.header):
+            raise DataError(f"{path}: line {line} has {len(row)} columns, the header {len(text.header)}.")
+        for column, place in zip(cells, named, strict=True):
+            column.append(row[place])
+    table = {text.header[place]: column for place, column in zip(named, cells, strict=True)}
+    return TableFile(table, decimal_comma=text.delimiter != ",", coding=text.coding)
 
 
-def read_parquet(data: bytes, path: str) -> Table:
+def read_parquet(data: bytes, path: str) -> TableFile:
     """Return columns of a parquet file. Raises DataError."""
     try:
         table = pq.read_table(pa.BufferReader(data))
@@ -56,7 +63,7 @@ def read_parquet(data: bytes, path: str) -> Table:
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: is not a parquet file that can be read: {_first_line(error)}.") from error
     _refuse_repeats(table.column_names, path)
-    return columns
+    return TableFile(columns)
 
 
 def read_query(url: str, query: str) -> QueryResult:
@@ -96,13 +103,8 @@ def _result(names: list[str], rows: Sequence[tuple[Any, ...]]) -> QueryResult:
         line = json.dumps(row, default=str).encode() + b"\n"
         digest.update(line)
         size += len(line)
-    columns = {name: [_plain(row[place]) for row in rows] for place, name in enumerate(names)}
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     return QueryResult(columns, size, digest.hexdigest())
-
-
-def _plain(value: Any) -> object:
-    """Return a value of a database as text or number; decimals become floats."""
-    return float(value) if isinstance(value, Decimal) else value
 
 
 def _ensure_file(address: Any, shown: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -19,7 +20,7 @@ MOST_PIXELS = 1 << 17
 def number(value: object, place: str) -> float:
     """Return a finite number, also one written as text."""
     try:
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
+        if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool):
             found = float(value)
             if math.isfinite(found):
                 return found
@@ -34,6 +35,14 @@ def whole(value: object, place: str) -> int:
     if not found.is_integer():
         raise DataError(f"{place} must be a whole number, found {shown(value)}.")
     return int(found)
+
+
+def flag(value: str) -> int | str:
+    """Return a flag that decides nothing: a whole number where it is one, else the text as it stands."""
+    try:
+        return whole(value, "flag")
+    except DataError:
+        return value
 
 
 def side(value: object, place: str) -> int | None:
@@ -61,11 +70,13 @@ def points(values: Sequence[float], place: str) -> list[Point]:
 
 
 def decoded(data: bytes, place: str) -> str:
-    """Return the text of a UTF-8 file."""
+    """Return the text of a file in UTF-8, or in UTF-16 or 32, as its first bytes tell; without a byte order mark."""
+    encoding = json.detect_encoding(data)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(f"{place}: is not UTF-8 text ({error.reason} at byte {error.start}).") from error
+        name = encoding.upper().removesuffix("-SIG")
+        raise DataError(f"{place}: is not {name} text ({error.reason} at byte {error.start}).") from error
 
 
 def json_value(data: bytes, place: str) -> Any:

@@ -1,7 +1,7 @@
 """Pascal VOC: one XML file for each image.
 
 In files of the VOC challenges themselves, which say so in <database>, coordinates count pixels from 1 and both ends
-belong to the box. What labelling tools write today is taken as edges in pixels from 0.
+belong to the box. What labelling tools write today is taken as edges in pixels from 0. Each box of an object is one.
 Format: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/
 """
 
@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.tally import Tally
-from label_formats.values import number, side, text, whole, xml_root
+from label_formats.values import flag, number, side, text, xml_root
 
 CHALLENGE = "The VOC"
 FLAGS = ("difficult", "truncated", "occluded")
@@ -30,12 +30,13 @@ def _image(path: str, data: bytes, tally: Tally) -> LabelledImage:
     counts_from_one = (root.findtext("source/database") or "").strip().startswith(CHALLENGE)
     objects = []
     for place, item in enumerate(root.findall("object"), start=1):
-        if item.find("bndbox") is None:
+        boxes = item.findall("bndbox")
+        if not boxes:
             tally.found += 1
             tally.leave_out("objects without an upright box", example=f"{path}: object {place}")
-            continue
-        with tally.one_object():
-            objects.append(_object(item, f"{path}: object {place}", offset=int(counts_from_one)))
+        for box in boxes:
+            with tally.one_object():
+                objects.append(_object(item, box, f"{path}: object {place}", offset=int(counts_from_one)))
     return LabelledImage(
         name=(root.findtext("filename") or "").strip(),
         stem=str(PurePosixPath(path).with_suffix("")),
@@ -46,9 +47,9 @@ def _image(path: str, data: bytes, tally: Tally) -> LabelledImage:
     )
 
 
-def _object(item: Element, place: str, *, offset: int) -> LabelledObject:
+def _object(item: Element, box: Element, place: str, *, offset: int) -> LabelledObject:
     left, top, right, bottom = (
-        number(item.findtext(f"bndbox/{key}"), f"{place}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
+        number(box.findtext(key), f"{place}: {key}") for key in ("xmin", "ymin", "xmax", "ymax")
     )
     return LabelledObject(
         label=text(item.findtext("name"), f"{place}: name"),
@@ -58,9 +59,7 @@ def _object(item: Element, place: str, *, offset: int) -> LabelledObject:
 
 
 def _attributes(item: Element, place: str) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        key: whole(value, f"{place}: {key}") for key in FLAGS if (value := (item.findtext(key) or "").strip())
-    }
+    found: dict[str, Any] = {key: flag(value) for key in FLAGS if (value := (item.findtext(key) or "").strip())}
     if pose := (item.findtext("pose") or "").strip():
         found["pose"] = pose
     for more in item.findall("attributes/attribute"):

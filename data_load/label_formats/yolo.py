@@ -92,21 +92,33 @@ def _classes(path: str, data: bytes) -> tuple[dict[int, str], bool]:
     """Class names by number, and whether lines hold keypoints too."""
     written = decoded(data, path)
     if not path.lower().endswith((".yaml", ".yml")):
-        return {number: line.strip() for number, line in enumerate(written.splitlines()) if line.strip()}, False
+        return {number: line.strip() for number, line in enumerate(written.split("\n")) if line.strip()}, False
     content = _yaml(written, path)
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, list):
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not names:
         raise DataError(f"{path}: `names` must list the classes, found {shown(names)}.")
-    found = {
-        whole(key, f"{path}: names"): text(str(name), f"{path}: names") for key, name in sorted(names.items(), key=str)
-    }
+    found = {whole(key, f"{path}: names"): _name(key, name, path) for key, name in names.items()}
     return dict(sorted(found.items())), "kpt_shape" in content
 
 
+def _name(key: object, name: object, path: str) -> str:
+    if name is None:
+        raise DataError(f"{path}: names: class {key} is null, which is no name. Put quotes around it where it is one.")
+    return text(name, f"{path}: names: class {key}")
+
+
+class _Text(yaml.SafeLoader):
+    """Plain values stay as they are written: YAML would take the names 02146, no, 12:30 and 1.10 for other values."""
+
+
+for _tag in ("bool", "int", "float", "timestamp", "value"):
+    _Text.add_constructor(f"tag:yaml.org,2002:{_tag}", yaml.SafeLoader.construct_yaml_str)
+
+
 def _yaml(written: str, path: str) -> object:
-    """Return the content of a YAML file. Anchors, which unfold to any size, and deep nesting are refused."""
+    """Return a YAML file's content, values as text. Anchors, which unfold to any size, and deep nesting are refused."""
     if len(written) > MOST_YAML_BYTES:
         raise DataError(f"{path}: is longer than {MOST_YAML_BYTES:,} characters; not a list of classes.")
     depth = 0
@@ -115,6 +127,6 @@ def _yaml(written: str, path: str) -> object:
             depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
             if isinstance(token, yaml.AnchorToken | yaml.AliasToken) or depth > MOST_DEPTH:
                 raise DataError(f"{path}: holds YAML anchors or deep nesting, which a list of classes does not need.")
-        return yaml.safe_load(written)
+        return yaml.load(written, Loader=_Text)  # noqa: S506 - a SafeLoader that makes fewer types
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not a YAML document: {' '.join(str(error).split())[:200]}.") from error

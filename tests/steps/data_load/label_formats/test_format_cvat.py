@@ -5,6 +5,7 @@ import pytest
 from pycocotools import mask as oracle
 
 from label_formats.cvat import parse_cvat
+from label_formats.image_index import ImageIndex
 from odd_objects import refuse_odd
 from sinara_lib.errors import DataError
 
@@ -14,6 +15,10 @@ TASK = """<?xml version="1.0" encoding="utf-8"?>
   <label><name>car</name><type>any</type></label><label><name>person</name></label>
   <label><name>nose</name><parent>person</parent></label></labels></task></meta>
 <image id="7" name="day/1.jpg" width="40" height="30">{shapes}</image></annotations>"""
+
+
+VIDEO = b"""<annotations><image id="0" name="frame_000000" width="64" height="48"/>
+<image id="1" name="v1.2_frame_000000" width="64" height="48"/></annotations>"""
 
 
 def shape(text: str, *, more: str = "") -> bytes:
@@ -98,3 +103,31 @@ def test_what_is_wrong_is_named_with_its_place(text: str, message: str) -> None:
 def test_tracks_of_a_video_are_refused_with_the_way_out() -> None:
     with pytest.raises(DataError, match="Export the task as `CVAT for images"):
         parse_cvat([("a.xml", b'<annotations><track id="0" label="car"/></annotations>')])
+
+
+@pytest.mark.parametrize(("written", "kept"), [("1", 1), ("False", "False")])
+def test_a_flag_is_a_whole_number_or_stays_as_text(written: str, kept: int | str) -> None:
+    box = f'<box label="car" occluded="{written}" xtl="1" ytl="2" xbr="3" ybr="4"/>'
+    (found,) = parse_cvat([("a.xml", shape(box))]).images[0].objects
+
+    assert found.attributes == {"occluded": kept}
+
+
+def test_frames_of_a_video_task_are_found_by_names_that_lack_the_ending() -> None:
+    index = ImageIndex(["images/frame_000000.png", "images/frame_000001.png", "images/v1.2_frame_000000.jpg"])
+    names = [image.name for image in parse_cvat([("annotations.xml", VIDEO)]).images]
+
+    assert [index.find(name, beside="annotations.xml") for name in names] == [
+        "images/frame_000000.png",
+        "images/v1.2_frame_000000.jpg",
+    ]
+
+
+def test_frames_of_two_tasks_with_one_name_are_told_apart_by_their_subset() -> None:
+    text = VIDEO.replace(b'name="v1.2_frame_000000"', b'name="frame_000000" subset="val"').replace(
+        b'name="frame_000000" w', b'name="frame_000000" subset="train" w'
+    )
+    index = ImageIndex(["images/val/frame_000000.png", "images/train/frame_000000.png"])
+    names = [image.name for image in parse_cvat([("annotations.xml", text)]).images]
+
+    assert [index.find(name) for name in names] == ["images/train/frame_000000.png", "images/val/frame_000000.png"]

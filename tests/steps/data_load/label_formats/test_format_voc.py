@@ -71,3 +71,21 @@ def test_what_is_wrong_is_named_with_its_place(text: bytes, message: str) -> Non
 def test_document_types_and_entities_are_refused_unread(head: bytes) -> None:
     with pytest.raises(DataError, match="refused as unsafe"):
         xml_root(head + b"<annotation>&y;</annotation>", "x.xml", tag="annotation")
+
+
+def test_an_object_with_two_boxes_is_two_objects() -> None:
+    second = b"<bndbox><xmin>31</xmin><ymin>2</ymin><xmax>50</xmax><ymax>40</ymax></bndbox></object>"
+    (image,) = parse_voc([("x.xml", TOOL.replace(b"</object>", second, 1))]).images
+
+    assert [(one.label, one.box) for one in image.objects] == [("car", (10.5, 0, 9.5, 8)), ("car", (31, 2, 19, 38))]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [(b"1", 1), (b"1.0", 1), (b"Unspecified", "Unspecified"), (b"False", "False"), (b"0.0597", "0.0597")],
+)
+def test_a_flag_is_a_whole_number_or_stays_as_text(written: bytes, kept: int | str) -> None:
+    more = b"<truncated>" + written + b"</truncated><difficult>" + written + b"</difficult></object>"
+    (image,) = parse_voc([("x.xml", TOOL.replace(b"</object>", more, 1))]).images
+
+    assert image.objects[0].attributes == {"colour": "red", "truncated": kept, "difficult": kept}
