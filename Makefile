@@ -21,6 +21,7 @@ lint: $(TESTED)  ## lint, format, types, stripped notebooks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
 	@$(BIN)/nbstripout --verify --keep-id */*.ipynb
 
 serve: $(READY)  ## serve the newest packed model on http://127.0.0.1:3000
