@@ -15,7 +15,7 @@ from data_sources.fetch import FetchedSource, fetch_source, is_remote
 from data_sources.frames import is_video
 from data_sources.origin import keep_server_time
 from fetch_params import FetchParams, SourceFields, shown_url
-from label_formats.detection import LABEL_SUFFIXES
+from label_formats.detection import LABEL_SUFFIXES, is_class_list
 from label_formats.image_index import IMAGE_SUFFIXES
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
@@ -152,9 +152,14 @@ def _prefix(urls: Sequence[str], number: int) -> str:
 
 
 def _member(labels: dict[str, Path], member: str) -> dict[str, Path]:
-    """Return the label files that annotations_member names: one file, or all below a folder."""
+    """Return the label files that annotations_member names: one file, or all below a folder.
+
+    A file that names YOLO's classes stands for its text files too, which say nothing without it.
+    """
     wanted = member.removeprefix("./").rstrip("/")
     chosen = {path: file for path, file in labels.items() if path == wanted or path.startswith(f"{wanted}/")}
+    if wanted in chosen and (is_class_list(wanted) or wanted.lower().endswith((".yaml", ".yml"))):
+        chosen |= {path: file for path, file in labels.items() if path.endswith(".txt") and not is_class_list(path)}
     if not chosen:
         listed = ", ".join(sorted(labels)[:20]) or "none"
         raise DataError(f"{member} is not there; annotation files there: {listed}. Correct annotations_member.")

@@ -1,5 +1,6 @@
 """Which annotation format a set of files is in, judged by their names and first bytes."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ MOST_HEAD_BYTES = 1 << 26
 """So much of a JSON document is read, where what tells its format stands late."""
 CLASS_LISTS = frozenset({"classes.txt", "obj.names"})
 _XML_ROOT = re.compile(rb"<([A-Za-z][\w.-]*)")
-_NAMES_KEY = re.compile(rb"^names\s*:", re.MULTILINE)
+_NAMES_KEY = re.compile(r"^(?:\{\s*)?(['\"]?)names\1\s*:", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def judge(path: str, head: bytes) -> Judgement:
     if suffix == ".xml":
         return _judge_xml(head)
     if suffix in {".yaml", ".yml"}:
-        return Judgement("yolo" if _NAMES_KEY.search(head) else None)
+        return Judgement("yolo" if lists_classes(path, head) else None)
     if suffix in {".csv", ".tsv"}:
         return Judgement(_csv_format(head))
     if suffix == ".parquet":
@@ -75,6 +76,12 @@ def is_class_list(path: str) -> bool:
     """Return whether a file lists the classes of YOLO labels, going by its name."""
     pure = PurePosixPath(path)
     return pure.name.lower() in CLASS_LISTS or pure.suffix.lower() == ".names"
+
+
+def lists_classes(path: str, head: bytes) -> bool:
+    """Return whether a file is YAML with the key `names`, which other YAML files of a project lack."""
+    is_yaml = path.lower().endswith((".yaml", ".yml"))
+    return is_yaml and _NAMES_KEY.search(head.decode(json.detect_encoding(head), "replace")) is not None
 
 
 def detect(heads: Mapping[str, bytes], *, where: str) -> Format:

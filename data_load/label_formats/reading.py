@@ -1,20 +1,19 @@
 """From the label files of a source to its labels: which file is read as what."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from fetch_params import SourceFields
 from label_formats.cvat import parse_cvat
-from label_formats.detection import HEAD_BYTES, MOST_HEAD_BYTES, Format, files_of, is_class_list, judge
+from label_formats.detection import HEAD_BYTES, MOST_HEAD_BYTES, Format, files_of, judge
 from label_formats.image_index import ImageIndex
 from label_formats.label_studio import parse_label_studio
-from label_formats.labels import LabelledImage, Labels, Unit
+from label_formats.labels import Labels, Unit
 from label_formats.open_images import parse_open_images
 from label_formats.table import Table, find_columns, parse_table
 from label_formats.table_reading import TableFile, read_csv, read_parquet
 from label_formats.voc import parse_voc
-from label_formats.yolo import image_stem, parse_yolo
+from label_formats.yolo_files import read_yolo
 from sinara_lib.errors import DataError
 
 
@@ -48,9 +47,12 @@ def read_labels(
         wanted = {PurePosixPath(path).stem for path in images} or None
         return parse_open_images(_contents(files, chosen), wanted=wanted)
     if format_name == "yolo":
-        return _yolo(files, chosen, images)
+        return read_yolo(files, chosen, images)
     found = _table(files, chosen)
-    return read_table(found.table, source, where=", ".join(chosen[:3]), decimal_comma=found.decimal_comma)
+    labels = read_table(found.table, source, where=", ".join(chosen[:3]), decimal_comma=found.decimal_comma)
+    if found.coding:
+        labels.tally.note(f"text read as {found.coding}, because it is not Unicode")
+    return labels
 
 
 def read_table(table: Table, source: SourceFields, *, where: str, decimal_comma: bool = False) -> Labels:
@@ -74,32 +76,5 @@ def _table(files: Mapping[str, Path], chosen: list[str]) -> TableFile:
         if list(one.table) != list(found[0].table):
             raise DataError(f"{path}: has other columns than {chosen[0]}. Name one of them in annotations_member.")
     table = {name: [value for one in found for value in one.table[name]] for name in found[0].table}
-    return TableFile(table, decimal_comma=any(one.decimal_comma for one in found))
-
-
-def _yolo(files: Mapping[str, Path], chosen: list[str], images: Mapping[str, Path]) -> Labels:
-    """Label files, and images without one, which are images without objects."""
-    index = ImageIndex(images)
-    labels, labelled, strays = {}, set(), 0
-    for path in chosen:
-        if not path.lower().endswith(".txt") or is_class_list(path):
-            continue
-        image = index.find_stem(image_stem(path), beside=path)
-        if image is None and "labels" not in PurePosixPath(path).parts:
-            strays += 1
-            continue
-        labels[path] = files[path].read_bytes()
-        labelled.add(image)
-    names_file = _names_file(chosen)
-    parsed = parse_yolo(labels, (names_file, files[names_file].read_bytes()))
-    empty = tuple(LabelledImage(path, beside=path, unit="share") for path in images if path not in labelled)
-    parsed.tally.note("text files that belong to no image", strays)
-    return replace(parsed, images=parsed.images + empty)
-
-
-def _names_file(chosen: list[str]) -> str:
-    """Return the file that names the classes: of several the uppermost, a data.yaml before a list."""
-    found = [path for path in chosen if is_class_list(path) or path.lower().endswith((".yaml", ".yml"))]
-    if not found:
-        raise DataError("YOLO labels need a data.yaml with `names`, or a classes.txt, beside them; neither is there.")
-    return min(found, key=lambda path: (is_class_list(path), path.count("/"), path))
+    coding = next((one.coding for one in found if one.coding), None)
+    return TableFile(table, decimal_comma=any(one.decimal_comma for one in found), coding=coding)

@@ -34,6 +34,7 @@ def parse_yolo(labels: Mapping[str, bytes], names_file: tuple[str, bytes]) -> La
     """
     names, keypoints = _classes(*names_file)
     tally = Tally()
+    tally.note("names of classes given twice, which became one class", len(names) - len(set(names.values())))
     images = tuple(
         LabelledImage(
             name="",
@@ -45,6 +46,11 @@ def parse_yolo(labels: Mapping[str, bytes], names_file: tuple[str, bytes]) -> La
         for path, data in labels.items()
     )
     return Labels(images, class_names=tuple(names.values()), tally=tally)
+
+
+def class_names(path: str, data: bytes) -> dict[int, str]:
+    """Return the classes that a file names, by number. Raises DataError."""
+    return _classes(path, data)[0]
 
 
 def image_stem(path: str) -> str:
