@@ -17,11 +17,20 @@ test: lint       ## lint, types and the whole test suite
 	@# One process per core, one thread each: more would only wait for each other.
 	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
-lint: $(TESTED)  ## lint, format, types, stripped notebooks
+lint: $(TESTED)  ## lint, format, types, imports, declared packages, stripped notebooks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
+	@$(call quietly,PYTHONPATH=. $(BIN)/lint-imports --no-logo)
+	@# What is imported is declared, in the core or in an extra that these rooms may use: not in those named here.
+	@$(call declared,notebook vision serve s3 dev,sinara_lib --extend-exclude '$(WITH_EXTRAS)')
+	@$(call declared,vision serve s3 dev,sinara_lib/runs sinara_lib/reports)
+	@$(call declared,notebook serve s3 dev,sinara_lib --extend-exclude 'sinara_lib/(runs|reports|bento|container)/')
+	@$(call declared,notebook vision s3 dev,sinara_lib/bento sinara_lib/container)
+	@$(call declared,serve s3 dev,data_load data_prep model_train)
+	@$(call declared,s3 dev,model_pack model_eval)
+	@# And what is declared is used.
+	@$(call quietly,$(BIN)/deptry . --ignore $(call commas,DEP001 DEP003 DEP004) --optional-dependencies-dev-groups dev)
 	@$(BIN)/nbstripout --verify --keep-id */*.ipynb
 
 serve: $(READY)  ## serve the newest packed model on http://127.0.0.1:3000
@@ -56,6 +65,13 @@ $(TESTED): $(READY) requirements-test.lock
 	@echo "Adding what the tests need, once ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-test.lock
 	@touch $@
+
+# Keeps a checker's words until it finds something.
+quietly = found=$$($(1) 2>&1) || { echo "$$found"; exit 1; }
+declared = $(call quietly,$(BIN)/deptry $(2) --no-ansi --ignore DEP002 --optional-dependencies-dev-groups $(call commas,$(1)))
+commas = $(subst $() ,$(COMMA),$(1))
+COMMA := ,
+WITH_EXTRAS := sinara_lib/(runs/notebook|reports/|vision/|downloads/|loopback|bento/|container/)
 
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --quiet \
   $(addprefix --no-emit-package ,$(NOT_LOCKED))

@@ -6,6 +6,7 @@ folder, or none. A folder as an entity of plain files belongs to `sinara_lib.sto
 `sinara_lib.catalog`.
 """
 
-from sinara_lib.archive.packing import ArchiveReader, SinaraArchive, fetch, open_archive, pack, unpack
+from sinara_lib.archive.packing import SinaraArchive, fetch, open_archive, pack, unpack
+from sinara_lib.archive.reader import ArchiveReader
 
 __all__ = ["ArchiveReader", "SinaraArchive", "fetch", "open_archive", "pack", "unpack"]
