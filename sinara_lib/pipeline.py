@@ -1,26 +1,20 @@
 """The steps of a pipeline in their order: where each lives, running them, and what to say at the end."""
 
-import hashlib
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from sinara_lib.errors import ParamsError
 from sinara_lib.layout import step_name
 from sinara_lib.params import FULL_JOB
-from sinara_lib.runs.checkout import run_git
+from sinara_lib.runs.step_clones import clone_of, is_git_url, repository_name
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import SETTINGS_FILE
 from sinara_lib.step import StepResult, check_step, run_step
 
 MODE_OF_ENV = {"user": "dev", "prod": "prod"}
 SAMPLE = "sample"
-
-_GIT_URL = re.compile(r"(\w+://|[\w.-]+@[\w.-]+:)")
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +29,16 @@ class PipelineStep:
 
     def folder(self) -> Path:
         """Return the step's folder; a git URL is cloned into the user's cache, or brought up to date there."""
-        if not _GIT_URL.match(self.source):
-            return ((self.settings.folder or Path.cwd()) / self.source).resolve()
-        digest = hashlib.sha256(self.source.encode()).hexdigest()[:12]
-        clone = (
-            Path(platformdirs.user_cache_dir("sinara", appauthor=False)) / "steps" / digest / _repository(self.source)
-        )
-        if clone.is_dir():
-            run_git(clone, "pull", "--quiet", "--ff-only")
-        else:
-            clone.parent.mkdir(parents=True, exist_ok=True)
-            run_git(clone.parent, "clone", "--quiet", self.source, str(clone))
-        return clone
+        if is_git_url(self.source):
+            return clone_of(self.source)
+        return ((self.settings.folder or Path.cwd()) / self.source).resolve()
 
 
 def pipeline_steps(settings: Settings) -> list[PipelineStep]:
     """Return the pipeline's steps in order. Raises ParamsError when no sinara.toml names any."""
     if settings.folder is None or not settings.steps:
         raise ParamsError(f"No {SETTINGS_FILE} with pipeline.steps here or above: run this inside a pipeline's folder.")
-    return [PipelineStep(step_name(_repository(s)), s, settings) for s in settings.steps]
+    return [PipelineStep(step_name(repository_name(s)), s, settings) for s in settings.steps]
 
 
 def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str | None) -> list[PipelineStep]:
@@ -118,7 +103,3 @@ def closing_lines(results: Sequence[StepResult], *, index: str | None = None) ->
             "ask      curl -s http://127.0.0.1:3000/test_data | curl -s -F image=@- http://127.0.0.1:3000/predict"
         )
     return lines
-
-
-def _repository(source: str) -> str:
-    return re.split(r"[/:]", source.rstrip("/"))[-1].removesuffix(".git")

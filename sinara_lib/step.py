@@ -15,24 +15,20 @@ from sinara_lib.errors import ParamsError, StepFailedError, Unchanged
 from sinara_lib.layout import RunAddress, StepAddress, step_name
 from sinara_lib.params import FULL_JOB, ParamsFile, SubstepParams, load_params, override
 from sinara_lib.progress import PROGRESS_VARIABLE
-from sinara_lib.runs.checkout import (
-    current_branch,
-    current_user,
-    head_worktree,
-    read_producer,
-    tag_head,
-    uncommitted_files,
-)
+from sinara_lib.runs.checkout import current_branch, current_user, read_producer, uncommitted_files
 from sinara_lib.runs.checkpoints import RESUME_VARIABLE
 from sinara_lib.runs.exit_code import exit_code_of
 from sinara_lib.runs.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.runs.resume import Resumption, find_resumption
+from sinara_lib.runs.run_tags import check_tag, tag_run
 from sinara_lib.runs.tensorboard_logs import LOGS_ENTITY, publish_logs
+from sinara_lib.runs.worktrees import head_worktree
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step_models import check_step_params, step_models
 from sinara_lib.step_parser import StepParser
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
+from sinara_lib.store.work_folders import work_folder
 from sinara_lib.substep import RECORD_VARIABLE
 from sinara_lib.urls import params_without_credentials
 
@@ -104,15 +100,15 @@ class Step:
             on_start(self._store.url_of(run))
         records, reason = [], None
         try:
-            with tempfile.TemporaryDirectory(prefix="sinara-run-") as tmp:
+            with work_folder("sinara-run-") as tmp:
                 try:
                     for substep in self.params.substeps_params:
-                        records.append(self._run_substep(run, substep, Path(tmp)))
+                        records.append(self._run_substep(run, substep, tmp))
                 except Unchanged as end:
                     reason = str(end)
                     log.info("%s  %s", self.name, reason)
                 finally:
-                    logs = publish_logs(Path(tmp), self._store, run)
+                    logs = publish_logs(tmp, self._store, run)
         except BaseException as error:
             self._finish(run, RunStatus.FAILED, reason=str(error) or type(error).__name__)
             raise
@@ -234,14 +230,14 @@ def run_step(
         params = params_of(folder)
         return Step(folder, params, run_id=run_id, settings=settings, resumption=resumption).run(on_start=on_start)
     with head_worktree(folder) as tree:
+        check_tag(tree, run_id or os.environ.get(RUN_ID_VARIABLE), push=push)
         if left_out := uncommitted_files(folder):
             log.info("prod runs HEAD; left out, not committed: %s", _some(left_out))
         library = next((p for p in tree.parents if (p / "sinara_lib" / "step.py").is_file()), None)
         params = params_of(tree)
         step = Step(tree, params, run_id=run_id, settings=settings, library=library, resumption=resumption)
         result = step.run(on_start=on_start)
-        tag_head(tree, result.run_id, message=result.run_url, push=push)
-    log.info("tagged %s", result.run_id)
+        tag_run(tree, result.run_id, url=result.run_url, push=push)
     return result
 
 

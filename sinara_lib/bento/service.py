@@ -24,6 +24,7 @@ from sinara_lib.bento.server import START_SECONDS, BentoServer, start_server, st
 from sinara_lib.errors import ArchiveError, DataError
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.store import fetch_folder, publish_folder
+from sinara_lib.store.work_folders import sign, work_folder
 
 ARCHIVE_NAME = "model.zip"
 INFO_NAME = "save_info.txt"
@@ -76,7 +77,7 @@ def load_bentoservice(url: str) -> Any:
     Call its methods directly, for example `service.predict(image_bytes)`. Several versions may be loaded at once. The
     unzipped files are removed when the object is no longer used.
     """
-    folder = Path(tempfile.mkdtemp(prefix="bento-"))
+    folder = sign(Path(tempfile.mkdtemp(prefix="bento-")))
     try:
         service = load_service(fetch_bento(url, folder))
     except BaseException:
@@ -92,8 +93,8 @@ def extract_artifacts_from_bentoservice(url: str, folder: str | Path) -> Path:
     The folder is made when absent and returned. Raises ArchiveError when a file of that name is there already.
     """
     folder = Path(folder)
-    with tempfile.TemporaryDirectory(prefix="bento-") as work:
-        artifacts = fetch_bento(url, Path(work)) / "src" / "artifacts"
+    with work_folder("bento-") as work:
+        artifacts = fetch_bento(url, work) / "src" / "artifacts"
         if taken := [path.name for path in sorted(artifacts.iterdir()) if (folder / path.name).exists()]:
             raise ArchiveError(f"{folder / taken[0]} is there already; extract the artifacts into an empty folder.")
         return Path(shutil.copytree(artifacts, folder, dirs_exist_ok=True))
@@ -106,7 +107,7 @@ def start_dev_bentoservice(
 
     Raises SinaraError with the server's last lines when it is not ready in `ready_seconds`.
     """
-    folder = Path(tempfile.mkdtemp(prefix="bento-"))
+    folder = sign(Path(tempfile.mkdtemp(prefix="bento-")))
     try:
         server = start_server(fetch_bento(url, folder), folder, host=host, port=port, quiet=True)
     except BaseException:
@@ -133,9 +134,9 @@ def serve_bentoservice(url: str, *, host: str = "127.0.0.1", port: int = 3000, w
     The cores are divided between the `workers` (default: SERVICE_WORKERS, else 1). Returns the exit code: 0 when it
     was told to end.
     """
-    with tempfile.TemporaryDirectory(prefix="bento-") as work, _terminate_as_interrupt():
-        bento = fetch_bento(url, Path(work))
-        server = start_server(bento, Path(work), host=host, port=port, quiet=False, workers=workers)
+    with work_folder("bento-") as work, _terminate_as_interrupt():
+        bento = fetch_bento(url, work)
+        server = start_server(bento, work, host=host, port=port, quiet=False, workers=workers)
         try:
             wait_until_ready(server)
             logger.info("Serving %s at %s; Ctrl-C ends it.", url, server.url)

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,19 +21,19 @@ from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError,
 from sinara_lib.layout import EntityAddress, RunAddress, split_entity_url
 from sinara_lib.params import ParamsFile, parse_params
 from sinara_lib.pipeline import pipeline_steps
-from sinara_lib.runs.checkout import commit_worktree
+from sinara_lib.runs.worktrees import commit_worktree
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.manifest import RUN_FILE, RunRecord, RunStatus
+from sinara_lib.store.work_folders import work_folder
 from sinara_lib.tables import text_table
 
 _RUN_STEP = """
 import sys
 from pathlib import Path
-from sinara_lib.exit_code import exit_code_of
 from sinara_lib.params import load_params
-from sinara_lib.step import Step
+from sinara_lib.step import Step, exit_code_of
 sys.exit(exit_code_of(lambda: Step(Path.cwd(), load_params(sys.argv[1]), run_id=sys.argv[2]).run()))
 """
 
@@ -110,8 +109,8 @@ def _run_apart(tree: Path, params: ParamsFile, apart: Settings, address: RunAddr
     """Run a step of a worktree in a process of its own, with the library of that commit where it holds one."""
     library = next((p for p in tree.parents if (p / "sinara_lib" / "step.py").is_file()), None)
     path = os.pathsep.join(filter(None, [str(library or ""), os.environ.get("PYTHONPATH", "")]))
-    with tempfile.TemporaryDirectory(prefix="sinara-params-") as folder:
-        file = Path(folder) / "params.json"
+    with work_folder("sinara-params-") as folder:
+        file = folder / "params.json"
         file.write_text(params.model_dump_json(), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-c", _RUN_STEP, str(file), address.run_id],
@@ -164,8 +163,8 @@ def _place(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.resolve()
         return
-    with tempfile.TemporaryDirectory(prefix="sinara-again-") as folder:
-        yield Path(folder).resolve()
+    with work_folder("sinara-again-") as folder:
+        yield folder.resolve()
 
 
 def _lay_inputs(run: RunSummary, settings: Settings, apart: Settings) -> None:

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import sinara_lib
+from sinara_lib.runs.git import GitError, run_git
 
 _MADE = {"__pycache__", ".ipynb_checkpoints", ".git", ".venv", "build", "dist", "tmp"}
 """Folders that tools make; where there is no git to ask, they are no code."""
@@ -38,12 +38,11 @@ def library_of(folder: Path | None = None) -> str:
 
 def _tracked(folder: Path) -> list[bytes]:
     """Return what git tracks or would track below `folder`; empty outside a repository and without git."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=True)
-    except (FileNotFoundError, subprocess.CalledProcessError):
+        listed = run_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    except GitError:  # who reads the commit says why
         return []
-    return [name for name in done.stdout.split(b"\0") if name]
+    return [os.fsencode(name) for name in listed.split("\0") if name]
 
 
 def _walked(folder: Path) -> Iterator[bytes]:

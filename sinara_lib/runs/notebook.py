@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,14 +24,12 @@ from traitlets.config import Config
 
 from sinara_lib import errors
 from sinara_lib.errors import InterfaceError, ParamsError, SinaraError
+from sinara_lib.store.work_folders import short_folder, work_folder
 
 PARAMETERS_TAG = "parameters"
 _INJECTED_TAG = "injected-parameters"
 _ENGINE = "sinara"
 _NO_SPACE = "No space left on device"
-
-LONGEST_FOLDER = 70
-"""Characters of a folder in which a socket's path, 107 at most, still has room for ours."""
 
 log = logging.getLogger(__name__)
 
@@ -186,23 +183,18 @@ class _Engine(Engine):  # type: ignore[misc]
     ) -> Any:
         """Run the notebook held by `nb_man`, announcing each code cell by the heading above it."""
         _announce_cells(nb_man)
-        with tempfile.TemporaryDirectory(prefix="sinara-kernel-", dir=_short_folder()) as sockets:
+        with work_folder("sinara-kernel-", within=short_folder()) as sockets:
             client = PapermillNotebookClient(
                 nb_man,
                 kernel_name=kernel_name,
                 startup_timeout=start_timeout,
                 stdout_file=stdout_file,
                 stderr_file=stderr_file,
-                config=_kernel_config(sockets),
+                config=_kernel_config(str(sockets)),
                 extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # a kernel told to end calls that an error
             )
             with _interrupts_reach(client):
                 return client.execute()
-
-
-def _short_folder() -> str | None:
-    """Return /tmp where the folder for temporary files lies too deep for a socket; None: it will do."""
-    return "/tmp" if os.name == "posix" and len(tempfile.gettempdir()) > LONGEST_FOLDER else None  # noqa: S108
 
 
 def _kernel_config(sockets: str) -> Config:

@@ -19,6 +19,7 @@ from sinara_lib.settings import load_settings
 from sinara_lib.store import store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, Source
+from sinara_lib.store.work_folders import sign
 from sinara_lib.urls import params_without_credentials
 
 RUN_VARIABLE = "SINARA_RUN_URL"
@@ -42,7 +43,7 @@ class NotebookRun:
         self.by_hand = RUN_VARIABLE not in os.environ
         if self.by_hand:
             self._address = self._start(StepAddress(pipeline.pipeline_name, pipeline.zone_name, step), substep_params)
-            self._tmp = Path(tempfile.mkdtemp(prefix="sinara-"))
+            self._tmp = sign(Path(tempfile.mkdtemp(prefix="sinara-")))
             atexit.register(shutil.rmtree, self._tmp, ignore_errors=True)
             atexit.register(publish_logs, self._tmp, self._store, self._address)
         else:

@@ -3,11 +3,10 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from sinara_lib.errors import ArtifactCorruptError
 
@@ -59,13 +58,15 @@ class Producer(Record):
 class Process(Record):
     """The process a run lives in, told apart from every other one.
 
-    `machine` names host, boot and process namespace: a pid means something only there. `born` is when it started,
-    in seconds since 1970, since pids are used again.
+    `machine` names host, boot and namespaces: a pid means something only there. Pids are used again: `ticks` is when it
+    started, in clock ticks after the boot (Linux; None elsewhere and in older records), `born` the same in seconds
+    since 1970, which moves with every step of the wall clock.
     """
 
     machine: str
-    pid: int
+    pid: int = Field(ge=1, lt=2**31)
     born: float
+    ticks: int | None = Field(default=None, ge=0)
 
 
 class Source(Record):
@@ -77,7 +78,7 @@ class Source(Record):
     bytes: int
     etag: str | None = None
     last_modified: str | None = None
-    fetched: datetime
+    fetched: AwareDatetime
     licences: tuple[str, ...] = ()
 
 
@@ -88,8 +89,8 @@ class RunRecord(Record):
     status: RunStatus
     status_before: RunStatus | None = None
     """Of a run that is being removed: its status until then."""
-    started: datetime
-    finished: datetime | None = None
+    started: AwareDatetime
+    finished: AwareDatetime | None = None
     reason: str | None = None
     producer: Producer
     process: Process | None = None
@@ -112,7 +113,7 @@ class FileEntry(Record):
     """One file of an entity: path below it, size in bytes, sha256 (None for what SinaraML wrote)."""
 
     path: str
-    size: int
+    size: int = Field(ge=0)
     sha256: str | None
 
 
@@ -126,7 +127,7 @@ class Manifest(Record):
     format: Literal[1] = MANIFEST_FORMAT
     entity: str
     run_id: str
-    created: datetime
+    created: AwareDatetime
     producer: Producer
     inputs: tuple[str, ...]
     sources: tuple[Source, ...] = ()
@@ -175,7 +176,7 @@ def _parse(kind: type[R], data: bytes, url: str) -> R:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False)[0]
         newer = first["type"] == "extra_forbidden" or _format(data) > MANIFEST_FORMAT
         remedy = (
             "A newer sinara_lib wrote it: update sinara_lib"
@@ -190,7 +191,7 @@ def _format(data: bytes) -> int:
     """Return the format that a record claims; 0 when it does not say."""
     try:
         page = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deep, which is no form of ours
         return 0
     claimed = page.get("format") if isinstance(page, dict) else None
     return claimed if isinstance(claimed, int) else 0

@@ -235,4 +235,4 @@ def history(store: ArtifactStore, now: datetime) -> History:
 def dead() -> Process:
     """A process of this machine that has ended."""
     child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    return this_process().model_copy(update={"pid": int(child.stdout), "born": 1.0})
+    return this_process().model_copy(update={"pid": int(child.stdout), "born": 1.0, "ticks": 1})

@@ -82,6 +82,48 @@ def test_a_prod_tag_is_pushed_only_when_asked(make_step: MakeStep, tmp_path: Pat
     assert git(tmp_path / "origin.git", "tag") == other
 
 
+@pytest.mark.parametrize(
+    ("settings", "argv", "words"),
+    [
+        ({"tag.gpgSign": "true", "gpg.program": "false"}, [], "cannot sign: error: gpg failed to sign the data"),
+        ({}, ["--run-id", RUN_ID], f"A tag {RUN_ID} stands on another commit"),
+        ({}, ["--push"], "'origin' does not appear to be a git repository"),
+    ],
+)
+def test_what_would_keep_the_tag_from_being_put_is_said_before_the_work(
+    make_step: MakeStep,
+    stores: Callable[[str], ArtifactStore],
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, str],
+    argv: list[str],
+    words: str,
+) -> None:
+    folder = make_step({"count.ipynb": []})
+    _commit(folder)
+    git(folder, "tag", RUN_ID)
+    git(folder, "commit", "-q", "--allow-empty", "-m", "more")
+    for name, value in settings.items():
+        git(folder, "config", name, value)
+    assert main(folder, mode="prod", argv=argv) == 1
+    assert words in capsys.readouterr().out
+    assert (stores("prod").runs(STEP), git(folder, "tag")) == ([], RUN_ID)
+
+
+def test_a_tag_that_fails_after_the_work_takes_nothing_from_the_run(
+    make_step: MakeStep, stores: Callable[[str], ArtifactStore], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    taken = f"import subprocess; subprocess.run(['git', 'update-ref', 'refs/tags/{RUN_ID}/x', 'HEAD'], check=True)"
+    folder = make_step({"count.ipynb": [INTERFACE, PUBLISH, taken]})
+    _commit(folder)
+    assert main(folder, mode="prod", argv=["--run-id", RUN_ID]) == 0
+    told = capsys.readouterr().out
+    run, record = only_run(stores("prod"))
+    assert record.status is RunStatus.SUCCESS
+    assert "not tagged: `git tag --annotate" in told
+    assert f"The run counts all the same: {stores('prod').url_of(run)} is SUCCESS" in told
+    assert f"git tag -a {RUN_ID} -m" in told
+
+
 def test_prod_keeps_a_relative_root_of_the_pipeline_where_a_person_expects_it(
     make_step: MakeStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

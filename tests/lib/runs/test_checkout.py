@@ -6,15 +6,9 @@ from pathlib import Path
 import pytest
 
 from sinara_lib.errors import StepFailedError
-from sinara_lib.runs.checkout import (
-    commit_worktree,
-    current_branch,
-    current_user,
-    head_worktree,
-    read_producer,
-    tag_head,
-    uncommitted_files,
-)
+from sinara_lib.runs.checkout import current_branch, current_user, read_producer, uncommitted_files
+from sinara_lib.runs.run_tags import tag_head
+from sinara_lib.runs.worktrees import commit_worktree, head_worktree
 
 
 def _git(folder: Path, *args: str) -> str:
@@ -103,6 +97,13 @@ def test_a_tag_is_annotated_also_where_git_knows_no_user(repository: Path) -> No
     tag_head(repository, "run-1", message="file:///run", push=False)
     assert _git(repository, "cat-file", "-t", "run-1") == "tag"
     assert _git(repository, "tag", "-l", "--format=%(contents)") == "file:///run"
+
+
+def test_where_a_name_may_not_be_guessed_the_tag_bears_ours_with_the_address_that_is_known(repository: Path) -> None:
+    _git(repository, "config", "user.useConfigOnly", "true")
+    _git(repository, "config", "user.email", "me@example.com")
+    tag_head(repository, "run-1", message="m", push=False)
+    assert _git(repository, "tag", "-l", "--format=%(taggername) %(taggeremail)") == "sinara <me@example.com>"
 
 
 def test_a_tag_that_stands_on_head_stays_and_one_elsewhere_is_an_error(repository: Path) -> None:

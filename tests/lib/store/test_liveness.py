@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import psutil
+import pytest
+from pydantic import ValidationError
+
 from sinara_lib.store.liveness import is_alive, this_process
 from sinara_lib.store.manifest import Process, RunRecord
 
@@ -31,10 +35,33 @@ def test_another_process_is_alive_until_it_is_killed(record: RunRecord) -> None:
 
 def test_a_process_that_got_the_pid_of_a_dead_one_is_not_it(record: RunRecord) -> None:
     me = this_process()
-    assert is_alive(_with(record, me.model_copy(update={"born": me.born - 100}))) is False
+    assert me.ticks is not None
+    assert is_alive(_with(record, me.model_copy(update={"ticks": me.ticks - 1}))) is False
 
 
 def test_of_another_machine_or_an_older_record_nothing_is_known(record: RunRecord) -> None:
     elsewhere = this_process().model_copy(update={"machine": "other/boot/pid:[1]"})
     assert is_alive(_with(record, elsewhere)) is None
     assert is_alive(_with(record, None)) is None
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_step_of_the_wall_clock_changes_nothing(
+    record: RunRecord, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    me = this_process()
+    moved = me.born + hours * 3600
+    monkeypatch.setattr(psutil, "boot_time", lambda: moved)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: moved)
+    assert this_process().born == moved
+    assert is_alive(_with(record, me)) is True
+
+
+def test_a_record_from_before_ticks_says_nothing_of_its_process(record: RunRecord) -> None:
+    assert is_alive(_with(record, this_process().model_copy(update={"ticks": None}))) is None
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**31])
+def test_a_number_that_no_process_has_is_damage(pid: int) -> None:
+    with pytest.raises(ValidationError):
+        Process(machine="m", pid=pid, born=1.0)
