@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 from pydantic import Field
 
+import sinara_lib.vision.image_size
 import sinara_lib.vision.letterbox
 from detector_export.model_card import ModelCard
 from detector_export.nms import NmsSettings
@@ -81,7 +82,8 @@ def lay_out_service(
     room = shutil.copytree(
         _HERE / "rest_service", folder / "rest_service", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copyfile(sinara_lib.vision.letterbox.__file__, Path(room) / "letterbox.py")
+    for module in (sinara_lib.vision.image_size, sinara_lib.vision.letterbox):
+        shutil.copyfile(str(module.__file__), Path(room) / Path(str(module.__file__)).name)
     shutil.copy(model, artifacts / "model.onnx")
     shutil.copy(test_image, artifacts / f"test_image{test_image.suffix.lower()}")
     facts = {

@@ -20,6 +20,8 @@ class CheckedDataset:
 
     dataset: CocoDataset
     findings: tuple[Finding, ...]
+    as_png: frozenset[str] = frozenset()
+    """Files that the service does not read as they are, to be published as PNG."""
 
     def count(self, done: Done) -> int:
         """Return how many finds were fixed, dropped, kept or left out."""
@@ -74,7 +76,9 @@ def check_dataset(dataset: CocoDataset, images: ImageFiles, *, options: CheckOpt
         checked, ledger, min_object_size=options.min_object_size, max_aspect_ratio=options.max_aspect_ratio
     )
     _check_classes(checked, ledger)
-    return CheckedDataset(_check_empty_images(checked, options, ledger), ledger.findings())
+    checked = _check_empty_images(checked, options, ledger)
+    unserved = frozenset(one.file_name for one in checked.images if fitting.pictures[one.file_name].unserved)
+    return CheckedDataset(checked, ledger.findings(), unserved)
 
 
 def _select(dataset: CocoDataset, classes: Classes, ledger: Ledger) -> CocoDataset:

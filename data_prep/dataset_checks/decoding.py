@@ -1,5 +1,7 @@
 """Decodes image files, each once and all cores at work, and keeps of each a few hundred bytes."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import os
@@ -11,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from dataset_checks.darkness import why_dark
 from dataset_checks.image_files import ImageFiles
 from dataset_checks.likeness import GREY_SIDE, Look, describe
+from dataset_checks.picture_end import is_cut_short
 from sinara_lib.archive.stream import plan
 from sinara_lib.parallel import Check, in_threads
 from sinara_lib.progress import progress
+from sinara_lib.vision.image_size import UnknownFormatError, stated_size
 from sinara_lib.vision.letterbox import decode_image
 
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-_PNG_START, _PNG_END = b"\x89PNG", b"IEND"
 _ORIENTATION = 0x0112
 _SWAPPED = {5, 6, 7, 8}
 # Decoded at an eighth a JPEG keeps at least this many pixels on its shorter side, enough to tell likeness.
@@ -35,13 +38,28 @@ class ImageFacts:
     orientation: int
     kind: str | None
     """Pillow's name of the format; None for one that only OpenCV reads."""
+    unserved: str
+    """Why the service cannot read the file as it is; empty when it can."""
+    dark: str
+    """What makes the picture nearly black; empty when it is not."""
     sha256: bytes
     look: Look
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether making the picture upright exchanges width and height."""
+        """Tell whether making the picture upright exchanges width and height."""
         return self.orientation in _SWAPPED
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """Upright width and height, orientation, format, and the picture in grey."""
+
+    width: int
+    height: int
+    orientation: int
+    kind: str | None
+    grey: NDArray[np.uint8]
 
 
 def read_pictures(files: ImageFiles, names: Iterable[str]) -> dict[str, ImageFacts | ValueError]:
@@ -84,41 +102,60 @@ def read_picture(data: bytes) -> ImageFacts:
 
 
 def _read_batch(contents: Sequence[bytes]) -> list[ImageFacts | ValueError]:
-    measured = [_measured(data) for data in contents]
-    looks = iter(describe([one[4] for one in measured if not isinstance(one, ValueError)]))
+    decoded = [_decoded_or_why(data) for data in contents]
+    looks = iter(describe([one.grey for one in decoded if not isinstance(one, ValueError)]))
     return [
-        one if isinstance(one, ValueError) else ImageFacts(*one[:4], hashlib.sha256(data).digest(), next(looks))
-        for one, data in zip(measured, contents, strict=True)
+        one if isinstance(one, ValueError) else _facts(one, data, next(looks))
+        for one, data in zip(decoded, contents, strict=True)
     ]
 
 
-Measured = tuple[int, int, int, str | None, NDArray[np.uint8]]
+def _facts(one: _Decoded, data: bytes, look: Look) -> ImageFacts:
+    return ImageFacts(
+        one.width,
+        one.height,
+        one.orientation,
+        one.kind,
+        unserved=_why_unserved(data),
+        dark=why_dark(data, one.grey, kind=one.kind),
+        sha256=hashlib.sha256(data).digest(),
+        look=look,
+    )
 
 
-def _measured(data: bytes) -> Measured | ValueError:
-    """Upright width and height, orientation, format, and the picture in grey; or why there is none."""
+def _why_unserved(data: bytes) -> str:
     try:
-        if _is_cut_short(data):
+        stated_size(data)
+    except UnknownFormatError:
+        return "the format"
+    except ValueError:
+        return "the header"
+    return ""
+
+
+def _decoded_or_why(data: bytes) -> _Decoded | ValueError:
+    try:
+        if is_cut_short(data):
             raise ValueError(f"the file of {len(data)} bytes ends before the picture does")  # noqa: TRY301
         return _decoded(data)
     except ValueError as error:
         return error
 
 
-def _decoded(data: bytes) -> Measured:
+def _decoded(data: bytes) -> _Decoded:
     header = _header(data)
     if header is None:
         grey = _grey(data)
-        return grey.shape[1], grey.shape[0], 1, None, grey
+        return _Decoded(grey.shape[1], grey.shape[0], 1, None, grey)
     width, height, orientation, kind = header
     large = min(width, height) >= _LEAST_SIDE
     grey = _eighth(data) if large and kind in {"JPEG", "MPO"} else _grey(data)
     if orientation in _SWAPPED:
         # A format whose EXIF the decoder passes over comes out as it lies.
         if (width - height) * (grey.shape[1] - grey.shape[0]) > 0:
-            return width, height, 1, kind, grey
+            return _Decoded(width, height, 1, kind, grey)
         width, height = height, width
-    return width, height, orientation, kind, grey
+    return _Decoded(width, height, orientation, kind, grey)
 
 
 def _grey(data: bytes) -> NDArray[np.uint8]:
@@ -142,7 +179,7 @@ def _header(data: bytes) -> tuple[int, int, int, str] | None:
         with Image.open(io.BytesIO(data)) as image:
             kind = str(image.format)
             # Most JPEG files have none, and looking for it in vain takes longer than reading their header.
-            has_exif = kind != "JPEG" or b"Exif" in data[:65536]
+            has_exif = kind != "JPEG" or b"Exif" in data
             orientation = image.getexif().get(_ORIENTATION, 1) if has_exif else 1
             return image.width, image.height, orientation if orientation in range(1, 9) else 1, kind
     except UnidentifiedImageError:
@@ -152,11 +189,3 @@ def _header(data: bytes) -> tuple[int, int, int, str] | None:
     except Exception as error:
         # Pillow's readers of damaged headers raise whatever their parsing meets.
         raise ValueError(f"the header cannot be read: {error}") from error
-
-
-def _is_cut_short(data: bytes) -> bool:
-    """Return whether a JPEG or PNG lacks its end; decoders fill the missing part with grey and say nothing."""
-    if data.startswith(_JPEG_START):
-        # A picture's last scan must be followed by an end; a thumbnail has both before it.
-        return data.find(_JPEG_SCAN, max(data.rfind(_JPEG_END), 0)) >= 0
-    return data.startswith(_PNG_START) and _PNG_END not in data[-64:]

@@ -92,6 +92,11 @@ def _odd(image: CocoImage, picture: ImageFacts, ledger: Ledger, *, max_aspect_ra
     ending = name.rpartition(".")[2].lower()
     if picture.kind in _ENDINGS and ending not in _ENDINGS[picture.kind]:
         actions.append(ledger.note("image_extension", f"{name}: holds {picture.kind}", file_name=name))
+    if picture.unserved:
+        text = f"{name}: {picture.unserved} ({picture.kind or 'unknown'})"
+        actions.append(ledger.note("image_format", text, file_name=name))
+    if picture.dark:
+        actions.append(ledger.note("image_dark", f"{name}: {picture.dark}", file_name=name))
     long, short = max(picture.width, picture.height), min(picture.width, picture.height)
     if long > max_aspect_ratio * short:
         actions.append(ledger.note("image_aspect", f"{name}: {picture.width} x {picture.height}", file_name=name))

@@ -59,6 +59,17 @@ CHECKS = (
         "The file's are taken; boxes stay.",
     ),
     Check("image_extension", "The name's ending is not that of the file's format.", ("keep", "drop", "fail")),
+    Check(
+        "image_format",
+        "The service does not read the file's format, or its header.",
+        ("fix", "drop", "fail"),
+        "The picture is published as PNG.",
+    ),
+    Check(
+        "image_dark",
+        "The picture is nearly black, or fills only a part of its 16 bits.",
+        ("keep", "drop", "fail"),
+    ),
     Check("image_aspect", "One side is over max_aspect_ratio times the other.", ("keep", "drop", "fail")),
     Check(
         "image_repeated",

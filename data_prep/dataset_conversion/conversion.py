@@ -1,6 +1,6 @@
 """Which pictures are published in place of the source's: made smaller, cut into tiles; and the boxes in them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -81,9 +81,17 @@ class ConvertedImage:
     move: Affine
 
 
-def convert_images(dataset: CocoDataset, *, longest_side: int | None, tiles: Tiles | None, rule: Rule) -> Conversion:
+def convert_images(
+    dataset: CocoDataset,
+    *,
+    longest_side: int | None,
+    tiles: Tiles | None,
+    rule: Rule,
+    as_png: Collection[str] = frozenset(),
+) -> Conversion:
     """Make images smaller whose longer side exceeds `longest_side` pixels, then cut larger ones into tiles.
 
+    Files named in `as_png` become PNG where nothing else changes them: later steps do not read them as they are.
     Tiles carry the field `group`, so that nothing downstream parts them, and `tile` (of, left, top). Images that fit
     stay as they are, byte for byte. Annotations of changed images get new ids.
     """
@@ -91,7 +99,7 @@ def convert_images(dataset: CocoDataset, *, longest_side: int | None, tiles: Til
     result = _Gathering(Conversion(dataset))
     for image in dataset.images:
         objects = dataset.annotations_of(image.id)
-        pictures = list(_pictures(image, longest_side, tiles, names))
+        pictures = list(_pictures(image, longest_side, tiles, names, as_png))
         if not pictures:
             result.keep(image, objects)
             continue
@@ -185,7 +193,7 @@ def _starts(length: int, window: int, overlap: int) -> list[int]:
 
 
 def _pictures(
-    image: CocoImage, longest_side: int | None, tiles: Tiles | None, names: set[str]
+    image: CocoImage, longest_side: int | None, tiles: Tiles | None, names: set[str], as_png: Collection[str]
 ) -> Iterator[ConvertedImage]:
     scale = min(1.0, longest_side / max(image.width, image.height)) if longest_side else 1.0
     width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
@@ -199,12 +207,16 @@ def _pictures(
             record = CocoImage(image.id, name, across, down, extra)
             cut = resize + shifting(left, top) - scaling(1, 1)
             yield ConvertedImage(record, ImageRecipe(image.file_name, (width, height), (left, top, across, down)), cut)
-    elif scale < 1:
-        fits = PurePosixPath(image.file_name).suffix.lower() in _KEPT_FORMATS
-        name = image.file_name if fits else new_name(image.file_name, "", names)
-        yield ConvertedImage(
-            CocoImage(image.id, name, width, height, image.extra), ImageRecipe(image.file_name, (width, height)), resize
-        )
+    elif scale < 1 or image.file_name in as_png:
+        record = CocoImage(image.id, _name_of_whole(image, names, as_png), width, height, image.extra)
+        yield ConvertedImage(record, ImageRecipe(image.file_name, (width, height)), resize)
+
+
+def _name_of_whole(image: CocoImage, names: set[str], as_png: Collection[str]) -> str:
+    path = PurePosixPath(image.file_name)
+    if image.file_name in as_png:
+        return new_name(str(path.with_suffix(".png")), "", names - {image.file_name})
+    return image.file_name if path.suffix.lower() in _KEPT_FORMATS else new_name(image.file_name, "", names)
 
 
 def _follow(

@@ -1,7 +1,7 @@
 """The parts of a split as they are published: converted, with copies for training; from the archive to archives."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +68,23 @@ class SplitPart:
         return pack(self.folder, url, source=self.files, names={f"images/{name}": name for name in files})
 
 
-def make_parts(splits: Splits, files: ArchiveReader, folder: Path, *, options: ConvertOptions) -> dict[str, SplitPart]:
-    """Convert each part as asked for, training with its copies, and write the pictures that change below `folder`."""
+def make_parts(
+    splits: Splits,
+    files: ArchiveReader,
+    folder: Path,
+    *,
+    options: ConvertOptions,
+    as_png: Collection[str] = frozenset(),
+) -> dict[str, SplitPart]:
+    """Convert each part as asked for, training with its copies, and write the pictures that change below `folder`.
+
+    `as_png` names files that are published as PNG in any case.
+    """
     parts = {}
     for name, dataset in splits.items():
-        conversion = convert_images(dataset, longest_side=options.longest_side, tiles=options.tiles, rule=options.rule)
+        conversion = convert_images(
+            dataset, longest_side=options.longest_side, tiles=options.tiles, rule=options.rule, as_png=as_png
+        )
         if options.empty_share is not None:
             conversion = limit_empty_tiles(conversion, empty_share=options.empty_share, seed=options.seed)
         if options.augment and name == "train":

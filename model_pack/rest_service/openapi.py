@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_service.image_header import MEDIA_TYPES
+from rest_service.image_size import MEDIA_TYPES
 from rest_service.settings import ServiceSettings
 
 Document = dict[str, Any]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rest_service.detector import Detector
 from rest_service.errors import RequestError
 from rest_service.image_header import bad_image, check_image
-from rest_service.letterbox import decode_image
+from rest_service.letterbox import UnreadFormatError, decode_image
 from rest_service.options import PredictOptions
 
 
@@ -40,6 +40,8 @@ class Prediction:
                 max_detections=options.max_detections,
                 classes=options.classes,
             )
+        except UnreadFormatError as error:
+            raise bad_image(str(error)) from error
         except ValueError as error:
             raise bad_image("its content is cut off or broken") from error
 

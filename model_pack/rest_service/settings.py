@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from rest_service.image_size import MAX_PIXELS
+
 MEBIBYTE = 1024 * 1024
 Number = TypeVar("Number", int, float)
 
@@ -34,7 +36,7 @@ class ServiceSettings:
     """SERVICE_MAX_BODY_BYTES: a larger body gets 413."""
     held_bytes: int = 256 * MEBIBYTE
     """SERVICE_HELD_BYTES: bodies of one worker in memory at most, all together; beyond it requests get 429."""
-    max_pixels: int = 50_000_000
+    max_pixels: int = MAX_PIXELS
     """SERVICE_MAX_PIXELS: an image with more, by its header, is not decoded and gets 413."""
     rate: float = 0.0
     """SERVICE_RATE_LIMIT: requests a second that one client address may make; 0: no limit."""

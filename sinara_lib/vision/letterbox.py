@@ -19,6 +19,10 @@ _REFUSED = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys((b"heic", b"heix",
 Image = NDArray[np.uint8]
 
 
+class UnreadFormatError(ValueError):
+    """The file is an image, of a kind that is not read; the message says which, and what to do."""
+
+
 def decode_image(data: bytes) -> Image:
     """Decode the bytes of an image file into uint8 BGR, H x W x 3, turned upright by its EXIF orientation.
 
@@ -30,7 +34,7 @@ def decode_image(data: bytes) -> Image:
     if not data:
         raise ValueError("the image is empty: 0 bytes")
     if data[4:8] == b"ftyp" and data[8:12] in _REFUSED:
-        raise ValueError(f"{_REFUSED[data[8:12]]} is not read; convert the image to JPEG, PNG, WebP or TIFF")
+        raise UnreadFormatError(f"{_REFUSED[data[8:12]]} is not read; convert the image to JPEG, PNG, WebP or TIFF")
     webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
     flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if webp else 0)
     try:
@@ -38,10 +42,7 @@ def decode_image(data: bytes) -> Image:
     except cv2.error as error:
         raise ValueError(f"the image of {len(data)} bytes cannot be decoded: {error.err}") from error
     if image is None:
-        raise ValueError(
-            f"not a readable image: {len(data)} bytes starting with {data[:8]!r}; "
-            "expected a whole JPEG, PNG, BMP, WebP or TIFF file"
-        )
+        raise _unread(data)
     return _upright(np.asarray(image, dtype=np.uint8), webp_orientation(data) if webp else 1)
 
 
@@ -99,6 +100,22 @@ def boxes_to_network(boxes_xyxy: NDArray[Any], scale: float, width: int, height:
     boxes[:, 0::2] *= _scaled(width, scale) / width
     boxes[:, 1::2] *= _scaled(height, scale) / height
     return boxes
+
+
+def _unread(data: bytes) -> ValueError:
+    try:
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None or image.dtype in (np.uint8, np.uint16):
+        return ValueError(
+            f"not a readable image: {len(data)} bytes starting with {data[:8]!r}; "
+            "expected a whole JPEG, PNG, BMP, WebP or TIFF file"
+        )
+    return UnreadFormatError(
+        f"its samples are {image.dtype}, {8 * image.dtype.itemsize} bits each, which are not read; "
+        "convert the image to 8 or 16 bits a channel"
+    )
 
 
 def _scaled(side: int, scale: float) -> int:
