@@ -33,7 +33,8 @@ def _coco() -> list[bytes]:
 
 def _drawn() -> list[bytes]:
     sys.path.insert(0, str(ROOT / "data_load"))
-    from sample_scenes.sample import ScenesRequest, write_scenes
+    from sample_scenes.sample import write_scenes
+    from scenes_url import ScenesRequest
 
     with tempfile.TemporaryDirectory() as folder:
         write_scenes(ScenesRequest(images=DRAWN, size=SIDE, defects=0), folder)

@@ -107,7 +107,7 @@ def prepare(name: str, folder: Path) -> Path:
 
     from detector_export.export import export_detector
     from detector_export.model_card import ModelCard, load_detector
-    from detector_export.nms import NmsSettings
+    from pack_params import NmsSettings
     from service_packing import lay_out_service, write_expected_result, write_requirements
 
     register_all_modules(init_default_scope=True)

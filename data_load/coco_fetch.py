@@ -95,7 +95,7 @@ def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
     if url is None:
         write_json(folder / "weights.json", {"url": None, "file_name": None, "sha256": None, "bytes": 0})
         return Weights(folder)
-    fetched = fetch_source(url, Path(work) / DOWNLOADS, sha256=params.weights_sha256, options=params.fetch_options)
+    fetched = fetch_source(url, Path(work) / DOWNLOADS, sha256=params.weights_sha256, options=params)
     origin, target = fetched.origin, folder / fetched.path.name
     shutil.copyfile(fetched.path, target)
     if is_remote(url):

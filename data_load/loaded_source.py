@@ -10,18 +10,20 @@ from data_sources.gathering import Gathered, gather
 from data_sources.named_images import take_named
 from data_sources.origin import origin_of_files
 from data_sources.videos import take_frames, unlabelled, with_frames
-from fetch_params import FetchParams, SourceFields, shown_url
+from fetch_params import FetchParams
 from label_formats.coco_document import ImageFiles, to_coco
-from label_formats.detection import TITLES, Format, detect, files_of
+from label_formats.detection import TITLES, detect, files_of
 from label_formats.image_index import IMAGE_SUFFIXES, ImageIndex, flat_names, image_size, plain_path
 from label_formats.labels import Labels
 from label_formats.reading import heads, read_labels, read_table
 from label_formats.table_reading import read_query
 from label_formats.tally import Tally
-from sample_scenes.sample import parse_scenes_url, write_scenes
+from sample_scenes.sample import write_scenes
+from scenes_url import parse_scenes_url
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco
+from source_params import Format, SourceFields, shown_url
 
 log = logging.getLogger(__name__)
 

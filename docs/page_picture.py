@@ -11,7 +11,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "data_load"))
-from sample_scenes.sample import ScenesRequest, write_scenes
+from sample_scenes.sample import write_scenes
+from scenes_url import ScenesRequest
 from sinara_lib.bento.service import start_dev_bentoservice, stop_dev_bentoservice
 from sinara_lib.settings import load_settings
 

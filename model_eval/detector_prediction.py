@@ -11,12 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from service_access import Access, Service
+from service_access import Service
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.errors import DataError, SinaraError
-from sinara_lib.params import ParamsModel
 from sinara_lib.progress import progress
 from sinara_lib.vision.coco import CocoDataset, CocoImage, parse_coco
 
@@ -24,15 +21,6 @@ ANNOTATIONS_NAME = "annotations.json"
 PREDICTIONS_NAME = "predictions.json"
 SERVICE_NAME = "service_version.json"
 IMAGES_FOLDER = "images"
-
-
-class PredictParams(ParamsModel):
-    """Parameters of predict.ipynb."""
-
-    through: Access = "process"
-    """process: the service is loaded into the notebook; rest: the real server is started and asked over HTTP."""
-    at_once: int = Field(default=4, ge=1, le=16)
-    """Images on their way at the same time."""
 
 
 def read_dataset(archive: ArchiveReader, *, where: str) -> CocoDataset:

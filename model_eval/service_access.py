@@ -7,15 +7,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Protocol, cast
 
 import requests
 
+from eval_params import Access
 from sinara_lib.bento.service import load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.loopback import web_session
 
-Access = Literal["process", "rest"]
 _SECONDS = 120.0
 
 

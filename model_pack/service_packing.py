@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from pydantic import Field
 
 import sinara_lib.vision.image_size
 import sinara_lib.vision.letterbox
 from detector_export.model_card import ModelCard
-from detector_export.nms import NmsSettings
-from detector_export.precision import PrecisionName
+from pack_params import PrecisionName
 from sinara_lib.container.package_pins import (
     ONNXRUNTIME_PACKAGES,
     OnnxruntimePackage,
@@ -31,35 +29,6 @@ from sinara_lib.vision.letterbox import decode_image
 
 _HERE = Path(__file__).parent
 _REQUIREMENTS = ("bentoml", "numpy", "opencv-python-headless", "pydantic", "starlette", "uvicorn", "python-multipart")
-
-
-class PackParams(NmsSettings):
-    """Parameters of model_pack.ipynb: those of post-processing, and how the service is packed."""
-
-    save_best: bool = True
-    """Pack the best weights; false packs those of the last epoch."""
-    min_score: float = Field(default=0.25, ge=0, le=1)
-    """The service leaves out detections below it unless a request says otherwise."""
-    precision: PrecisionName = "fp32"
-    """What the network computes in; decoding and suppression stay fp32."""
-    max_ap_loss: float = Field(default=0.02, ge=0, le=1)
-    """AP on the eval split that fp16 or int8 may lose against fp32; beyond it nothing is published."""
-    torchscript: bool = False
-    """Pack the model as TorchScript too, beside the ONNX file."""
-    onnxruntime_package: OnnxruntimePackage = "onnxruntime"
-    """What the service's image installs: onnxruntime, or onnxruntime-gpu for CUDA."""
-    parity_seed: int = 0
-    """Seed of the noise image that both models are compared on."""
-
-    @property
-    def weights(self) -> str:
-        """File name of the weights to pack."""
-        return "best.pth" if self.save_best else "last.pth"
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Entities of data_prep that are read: both models are scored on eval, int8 is calibrated on train."""
-        return ("coco_eval_dataset", "coco_train_dataset") if self.precision == "int8" else ("coco_eval_dataset",)
 
 
 def find_test_image(inference_files: str | Path) -> Path:

@@ -31,7 +31,7 @@ def ask_sources(params: FetchParams, work: str | Path) -> dict[str, Origin]:
             origin = fetch_source(url, folder, sha256=sha256, options=params.options_for(source)).origin
             asked[f"source {len(asked) + 1}"] = origin
     if params.weights_url:
-        fetched = fetch_source(params.weights_url, folder, sha256=params.weights_sha256, options=params.fetch_options)
+        fetched = fetch_source(params.weights_url, folder, sha256=params.weights_sha256, options=params)
         asked["weights"] = fetched.origin
     return asked
 

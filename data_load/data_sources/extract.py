@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data_sources.archives import Member, is_archive, open_members, too_many
+from fetch_params import Limits
 from sinara_lib.errors import ArchiveError
 from sinara_lib.progress import progress
 
@@ -18,16 +19,6 @@ BLOCK = 1 << 20
 WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:")
 
 Choice = Callable[[str], str | None]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What an archive may hold at most; folders count as files, and bytes against `ratio` from `free_bytes` on."""
-
-    files: int = 2_000_000
-    total_bytes: int = 500 << 30
-    ratio: int = 200
-    free_bytes: int = 64 << 20
 
 
 @dataclass(frozen=True)

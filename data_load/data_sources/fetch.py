@@ -18,8 +18,9 @@ from pydantic import TypeAdapter
 from data_sources.origin import origin_of_files
 from sinara_lib.downloads.cache import cache_key, file_sha256
 from sinara_lib.downloads.digests import named_sha256
-from sinara_lib.downloads.fetching import FetchOptions, bring
+from sinara_lib.downloads.fetching import bring
 from sinara_lib.downloads.objects import is_object, object_errors, open_object
+from sinara_lib.downloads.options import FetchOptions
 from sinara_lib.downloads.origin import Origin, other_checksum
 from sinara_lib.downloads.transfer import BrokenTransferError
 from sinara_lib.errors import DownloadError

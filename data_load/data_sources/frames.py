@@ -10,11 +10,10 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
 from sinara_lib.errors import DataError
-from sinara_lib.params import ParamsModel
 from sinara_lib.progress import progress
+from source_params import FrameParams
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm"})
 JPEG_QUALITY = 95
@@ -27,23 +26,6 @@ LONGEST_STILL = 1.0
 Picture: TypeAlias = NDArray[np.uint8]
 Wanted: TypeAlias = Callable[[int, float, Picture], bool]
 """Tells of each frame in turn (number from 0, seconds since the first, upright BGR) whether it is taken."""
-
-
-class FrameParams(ParamsModel):
-    """Which frames of a video become images: one of the three is given."""
-
-    every: int | None = Field(default=None, ge=1)
-    """Every N-th frame, the first included."""
-    per_second: float | None = Field(default=None, gt=0, le=1000)
-    """The first frame of each interval of 1/N seconds, by the frames' own times."""
-    scene_change: float | None = Field(default=None, gt=0, le=255)
-    """The first frame of each scene: where hue, saturation and brightness change by more than this on average."""
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> "FrameParams":
-        if sum(value is not None for value in (self.every, self.per_second, self.scene_change)) != 1:
-            raise ValueError("give exactly one of every, per_second and scene_change")
-        return self
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from data_sources.extract import copy_folder, extract, is_archive
 from data_sources.fetch import FetchedSource, fetch_source, is_remote
 from data_sources.frames import is_video
 from data_sources.origin import keep_server_time
-from fetch_params import FetchParams, SourceFields, shown_url
+from fetch_params import FetchParams
 from label_formats.detection import LABEL_SUFFIXES, is_class_list
 from label_formats.image_index import IMAGE_SUFFIXES
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
+from source_params import SourceFields, shown_url
 
 DOWNLOADS = "sources"
 

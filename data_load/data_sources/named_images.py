@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from data_sources.fetch import fetch_source, is_remote, local_path
 from data_sources.gathering import DOWNLOADS, Gathered, is_image
 from data_sources.origin import keep_server_time
-from fetch_params import FetchParams, SourceFields, shown_url
+from fetch_params import FetchParams
 from label_formats.image_index import plain_path
 from sinara_lib.downloads.cache import file_sha256
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.parallel import Check, in_threads
+from source_params import SourceFields, shown_url
 
 THREADS = 8
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from data_sources.frames import FrameParams, write_frames
+from data_sources.frames import write_frames
 from data_sources.gathering import Gathered
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, CocoImage
+from source_params import FrameParams
 
 
 def take_frames(gathered: Gathered, choice: FrameParams | None, folder: Path) -> None:

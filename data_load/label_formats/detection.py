@@ -5,16 +5,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Literal, get_args
+from typing import get_args
 
 from label_formats.csv_text import csv_header
 from label_formats.foreign_formats import LABELME_XML, RESULTS, foreign_json, is_labelme_xml
 from label_formats.json_shape import JsonShape, json_shape
 from label_formats.open_images import BOX_COLUMNS
-from label_formats.table import ALIASES
 from sinara_lib.errors import DataError
+from source_params import COLUMN_NAMES, Format
 
-Format = Literal["coco", "voc", "yolo", "cvat", "label_studio", "open_images", "table"]
 TITLES: dict[Format, str] = {
     "coco": "COCO JSON",
     "voc": "Pascal VOC XML",
@@ -174,4 +173,4 @@ def _csv_format(head: bytes) -> Format | None:
     if set(header) >= BOX_COLUMNS:
         return "open_images"
     lowered = {name.lower() for name in header}
-    return "table" if not lowered.isdisjoint(ALIASES["image"]) and len(header) > 1 else None
+    return "table" if not lowered.isdisjoint(COLUMN_NAMES["image"]) and len(header) > 1 else None

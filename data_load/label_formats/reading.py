@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from fetch_params import SourceFields
 from label_formats.cvat import parse_cvat
-from label_formats.detection import HEAD_BYTES, MOST_HEAD_BYTES, Format, files_of, judge
+from label_formats.detection import HEAD_BYTES, MOST_HEAD_BYTES, files_of, judge
 from label_formats.image_index import ImageIndex
 from label_formats.label_studio import parse_label_studio
 from label_formats.labels import Labels, Unit
@@ -15,6 +14,7 @@ from label_formats.table_reading import TableFile, read_csv, read_parquet
 from label_formats.voc import parse_voc
 from label_formats.yolo_files import read_yolo
 from sinara_lib.errors import DataError
+from source_params import Format, SourceFields
 
 
 def heads(files: Mapping[str, Path]) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """A table with a row for each object: image, label and box; a row without label and box is an image without objects.
 
-Columns are found by the names in ALIASES, in either case, or by those given. A box is x, y, width, height, or xmin,
-ymin, xmax, ymax; in pixels, or as shares of the image's sides.
+Columns are found by the names in COLUMN_NAMES, in either case, or by those given. A box is x, y, width, height, or
+xmin, ymin, xmax, ymax; in pixels, or as shares of the image's sides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,25 +12,9 @@ from label_formats.labels import LabelledImage, LabelledObject, Labels, Unit
 from label_formats.tally import Tally
 from label_formats.values import number, side, text, whole
 from sinara_lib.errors import DataError
+from source_params import COLUMN_NAMES
 
 Table = Mapping[str, Sequence[object]]
-ALIASES = {
-    "image": ("image", "image_path", "image_url", "file_name", "filename", "path"),
-    "label": ("label", "label_name", "class", "class_name", "category", "category_name"),
-    "x": ("x", "left"),
-    "y": ("y", "top"),
-    "width": ("width", "w", "box_width"),
-    "height": ("height", "h", "box_height"),
-    "xmin": ("xmin", "x_min", "x1"),
-    "ymin": ("ymin", "y_min", "y1"),
-    "xmax": ("xmax", "x_max", "x2"),
-    "ymax": ("ymax", "y_max", "y2"),
-    "image_width": ("image_width",),
-    "image_height": ("image_height",),
-    "iscrowd": ("iscrowd",),
-    "area": ("area",),
-    "group": ("group",),
-}
 SIDES = ("x", "y", "width", "height")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 NAMES = frozenset({"image", "label", "group"})
@@ -45,7 +29,7 @@ def find_columns(names: Sequence[str], given: Mapping[str, str], *, where: str) 
     for name in names:
         lowered.setdefault(name.lower(), name)
     found = dict(given)
-    for key, aliases in ALIASES.items():
+    for key, aliases in COLUMN_NAMES.items():
         if key not in given and (alias := next((one for one in aliases if one in lowered), None)) is not None:
             found[key] = lowered[alias]
     box = CORNERS if set(CORNERS) <= found.keys() and not set(SIDES) & given.keys() else SIDES

@@ -5,21 +5,19 @@ generator, so that only the JPEG encoder (pinned Pillow) stands between the code
 """
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from urllib.parse import parse_qsl, urlsplit
 
 from PIL import Image
 
 from file_times import stamp
 from sample_scenes.drawing import KINDS, Drawn, Kind, Scene, draw_scene
 from sample_scenes.masks import mask_box, mask_counts, mask_polygons
-from sinara_lib.errors import ParamsError
+from scenes_url import ScenesRequest
 from sinara_lib.progress import progress
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, save_coco
 
-LIMITS = {"images": (1, 100_000), "size": (96, 1024), "seed": (0, 2**31), "defects": (0, 1)}
 CATEGORIES = (
     CocoCategory(1, "person", "person"),
     CocoCategory(2, "bicycle", "vehicle"),
@@ -29,38 +27,6 @@ CATEGORIES = (
     CocoCategory(8, "truck", "vehicle"),
 )
 LICENSE = {"id": 1, "name": "CC0 1.0 Universal", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
-
-
-@dataclass(frozen=True)
-class ScenesRequest:
-    """What a sample URL asks for: number of images, their side in pixels, the seed, and whether defects are planted."""
-
-    images: int = 400
-    size: int = 256
-    seed: int = 1
-    defects: int = 1
-
-    @property
-    def url(self) -> str:
-        """The URL with every value spelled out."""
-        return f"sample://scenes?images={self.images}&size={self.size}&seed={self.seed}&defects={self.defects}"
-
-
-def parse_scenes_url(url: str) -> ScenesRequest:
-    """Read a sample URL; values left out keep their defaults. Raises ParamsError naming what is wrong."""
-    parts = urlsplit(url)
-    if (parts.scheme, parts.netloc, parts.path.strip("/")) != ("sample", "scenes", ""):
-        raise ParamsError(f"{url}: the built-in sample is sample://scenes?images=400&size=256&seed=1.")
-    values: dict[str, int] = {}
-    for key, text in parse_qsl(parts.query, keep_blank_values=True):
-        if key not in LIMITS or key in values:
-            problem = "is given twice" if key in values else "is unknown"
-            raise ParamsError(f"{url}: {key} {problem}; the sample takes each of {', '.join(LIMITS)} once.")
-        low, high = LIMITS[key]
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ParamsError(f"{url}: {key} is {text!r}; expected a whole number from {low} to {high}.")
-        values[key] = int(text)
-    return ScenesRequest(**values)
 
 
 def write_scenes(request: ScenesRequest, folder: str | Path) -> CocoDataset:

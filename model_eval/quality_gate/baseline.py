@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eval_params import LAST
 from quality_gate.metrics import Metrics
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError
 from sinara_lib.layout import is_run_id, split_run_url
 from sinara_lib.store import ArtifactStore, open_entity, store_at
 
 REPORT = "model_quality_report"
-LAST = "last"
 
 
 @dataclass(frozen=True)

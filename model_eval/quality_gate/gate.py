@@ -4,39 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from detection_scores.scoring import DetectorScores
-from quality_gate.baseline import LAST, Baseline
+from eval_params import ScoreParams
+from quality_gate.baseline import Baseline
 from quality_gate.metrics import CALIBRATION, Metrics, check_names, expand, named_metrics
 from sinara_lib.errors import QualityGateError
-from sinara_lib.params import ParamsModel
 
 NO_DETECTION = "no detection is right or wrong"
-Thresholds = dict[str, Annotated[float, Field(ge=0, le=1)]]
-
-
-class ScoreParams(ParamsModel):
-    """Parameters of score.ipynb."""
-
-    threshold_iou: float = Field(default=0.5, gt=0, le=1)
-    """A detection counts as right when it overlaps the object by at least this; also used by the curves."""
-    threshold_map05: float = Field(default=0.3, ge=0, le=1)
-    """The mean AP at `threshold_iou` must reach this, else the step fails."""
-    at_least: Thresholds = Field(default_factory=dict)
-    """Further thresholds: metric by name, and what it must reach. `AP50_*` stands for each class with ground truth."""
-    at_most: Thresholds = Field(default_factory=dict)
-    """Metric by name, and what it must not exceed, such as `calibration_error`."""
-    max_drop: Thresholds = Field(default_factory=dict)
-    """Metric by name, and how much lower than the baseline's it may be."""
-    baseline: str = LAST
-    """last: the newest run that passed its gate on the same ground truth; or the URL of a run or its report."""
-    shown_score: float = Field(default=0.3, ge=0, le=1)
-    """Detections below it are not drawn, and not counted in confusion and errors."""
-    shown_images: int = Field(default=6, ge=0, le=24)
-    """How many test images the report shows: half where the detector does best, half where it does worst."""
 
 
 @dataclass(frozen=True)

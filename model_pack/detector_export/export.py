@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from detector_export.model_card import STRIDE, ModelCard
-from detector_export.nms import NmsSettings, append_nms
+from detector_export.nms import append_nms
+from pack_params import NmsSettings
 
 OPSET = 18
 MODULES_KEY = "pkg.torch.onnx.name_scopes"

@@ -5,25 +5,10 @@ from __future__ import annotations
 import numpy as np
 import onnx
 from onnx import parser
-from pydantic import Field
 
-from sinara_lib.params import ParamsModel
+from pack_params import NmsSettings
 
 PREFIX = "nms_"
-
-
-class NmsSettings(ParamsModel):
-    """Thresholds and limits of post-processing, named as mmdeploy names them."""
-
-    iou_threshold: float = Field(default=0.65, gt=0, le=1)
-    """Of two boxes of one class that overlap more than this, the lower-scored one goes."""
-    score_threshold: float = Field(default=0.01, gt=0, lt=1)
-    """Detections below it are dropped before NMS."""
-    max_output_boxes_per_class: int = Field(default=200, ge=1)
-    pre_top_k: int = Field(default=5000, ge=1)
-    """Priors of one image that enter NMS at most, best first."""
-    keep_top_k: int = Field(default=100, ge=1)
-    """Detections of one image that leave at most."""
 
 
 # Written in ONNX's text format: https://github.com/onnx/onnx/blob/main/docs/Syntax.md

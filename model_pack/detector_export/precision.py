@@ -9,14 +9,13 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import onnx
 
 from detector_export.export import MODULES_KEY
 from detector_export.images import NetworkImage
 
-PrecisionName = Literal["fp32", "fp16", "int8"]
 CALIBRATION_IMAGES = 64
 """Images of the train split that the ranges of int8 are taken from."""
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from detector_export.export import RawDetector
 from detector_export.model_card import ModelCard
-from detector_export.nms import NmsSettings
+from pack_params import NmsSettings
 
 METADATA_FILE = "metadata.json"
 """Of the extra files in the archive: classes, input size and origin, as the ONNX file has them."""

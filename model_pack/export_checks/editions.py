@@ -11,10 +11,11 @@ import onnx
 
 from detector_export.export import save_model
 from detector_export.images import Split, read_images, spread
-from detector_export.precision import CALIBRATION_IMAGES, PrecisionName, to_half, to_int8
+from detector_export.precision import CALIBRATION_IMAGES, to_half, to_int8
 from export_checks.accuracy import AveragePrecision, average_precision, measure_latency
 from export_checks.outputs import open_session, split_detections
 from export_checks.parity import Found
+from pack_params import PrecisionName
 from sinara_lib.errors import QualityGateError
 from sinara_lib.progress import progress
 from sinara_lib.tables import markdown_table

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detector_export.export import RawDetector
-from detector_export.nms import NmsSettings
+from pack_params import NmsSettings
 
 # onnxruntime decides at import whether it sends usage data; nothing here may leave the machine.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -14,9 +14,9 @@ import onnxruntime as ort
 from torch import nn
 
 from detector_export.images import ImagePlace, NetworkImage
-from detector_export.nms import NmsSettings
 from export_checks.layers import first_difference
 from export_checks.outputs import RAW_OUTPUTS, Array, Detections, ModelOutput, open_session, run_onnx, run_torch
+from pack_params import NmsSettings
 from sinara_lib.errors import DataError
 
 RAW_TOLERANCE = 1e-3

@@ -12,9 +12,9 @@ from torch import nn
 
 from detector_export.images import Split, noise_image, prepare_image, read_images
 from detector_export.model_card import ModelCard
-from detector_export.nms import NmsSettings
 from export_checks.accuracy import AveragePrecision, average_precision
 from export_checks.parity import MIN_IOU, RAW_TOLERANCE, SCORE_TOLERANCE, Comparison, compare_models
+from pack_params import NmsSettings
 from sinara_lib.errors import DataError
 from sinara_lib.progress import progress
 

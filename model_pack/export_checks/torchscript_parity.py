@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from detector_export.images import NetworkImage
-from detector_export.nms import NmsSettings
 from export_checks.outputs import run_torch, split_detections
 from export_checks.parity import pair_detections
+from pack_params import NmsSettings
 from sinara_lib.errors import DataError
 
 

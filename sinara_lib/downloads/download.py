@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sinara_lib.downloads.digests import file_digests
+from sinara_lib.downloads.options import RetryPolicy
 from sinara_lib.downloads.partial import Partial, Segment, Version
 from sinara_lib.downloads.transfer import Answer, BrokenTransferError, OtherVersionError, UnreachableError
 from sinara_lib.errors import DownloadError
@@ -25,17 +26,6 @@ LARGE = 1 << 20
 """A smaller file is not told of when it has arrived, in bytes: annotations may name thousands."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How many attempts in a row may bring no new byte, and how long to wait after one: seconds, doubled each time."""
-
-    attempts: int = 5
-    first_wait: float = 1.0
-    longest_wait: float = 30.0
-    timeout: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True)

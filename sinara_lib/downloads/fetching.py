@@ -1,14 +1,14 @@
 """A download out of the cache, or from its server into the cache: which of both, and saying so."""
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
 
 from sinara_lib.downloads.cache import CacheEntry, CacheSlot, download_cache
-from sinara_lib.downloads.download import LARGE, Arrival, Download, RetryPolicy
+from sinara_lib.downloads.download import LARGE, Arrival, Download
 from sinara_lib.downloads.objects import ObjectFile, is_object
+from sinara_lib.downloads.options import FetchOptions
 from sinara_lib.downloads.origin import Origin, other_checksum
 from sinara_lib.downloads.partial import Partial, Version
 from sinara_lib.downloads.transfer import UnreachableError, WebFile
@@ -16,15 +16,6 @@ from sinara_lib.errors import DownloadError
 from sinara_lib.urls import without_credentials
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FetchOptions:
-    """How downloads are made: retries, connections for one file, and what to do when no server answers."""
-
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    connections: int = 4
-    when_unreachable: Literal["fail", "use_cached"] = "fail"
 
 
 def bring(url: str, path: Path, *, promised: str, options: FetchOptions) -> Origin:

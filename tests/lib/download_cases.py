@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_sources.fetch import FetchedSource, fetch_source
-from sinara_lib.downloads.download import RetryPolicy
-from sinara_lib.downloads.fetching import FetchOptions
+from sinara_lib.downloads.options import FetchOptions, RetryPolicy
 
 BODY = random.Random(1).randbytes(700_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -21,9 +20,21 @@ class Patience:
         self.policy = RetryPolicy(attempts=attempts, first_wait=1.0, timeout=timeout, sleep=self.pauses.append)
 
 
+class _PatientOptions(FetchOptions):
+    """Options with a retry policy of the test's own."""
+
+    policy: Any
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """When to try again."""
+        return self.policy
+
+
 def obtain(url: str, folder: Path, *, sha256: str | None = None, **options: Any) -> FetchedSource:
     """Fetch with a patience of three attempts, unless told otherwise."""
-    return fetch_source(url, folder, sha256=sha256, options=FetchOptions(**{"retry": Patience().policy, **options}))
+    policy = options.pop("retry", None) or Patience().policy
+    return fetch_source(url, folder, sha256=sha256, options=_PatientOptions(policy=policy, **options))
 
 
 def asked_ranges(asked: list[dict[str, str]]) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ import pytest
 from data_sources.changes import ask_sources, end_early, end_without_changes
 from faulty_server import FaultyServer, status, whole
 from fetch_params import FetchParams
-from sinara_lib.downloads.download import RetryPolicy
+from sinara_lib.downloads.options import RetryPolicy
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DownloadError, ParamsError, Unchanged
 from sinara_lib.params import parse_params
@@ -131,7 +131,7 @@ def test_a_server_without_version_marks_is_compared_by_its_bytes(
 def test_an_old_copy_never_stands_in_for_a_source_that_changes(
     server: FaultyServer, tmp_path: Path, as_a_notebook: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fetch_params.RetryPolicy", lambda **_: RetryPolicy(attempts=1))
+    monkeypatch.setattr("sinara_lib.downloads.options.RetryPolicy", lambda **_: RetryPolicy(attempts=1))
     urls = {
         "images_url": server.serve("/photos.zip", whole(photos())),
         "annotations_url": server.serve("/labels.json", whole(labels()), status(503)),

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from fetch_params import FetchParams, is_database
+from fetch_params import FetchParams
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import parse_params
+from source_params import is_database
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from load_summary import class_chart, contact_sheet, counts_table, licences_table, origins_table
-from sample_scenes.sample import ScenesRequest, write_scenes
+from sample_scenes.sample import write_scenes
+from scenes_url import ScenesRequest
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.vision.coco import CocoDataset, CocoImage
 

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from detection_scores.scoring import DetectorScores, score_detections
+from eval_params import ScoreParams
 from quality_gate.baseline import Baseline
-from quality_gate.gate import ScoreParams, measure_gate
+from quality_gate.gate import measure_gate
 from quality_report.documents import ReportFacts
 from quality_report.examples import ExampleImage, choose_examples, cut_out_mistakes, draw_examples
 from quality_report.report import ReportContent, write_report

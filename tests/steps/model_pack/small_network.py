@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from detector_export.nms import NmsSettings
+from pack_params import NmsSettings
 from sinara_lib.bento.service import save_bentoservice
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, store_at

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from archive_cases import by_name, make_zip
-from data_sources.extract import Limits, extract
+from data_sources.extract import extract
+from fetch_params import Limits
 from sinara_lib.errors import ArchiveError
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_cases import by_name, make_tar, make_zip
-from data_sources.extract import Limits, copy_folder, extract, is_archive
+from data_sources.extract import copy_folder, extract, is_archive
+from fetch_params import Limits
 from sinara_lib.errors import ArchiveError
 
 EVIL_NAMES = ["../evil.jpg", "a/../../evil.jpg", "/etc/evil.jpg", "..\\evil.jpg", "C:\\evil.jpg", "C:evil.jpg", "a/.."]

@@ -6,7 +6,8 @@ import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from data_sources.extract import Limits, extract, is_archive
+from data_sources.extract import extract, is_archive
+from fetch_params import Limits
 from sinara_lib.errors import ArchiveError
 
 MUTATIONS = 1000

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from data_sources import frames
-from data_sources.frames import FrameParams, is_video
+from data_sources.frames import is_video
 from sinara_lib.errors import DataError
+from source_params import FrameParams
 from video_cases import CODECS, HEIGHT, WIDTH, grey, write_video
 
 

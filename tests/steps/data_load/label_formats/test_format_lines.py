@@ -2,13 +2,13 @@
 
 import pytest
 
-from fetch_params import SourceFields, TableColumns
 from label_formats.open_images import parse_open_images
 from label_formats.reading import read_table
 from label_formats.table import find_columns, parse_table
 from label_formats.yolo import image_stem, parse_yolo
 from odd_objects import refuse_odd
 from sinara_lib.errors import DataError
+from source_params import SourceFields, TableColumns
 
 NAMES = ("data.yaml", b"train: ../train/images\nnc: 2\nnames: ['cat', 'dog']\n")
 

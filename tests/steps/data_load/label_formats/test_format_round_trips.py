@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fetch_params import SourceFields
 from format_writers import WRITERS
 from label_formats.coco_document import ImageFiles, to_coco
 from label_formats.detection import HEAD_BYTES, detect
 from label_formats.reading import read_labels
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, parse_coco
+from source_params import SourceFields
 
 WORDS = st.text("abzÄж漢 ,;'\"<&>-_.#?%0", min_size=1, max_size=8).map(str.strip).filter(bool)
 STEMS = WORDS.filter(lambda word: not word.startswith(".") and not word.endswith("."))

@@ -17,7 +17,8 @@ from format_writers import WRITERS, table_columns, write_coco, write_csv_table, 
 from label_formats.detection import detect
 from label_formats.table_reading import address_of
 from load_summary import formats_table
-from sample_scenes.sample import parse_scenes_url, write_scenes
+from sample_scenes.sample import write_scenes
+from scenes_url import parse_scenes_url
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco
 

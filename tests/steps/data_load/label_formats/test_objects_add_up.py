@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fetch_params import SourceFields
 from format_writers import WRITERS
 from label_formats.coco_document import ImageFiles, to_coco
 from label_formats.detection import detect
@@ -15,6 +14,7 @@ from label_formats.reading import heads, read_labels
 from label_formats.tally import Tally
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
+from source_params import SourceFields
 
 SIDES = st.floats(2, 45, width=16)
 BOXES = st.tuples(SIDES, SIDES, SIDES, SIDES)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from sample_scenes.sample import ScenesRequest, parse_scenes_url, write_scenes
+from sample_scenes.sample import write_scenes
+from scenes_url import ScenesRequest, parse_scenes_url
 from sinara_lib.errors import ParamsError
 
 REQUEST = ScenesRequest(images=60, size=256, seed=1)

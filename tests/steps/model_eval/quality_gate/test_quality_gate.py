@@ -3,8 +3,9 @@
 import pytest
 
 from detection_scores.scoring import DetectorScores, score_detections
+from eval_params import ScoreParams
 from quality_gate.baseline import Baseline
-from quality_gate.gate import GateThreshold, ScoreParams, enforce_gate, measure_gate
+from quality_gate.gate import GateThreshold, enforce_gate, measure_gate
 from quality_gate.metrics import listed_metrics, named_metrics
 from report_cases import NO_BASELINE
 from scenes import document, prediction, random_predictions, random_truth

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_export.nms import NmsSettings, append_nms
+from detector_export.nms import append_nms
+from pack_params import NmsSettings
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import parse_params
 

@@ -13,7 +13,6 @@ from torch import nn
 
 from detector_export.images import Split, open_split, read_images, spread
 from detector_export.model_card import ModelCard
-from detector_export.precision import PrecisionName
 from detector_export.torchscript import METADATA_FILE, export_torchscript
 from export_checks.accuracy import AveragePrecision, average_precision
 from export_checks.editions import Edition, check_loss, editions_table, measure_editions, write_edition
@@ -21,6 +20,7 @@ from export_checks.outputs import RAW_OUTPUTS, open_session, run_onnx, run_torch
 from export_checks.parity import pair_detections
 from export_checks.proof import check_scores, proof_table, prove_equal
 from export_checks.torchscript_parity import check_torchscript
+from pack_params import PrecisionName
 from sinara_lib.errors import DataError, QualityGateError
 from small_network import CLASSES, NMS
 from split_cases import publish_split

@@ -12,12 +12,11 @@ from detection_scores.scoring import score_detections
 from detector_export.export import export_detector
 from detector_export.images import Split, noise_image, open_split, prepare_image
 from detector_export.model_card import ModelCard, load_detector
-from detector_export.nms import NmsSettings
-from detector_export.precision import PrecisionName
 from export_checks.editions import check_loss, editions_table, measure_editions, write_edition
 from export_checks.parity import compare_models
 from export_checks.proof import prove_equal
-from service_packing import PackParams, lay_out_service
+from pack_params import NmsSettings, PackParams, PrecisionName
+from service_packing import lay_out_service
 from sinara_lib.archive import pack
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.store import store_at
