@@ -43,7 +43,7 @@ def end_early(substep: NotebookSubstep, asked: Mapping[str, Origin]) -> None:
 
 
 def end_without_changes(substep: NotebookSubstep, params: FetchParams, origins: Mapping[str, Origin | None]) -> None:
-    """Return the same with everything that was read, before it is published; what has changed is logged."""
+    """End the run as `end_early` does, by all that was read, before it is published; what has changed is logged."""
     if _may_end(params):
         log.info("published anew: %s", end_if_unchanged(substep, _read(origins)))
 

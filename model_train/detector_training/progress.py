@@ -48,12 +48,12 @@ class TrainingProgress:
             logger.info("%s, %s left", self._standing(loss), timedelta(seconds=round(left)))
 
     def begin(self) -> None:
-        """Return the first batch comes next: what went before does not count for the time left."""
+        """Note that the first batch comes next: what went before does not count for the time left."""
         self._began = self._told = self._clock()
         self._bar.start_t = self._bar.last_print_t = time.time()
 
     def scoring(self, done: int, total: int) -> None:
-        """Return a batch of the eval split is scored."""
+        """Show that a batch of the eval split is scored."""
         self._bar.set_postfix_str(f"scoring the eval split, {done}/{total}{self._scores}", refresh=done % 4 == 0)
 
     def scored(self, scores: Mapping[str, float]) -> None:

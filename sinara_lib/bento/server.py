@@ -64,7 +64,7 @@ def start_server(
 
 
 def wait_until_ready(server: BentoServer, *, seconds: float = START_SECONDS) -> None:
-    """Return when the server is ready to answer.
+    """Wait until the server is ready to answer.
 
     Raises SinaraError with its last lines when it ends, says that it will not become ready, or stays silent for
     `seconds`.
