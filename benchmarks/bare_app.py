@@ -43,7 +43,7 @@ def loop(detector: Any, image: bytes, seconds: float) -> None:
 
 
 def open_detector() -> Any:
-    """The detector of the service folder with the threads that the service would give it."""
+    """Return the detector of the service folder with the threads that the service would give it."""
     from rest_service import detector, settings
 
     modules: tuple[ModuleType, ModuleType] = detector, settings

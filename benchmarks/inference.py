@@ -122,7 +122,7 @@ def compiler() -> str | None:
 
 
 def drawn_picture() -> Any:
-    """A picture with the detail of a photograph, 640 x 480."""
+    """Draw a picture with the detail of a photograph, 640 x 480."""
     rng = np.random.default_rng(1)
     coarse = cv2.resize(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)
     return np.clip(coarse + rng.normal(0, 6, coarse.shape), 0, 255).astype(np.uint8)

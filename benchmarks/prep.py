@@ -110,7 +110,7 @@ def write_document(work: Path, count: int) -> None:
 
 
 def thing(image: int, number: int, width: int, height: int, rng: Random) -> dict[str, Any]:
-    """An object with a segmentation of 24 points inside its box."""
+    """Make an object with a segmentation of 24 points inside its box."""
     across, down = rng.uniform(10, width / 2), rng.uniform(10, height / 2)
     left, top = rng.uniform(0, width - across), rng.uniform(0, height - down)
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)

@@ -87,7 +87,7 @@ def main() -> int:
 
 
 def photograph() -> bytes:
-    """A JPEG with the detail of a photograph, 640 x 480."""
+    """Draw a JPEG with the detail of a photograph, 640 x 480."""
     rng = np.random.default_rng(1)
     coarse = cv2.resize(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)
     grain = rng.normal(0, 6, coarse.shape)
@@ -177,7 +177,7 @@ def publish(folder: Path) -> str:
 
 @contextmanager
 def bare_server(folder: Path, image: Path) -> Iterator[str]:
-    """The bare app, warmed up."""
+    """Start the bare app, warmed up."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen([sys.executable, str(BARE_APP), str(folder), "serve", str(port)])
@@ -249,7 +249,7 @@ def report(name: str, found: Measured) -> None:
 
 
 def promised(name: str, found: Measured) -> list[Target]:
-    """The targets of one network."""
+    """Return the targets of one network."""
     pairs = zip(found.loads[SERVICE, 8], found.loads[BARE, 8], strict=True)
     beside = statistics.median(service.rate / bare.rate for service, bare in pairs)
     alone = statistics.median(load.milliseconds for load in found.loads[SERVICE, 1]) - statistics.median(found.loop)

@@ -89,7 +89,7 @@ def send_mutated(service: DevService, count: int) -> Counter[int]:
 
 
 def capacity(service: DevService) -> Load:
-    """What the service answers a second when eight clients ask without pause."""
+    """Measure what the service answers a second when eight clients ask without pause."""
     request = post_request(f"{service.url}/predict", photograph())
     return run_load(service.url, [request], connections=8, seconds=5, pause=0.05)
 
@@ -159,7 +159,7 @@ async def soak_it(service: DevService, *, rate: float, seconds: float) -> tuple[
 
 
 def answered_so_far(service: DevService) -> int:
-    """Requests that the service has answered, this one included."""
+    """Count the requests that the service has answered, this one included."""
     with open_directly(f"{service.url}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     counts = re.findall(r"^detector_requests_total\{.*\} (\S+)$", text, re.MULTILINE)
@@ -178,7 +178,7 @@ def report(mutated: Counter[int], soak: Soak, *, rate: float) -> None:
 
 
 def promised(mutated: Counter[int], soak: Soak, *, log: str, before: int, told: float) -> list[Target]:
-    """The targets."""
+    """Return the targets."""
     faults = sum(count for statuses in (mutated, soak.statuses) for status, count in statuses.items() if status >= 500)
     length = soak.memory[-1][0]
     settled = min(60.0, length / 4)

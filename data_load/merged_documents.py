@@ -46,7 +46,7 @@ def merge(parts: Sequence[LoadedDocument], new_names: Sequence[Mapping[str, str]
 
 
 def clashing_names(parts: Sequence[tuple[str, Sequence[str]]]) -> list[dict[str, str]]:
-    """New names for the files of each part, given as prefix and names, that another part has too, in any case."""
+    """Name the files of each part anew, given as prefix and names, that another part has too, in any case."""
     owners: dict[str, set[int]] = {}
     for place, (_, names) in enumerate(parts):
         for name in names:

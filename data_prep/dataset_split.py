@@ -88,7 +88,7 @@ def group_of(image: CocoImage) -> str:
 
 
 def split_sizes(count: int, fractions: Mapping[str, float]) -> dict[str, int]:
-    """Number of images of each part: the fractions rounded by largest remainder, at least one each.
+    """Count the images of each part: the fractions rounded by largest remainder, at least one each.
 
     Raises:
         DataError: there are fewer images than parts.

@@ -32,12 +32,12 @@ class Markup(str):
 
 
 def markdown_table(headers: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """Write a Markdown table; columns of numbers are aligned right.
+    r"""Write a Markdown table; columns of numbers are aligned right.
 
     >>> print(markdown_table(["class", "objects"], [["a|b", 3], [bold("all"), 3]]))
     | class | objects |
     | :-- | --: |
-    | a\\|b | 3 |
+    | a\|b | 3 |
     | **all** | 3 |
     """
     rows = [list(row) for row in rows]

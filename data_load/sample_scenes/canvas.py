@@ -91,7 +91,7 @@ class Canvas:
         self.colour[patch.window][patch.mask] = seen * percent // 100
 
     def mask_of(self, owner: int) -> NDArray[np.bool_]:
-        """Final pixels (side/OVERSAMPLE squared) of which the owner covers more than half."""
+        """Return the final pixels (side/OVERSAMPLE squared) of which the owner covers more than half."""
         n = self.side // OVERSAMPLE
         covered = (self.owner == owner).reshape(n, OVERSAMPLE, n * OVERSAMPLE).sum(axis=1, dtype=np.uint8)
         covered = covered.reshape(n, n, OVERSAMPLE).sum(axis=2, dtype=np.uint8)

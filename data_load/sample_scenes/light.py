@@ -12,7 +12,7 @@ Pixels = NDArray[np.uint8]
 
 
 def expose(canvas: Canvas, rng: Random, *, night: bool) -> Pixels:
-    """Final pixels (height, width, 3), RGB: light, shrinking, weather, blur and noise, all in integers."""
+    """Return the final pixels (height, width, 3), RGB: light, shrinking, weather, blur and noise, all in integers."""
     _light(canvas, rng, night=night)
     picture = Image.frombuffer("RGBX", (canvas.side, canvas.side), canvas.words.tobytes(), "raw", "RGBX", 0, 1)
     pixels = np.asarray(picture.reduce(OVERSAMPLE).convert("RGB")).astype(np.int32)

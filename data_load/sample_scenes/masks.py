@@ -40,7 +40,7 @@ def mask_polygons(mask: Mask) -> list[list[int]]:
 
 
 def _boundary_loops(mask: Mask) -> list[Loop]:
-    """Closed walks along pixel edges with the mask on the right-hand side."""
+    """Return closed walks along pixel edges with the mask on the right-hand side."""
     ways = _boundary_steps(mask)
     loops = []
     while ways:

@@ -174,7 +174,7 @@ def _eighth(data: bytes) -> NDArray[np.uint8]:
 
 
 def _header(data: bytes) -> tuple[int, int, int, str] | None:
-    """Stored width and height, EXIF's orientation and the format; None when Pillow does not know the format."""
+    """Read the stored size, EXIF's orientation and the format; None when Pillow does not know the format."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             kind = str(image.format)

@@ -95,7 +95,7 @@ def _join_close(pairs: Sequence[Pairs], labels: Places, table: NDArray[np.float3
 
 
 def _joined(labels: Places, ones: Places, others: Places) -> Places:
-    """New labels: what had one label keeps one, and each pair has one. A label is the place of its first member."""
+    """Label anew: what had one label keeps one, and each pair has one. A label is the place of its first member."""
     rows = np.concatenate([np.arange(len(labels)), ones])
     columns = np.concatenate([labels, others])
     links = coo_matrix((np.ones(len(rows), dtype=np.uint8), (rows, columns)), shape=(len(labels), len(labels)))
@@ -113,7 +113,7 @@ def _are_close(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArra
 
 
 def _contrast(looks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Standard deviation of the low frequencies, in grey levels."""
+    """Return the standard deviation of the low frequencies, in grey levels."""
     return np.asarray(np.linalg.norm(looks[:, 1:], axis=1) / GREY_SIDE, dtype=np.float32)
 
 

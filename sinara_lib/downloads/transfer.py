@@ -131,7 +131,7 @@ def _version(response: requests.Response) -> Version:
 
 
 def _check_part(response: requests.Response, segment: Segment, version: Version) -> None:
-    """Raises OtherVersionError unless this part of this version comes."""
+    """Raise OtherVersionError unless this part of this version comes."""
     if _is_encoded(response):
         raise OtherVersionError("the server sends parts of a compressed body; starting again")
     span = response.headers.get("Content-Range", "")
