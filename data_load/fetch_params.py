@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sinara_lib.downloads.options import FetchOptions
-from source_params import SHA256, SourceFields, SourceParams, shown_url
+from source_params import SHA256, SourceFields, SourceParams, parsed_url, shown_url
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class FetchParams(FetchOptions, SourceFields):
     largest reason."""
     preview_images: int = Field(default=12, ge=1, le=60)
     """Pictures in the report."""
+
+    @field_validator("weights_url")
+    @classmethod
+    def _weights(cls, value: str | None) -> str | None:
+        return value and parsed_url(value)
 
     @model_validator(mode="after")
     def _one_or_several(self) -> "FetchParams":

@@ -2,14 +2,14 @@
 
 import re
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, create_model, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from scenes_url import parse_scenes_url
-from sinara_lib.params import ParamsModel
-from sinara_lib.urls import without_credentials
+from sinara_lib.errors import LayoutError
+from sinara_lib.params import UNREPEATED, ParamsModel
+from sinara_lib.urls import checked_url, names_password, without_credentials
 
 Format = Literal["coco", "voc", "yolo", "cvat", "label_studio", "open_images", "table"]
 
@@ -102,9 +102,10 @@ class SourceFields(ParamsModel):
     @field_validator("images_url", "annotations_url", mode="before")
     @classmethod
     def _urls(cls, value: object) -> object:
-        several = isinstance(value, list) and value and all(isinstance(one, str) for one in value)
-        if value is None or isinstance(value, str) or several:
-            return value
+        if value is None or isinstance(value, str):
+            return value and parsed_url(value)
+        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+            return [parsed_url(one) for one in value]
         raise PydanticCustomError("urls", "should be a string, or a list of strings that is not empty")
 
     @property
@@ -185,6 +186,14 @@ def is_database(url: str) -> bool:
     return found is not None and found["dialect"].lower() not in _FILES
 
 
+def parsed_url(text: str) -> str:
+    """Return a URL as it is used below this door. Raises an error that does not repeat one that cannot be read."""
+    try:
+        return checked_url(text)
+    except LayoutError as error:
+        raise PydanticCustomError(UNREPEATED, "{reason}", {"reason": str(error)}) from None
+
+
 def _listed(urls: str | list[str] | None) -> list[str]:
     return [urls] if isinstance(urls, str) else list(urls or [])
 
@@ -198,5 +207,5 @@ def _check_url(url: str, name: str, *, lone: bool) -> None:
         return
     if name == "images_url" or not lone:
         raise ValueError(f"{name}: a database can only be the one annotations_url")
-    if urlsplit(url).password is not None:
+    if names_password(url):
         raise ValueError(f"{name}: leave the password out; it is read from SINARA_SQL_PASSWORD")

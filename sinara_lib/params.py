@@ -12,10 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from sinara_lib.errors import ParamsError
 from sinara_lib.strict_text.json_text import parse_json
 from sinara_lib.strict_text.values import check_values, read_text
+from sinara_lib.urls import params_without_credentials, without_credentials
 
 PARAMS_FILE_VARIABLE = "SINARA_STEP_PARAMS_FILE_PATH"
 FULL_JOB = Path("params") / "step_params.json"
 SAMPLE_FILE = Path("params") / "sample.json"
+
+UNREPEATED = "unrepeated"
+"""Type of a pydantic error whose value may hold a secret: the message says what is wrong, not what was found."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -119,7 +123,7 @@ def override(
         check_values(assignment, "--set")
         key, separator, text = assignment.partition("=")
         if not separator or not key:
-            raise ParamsError(f"--set {assignment}: expected key=value.")
+            raise ParamsError(f"--set {without_credentials(assignment)}: expected key=value.")
         group, name = _target(document, key, known or {})
         name = next((one for one in group if one.lower() == name.lower()), name)
         group[name] = _value(text, f"--set {key}")
@@ -180,7 +184,9 @@ def _problem(model: type[BaseModel], entry: dict[str, Any]) -> str:
         return f"unknown key {key!r}{likely(str(entry['loc'][-1]), section.model_fields)}"
     if entry["type"] == "missing":
         return f"missing key {key!r}"
-    found = repr(entry["input"])
+    if entry["type"] == UNREPEATED:
+        return f"{key!r} {str(entry['msg']).rstrip('.')}"
+    found = repr(params_without_credentials(entry["input"]))
     return f"{key!r} is {found if len(found) <= 200 else found[:200] + '…'}: {entry['msg']}"
 
 
@@ -222,7 +228,7 @@ def _target(document: dict[str, Any], key: str, known: Mapping[str, Collection[s
     problem = "fits several notebooks" if homes else "no such parameter"
     near = "" if homes else likely(key, [name for prefix in substeps for name in names[prefix]])
     there = ", ".join(f"{prefix}.{name}" for prefix in groups for name in names[prefix])
-    raise ParamsError(f"--set {key}: {problem}{near}. There are: {there}.")
+    raise ParamsError(f"--set {without_credentials(key)}: {problem}{near}. There are: {there}.")
 
 
 def _value(text: str, where: str) -> Any:

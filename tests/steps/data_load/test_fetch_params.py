@@ -27,6 +27,7 @@ from source_params import is_database
         ({"images_url": ["a.zip", "b.zip"], "images_sha256": "0" * 64}, "images_sha256 belongs to one URL"),
         ({"annotations_url": "sqlite:///a.db"}, "query and a database as annotations_url belong together"),
         ({"annotations_url": "mysql://me:word@host/db", "query": "select 1"}, "leave the password out"),
+        ({"annotations_url": "mysql://h/db?user=u&passwd=word", "query": "select 1"}, "leave the password out"),
         ({"images_url": "a.zip", "annotations_url": "b", "images_sha256": "12"}, "images_sha256"),
         ({"images_url": "a.zip", "annotations_url": "b", "weight_url": "c"}, "unknown key 'weight_url'"),
         ({"images_url": "a.zip", "annotations_url": "b", "attempts": "5"}, "'attempts' is '5'"),
@@ -69,3 +70,25 @@ def test_several_sources_have_names_of_their_own_and_the_sample_is_spelled_out()
 )
 def test_a_database_is_told_from_files(url: str, found: bool) -> None:
     assert is_database(url) is found
+
+
+def test_blanks_around_urls_are_taken_off_at_the_door() -> None:
+    values = {"images_url": [" https://me:word@host/a.zip", "b.zip\n"], "weights_url": "\tw.pth "}
+    read = parse_params(FetchParams, values, where="data_load.ipynb")
+
+    assert (read.images_urls, read.weights_url) == (["https://me:word@host/a.zip", "b.zip"], "w.pth")
+
+
+@pytest.mark.parametrize("key", ["images_url", "annotations_url", "weights_url", "sources"])
+@pytest.mark.parametrize("url", ["https://me:se/cret@host/a.zip", "https://me:se\ncret@host/a.zip", "me:secret@host/a"])
+def test_a_url_that_does_not_parse_is_refused_and_not_repeated(key: str, url: str) -> None:
+    values = {"images_url": "a.zip", key: url} if key != "sources" else {"sources": [{"images_url": [url]}]}
+    with pytest.raises(ParamsError, match=r"_url' (does not tell|has a user|holds a tab)") as refusal:
+        parse_params(FetchParams, values, where="data_load.ipynb")
+    assert "cret" not in str(refusal.value)
+
+
+def test_a_value_of_the_wrong_type_is_told_without_the_secrets_in_it() -> None:
+    with pytest.raises(ParamsError, match=r"is \{'a': 'https://host/a'\}") as refusal:
+        parse_params(FetchParams, {"images_url": {"a": "https://me:secret@host/a"}}, where="data_load.ipynb")
+    assert "secret" not in str(refusal.value)
