@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 from scenes_url import parse_scenes_url
 from sinara_lib.errors import LayoutError
 from sinara_lib.params import UNREPEATED, ParamsModel
-from sinara_lib.urls import checked_url, names_password, without_credentials
+from sinara_lib.url_checks import checked_url, names_password
+from sinara_lib.urls import without_credentials
 
 Format = Literal["coco", "voc", "yolo", "cvat", "label_studio", "open_images", "table"]
 

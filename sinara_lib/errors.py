@@ -1,8 +1,16 @@
 """What can go wrong, one class for each thing a caller may want to tell apart."""
 
+from sinara_lib.urls import without_credentials
+
 
 class SinaraError(Exception):
-    """Base of every error that a user can act upon; its text says what failed, where, and what to do."""
+    """Base of every error that a user can act upon; its text says what failed, where, and what to do.
+
+    URLs in the text, also in what another program said, are kept without credentials.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(without_credentials(one) if isinstance(one, str) else one for one in args))
 
 
 class ParamsError(SinaraError, ValueError):

@@ -9,6 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from sinara_lib.urls import without_credentials
+
 PROGRESS_VARIABLE = "SINARA_PROGRESS"
 
 
@@ -40,10 +42,18 @@ def _watched() -> bool:
     )
 
 
+class PlainLines(logging.Formatter):
+    """The message alone, tracebacks included, with every URL in it without its credentials."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return without_credentials(super().format(record))
+
+
 def show_log() -> None:
     """Show what the library and the step's own modules log as plain lines, and the warnings of everybody else."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(PlainLines())
     handler.addFilter(_is_ours)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 

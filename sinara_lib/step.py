@@ -30,7 +30,7 @@ from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
 from sinara_lib.store.work_folders import work_folder
 from sinara_lib.substep import RECORD_VARIABLE
-from sinara_lib.urls import params_without_credentials
+from sinara_lib.urls import params_without_credentials, without_credentials
 
 RUN_ID_VARIABLE = "SINARA_RUN_ID"
 ENV_OF_MODE = {"dev": "user", "prod": "prod"}
@@ -141,7 +141,7 @@ class Step:
         record = self._store.run_record(run)
         if record is None:
             raise StepFailedError(f"{self._store.url_of(run)} vanished while the step ran; nothing can be recorded.")
-        update = {"status": status, "finished": _now(), "reason": reason}
+        update = {"status": status, "finished": _now(), "reason": reason and without_credentials(reason)}
         self._store.replace_record(run, record.model_copy(update=update))
 
     def _run_substep(self, run: RunAddress, substep: SubstepParams, tmp: Path) -> SubstepRecord:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from sinara_lib.errors import LayoutError
-
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs"})
 """What follows these is a bucket and a key, in which no sign has a meaning of its own."""
 CONTAINERS = frozenset({"abfs", "abfss", "wasb", "wasbs"})
@@ -22,53 +20,29 @@ PATHS = frozenset({"file", "sample"})
 """Nothing in these is secret."""
 REMOTE = OBJECT_STORES | CONTAINERS | {"http", "https", "ftp", "ftps"}
 
+SHORTEST_SECRET = 5
+"""Signs of a secret that is told from other texts wherever it stands alone."""
+
 _SECRET = re.compile(
     r"pass|pwd|secret|token|sig|credential|auth|access|session|key|policy|expires|^(x|q)-|^s[evr]$", re.I
 )
 """Names in the query of an object store that sign it, or give away who may read it."""
-_PASSWORD = re.compile(r"pass(?!file|ive)|pwd|secret|token|credentials?_base64|private_key$|(access|api)_?key", re.I)
-"""Names in the query of a database that are passwords; passfile is a path."""
 
 _SCHEME = r"[A-Za-z0-9+.-]*"
 _NO_SLASHES = r"(https?|ftps?):[/\\]*(?=[^\s/@:]{0,99}:\S{0,200}@)"
 _URL = re.compile(rf"(?<![A-Za-z0-9+.-])(?:({_SCHEME})://|{_NO_SLASHES})", re.IGNORECASE)
 _WHOLE = re.compile(rf"(?:({_SCHEME})\s*:\s*/\s*/|{_NO_SLASHES})(.+)", re.IGNORECASE | re.DOTALL)
-_CHAIN = re.compile(rf"::(?={_SCHEME}(?:://|::))")
+CHAIN = re.compile(rf"::(?={_SCHEME}(?:://|::))")
 _LINKS = re.compile(r"(?:::[A-Za-z0-9+.-]*)+\Z")
 _LONE_QUOTE = r"'(?=[\s,;:.)\]}]|\Z)"
 _ENDS = {mark: re.compile(rf"\s|{end}") for mark, end in {'"': '"', "'": _LONE_QUOTE, "`": "`", "<": ">"}.items()}
 _END = re.compile(rf"[\s\"<>`]|{_LONE_QUOTE}|\\[\"nrt]")
 """Where a URL ends: at a blank, or where the quotes close that it stands in."""
+_BROKEN_OFF = re.compile(r"\s+[^\s@]*@\S*")
 _PUNCTUATION = "\\.,;:!?)}"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_WITHOUT_SCHEME = re.compile(r"(?![A-Za-z]:[\\/])(?:[^\s/\\@:]+:[^@]+|//[^/@]+)@[^\s@/\\:]+(?:[/:]|$)")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+WITHOUT_SCHEME = re.compile(r"(?![A-Za-z]:[\\/])(?:[^\s/\\@:]+:[^@]+|//[^/@]+)@[^\s@/\\:]+(?:[/:]|$)")
 _SETTINGS = re.compile(r"[?#]|;(?=[^;=/]+=)")
-
-
-def checked_url(text: str) -> str:
-    """Return a URL or path without the blanks around it.
-
-    Raises LayoutError for one that others could read in another way; since it may hold a password, the error does not
-    repeat it.
-    """
-    url = text.strip()
-    if _CONTROL.search(url):
-        raise LayoutError("holds a tab, a line break or another control sign: write the URL in one piece.")
-    for link in _CHAIN.split(url):
-        if "://" in link or link.partition(":")[0].lower() in REMOTE:
-            _check_link(link)
-        elif _WITHOUT_SCHEME.match(link):
-            raise LayoutError("has a user and a password but no scheme: begin it with the scheme, such as https://.")
-    return url
-
-
-def names_password(url: str) -> bool:
-    """Tell whether the URL of a database holds a password: beside the user, or in its query."""
-    rest = url.partition("://")[2]
-    authority = _authority(rest)
-    query = unquote(unquote(rest[len(authority) :])).replace("+", " ")
-    names = re.findall(r"[?&;#=]\s*([^=&;?#]+?)\s*=", query)
-    return ":" in authority.rpartition("@")[0] or any(map(_PASSWORD.search, names))
 
 
 def without_credentials(text: str) -> str:
@@ -89,20 +63,28 @@ def params_without_credentials(params: Any) -> Any:
     return _shown_value(params) if isinstance(params, str) else params
 
 
-def _check_link(link: str) -> None:
-    """Raise LayoutError where user, host and path cannot be told apart."""
-    scheme, found, rest = link.partition("://")
-    kinds = _kinds(scheme)
-    if kinds & PATHS:
-        return
-    authority = _authority(rest)
-    if not found or re.search(r"\s", scheme) or (kinds & REMOTE and not authority):
-        raise LayoutError("begins like a URL and is none: write it as scheme://host/path.")
-    if re.search(r"[\s\"<>`\\]", authority) or _is_doubtful(kinds, rest):
-        raise LayoutError(
-            "does not tell where a password ends and the host begins: write / ? # @ and blanks in a password as %2F "
-            "%3F %23 %40 %20, and an @ in the path as %40."
-        )
+def credentials_in(params: Any) -> set[str]:
+    """Return the passwords, tokens and signatures in the URLs of parameters, as they may stand in other texts."""
+    if isinstance(params, dict | list | tuple):
+        return set().union(*map(credentials_in, params.values() if isinstance(params, dict) else params))
+    if not isinstance(params, str) or params_without_credentials(params) == params:
+        return set()
+    before, at, _ = params.rpartition("://")[2].rpartition("@")
+    user, colon, password = before.partition(":") if at else ("", "", "")
+    found = {password if colon else user}
+    if settings := _SETTINGS.search(params):
+        query = params[settings.end() :]
+        found |= {query, *(value for _, value in re.findall(r"([^=&;?#]+)=([^&;?#]*)", query))}
+    pieces = {piece for one in found for piece in (one, unquote(one), *re.split(r"[\s/?#]+", one))}
+    return {piece for piece in pieces if len(piece) >= SHORTEST_SECRET}
+
+
+def hidden(text: str, credentials: set[str]) -> str:
+    """Return a text without what `credentials_in` found, also where it stands without its URL."""
+    text = without_credentials(text)
+    for one in sorted(credentials, key=len, reverse=True):
+        text = text.replace(one, "***")
+    return text
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -115,6 +97,8 @@ def _pieces(text: str) -> Iterator[str]:
             end = ends.start() if ends else len(text)
         follower = _URL.search(text, match.end(), end)
         place = follower.start() if follower else match.end() + len(text[match.end() : end].rstrip(_PUNCTUATION))
+        if not follower and _is_broken(text[match.end() : place]) and (rest := _BROKEN_OFF.match(text, place)):
+            place = end = rest.end()
         url = text[match.end() : place]
         links = _LINKS.search(url) if follower else None
         url, chained = (url[: links.start()], links[0]) if links else (url, "")
@@ -127,21 +111,21 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _shown_value(text: str) -> str:
     """Return a parameter; what begins as a URL is read as one to its end, blanks and line breaks included."""
-    one_piece = _CONTROL.sub("", text).strip()
+    one_piece = CONTROL.sub("", text).strip()
     if whole := _WHOLE.match(one_piece):
-        scheme, (first, *others) = whole[1] or whole[2] or "", _CHAIN.split(whole[3])
+        scheme, (first, *others) = whole[1] or whole[2] or "", CHAIN.split(whole[3])
         shown = "::".join([_shown(scheme, first), *map(_shown_value, others)])
         return without_credentials(text if shown == f"{scheme}://{whole[3]}" else shown)
-    if "://" not in one_piece and _WITHOUT_SCHEME.match(one_piece):
+    if "://" not in one_piece and WITHOUT_SCHEME.match(one_piece):
         return one_piece.rpartition("@")[2]
     return without_credentials(text)
 
 
 def _shown(scheme: str, rest: str) -> str:
-    kinds, authority = _kinds(scheme), _authority(rest)
-    if _is_doubtful(kinds, rest):
+    kinds, authority = kinds_of(scheme), authority_of(rest)
+    if is_doubtful(kinds, rest):
         rest = rest.rpartition("@")[2]
-        authority = _authority(rest)
+        authority = authority_of(rest)
     user, _, host = authority.rpartition("@")
     name, port = _port(host)
     if port and not port.isdigit() and not kinds & (PATHS | OBJECT_STORES):
@@ -162,9 +146,15 @@ def _without_settings(kinds: set[str], path: str) -> str:
     return path if harmless else path[: found.start()]
 
 
-def _is_doubtful(kinds: set[str], rest: str) -> bool:
+def _is_broken(url: str) -> bool:
+    """Tell whether a URL ends within what seems a password: behind the colon stands no port."""
+    port = _port(url)[1]
+    return authority_of(url) == url and "@" not in url and port is not None and not port.isdigit()
+
+
+def is_doubtful(kinds: set[str], rest: str) -> bool:
     """Tell whether an @ in the path may be the one behind a password with a raw slash, question mark or hash."""
-    authority = _authority(rest)
+    authority = authority_of(rest)
     path, (user, at, host) = rest[len(authority) :], authority.rpartition("@")
     name, port = _port(host)
     if "@" not in path or kinds & PATHS or not (port is not None or ":" in user):
@@ -178,7 +168,8 @@ def _is_doubtful(kinds: set[str], rest: str) -> bool:
     return "." not in name or "/" in path.rpartition("@")[2]
 
 
-def _authority(rest: str) -> str:
+def authority_of(rest: str) -> str:
+    """Return what stands between :// and the path: host, port, and user and password where they are readable."""
     return re.split(r"[/?#\\]", rest, maxsplit=1)[0]
 
 
@@ -199,5 +190,6 @@ def _is_machine(host: str) -> bool:
     return True
 
 
-def _kinds(scheme: str) -> set[str]:
+def kinds_of(scheme: str) -> set[str]:
+    """Return the parts of a scheme in small letters: postgresql and psycopg."""
     return set(scheme.strip().lower().split("+"))

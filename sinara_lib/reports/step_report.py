@@ -4,9 +4,9 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -16,11 +16,12 @@ from sinara_lib.errors import SinaraError
 from sinara_lib.layout import RunAddress, split_entity_url
 from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.reports.notebook_pages import RunFacts, business_report_html, metrics_json, report_html, run_info
+from sinara_lib.reports.notebook_secrets import notebook_without_credentials
 from sinara_lib.runs.environment import ENVIRONMENT_FILE
 from sinara_lib.runs.notebook import NotebookEnd, Outcome, read_notebook
 from sinara_lib.store import ArtifactStore, publish_folder
 from sinara_lib.store.manifest import Producer, SubstepRecord
-from sinara_lib.urls import params_without_credentials, without_credentials
+from sinara_lib.urls import credentials_in, hidden, params_without_credentials
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class StepReport:
 
         A notebook that ran to its end without publishing all it declares has failed.
         """
+        secrets = credentials_in(self._substep.substep_params)
+        end = replace(end, reason=end.reason and hidden(end.reason, secrets))
         told = self._told()
         published = {n: u for n, u in told.outputs.items() if self._store.is_committed(split_entity_url(u)[1])}
         missing = [name.rsplit(".", 1)[-1] for name in told.outputs if name not in published]
@@ -88,7 +91,7 @@ class StepReport:
         except SinaraError:
             log.warning("no pages in the report: %s is absent or broken", executed.name)
             return
-        notebook = _without_credentials(notebook, self._substep.substep_params)
+        notebook = notebook_without_credentials(notebook, self._substep.substep_params)
         if not complete:
             notebook.cells = list(_until_its_end(notebook.cells))
         nbformat.write(notebook, folder / "report.ipynb")
@@ -115,15 +118,6 @@ class StepReport:
         )
 
 
-def _without_credentials(notebook: NotebookNode, params: Any) -> NotebookNode:
-    """Return the executed copy with each URL of the parameters as it may be shown, wherever it stands."""
-    text = nbformat.writes(notebook)
-    for url in _texts(params):
-        text = text.replace(url, without_credentials(url))
-    shown: NotebookNode = nbformat.reads(text, as_version=4)
-    return shown
-
-
 def _until_its_end(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
     """Yield the cells that ran; the one that ended the notebook tells why in place of its traceback."""
     for cell in cells:
@@ -135,12 +129,3 @@ def _until_its_end(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
             yield NotebookNode({**cell, "outputs": [*(o for o in cell.outputs if o not in errors), said]})
             return
         yield cell
-
-
-def _texts(params: Any) -> Iterator[str]:
-    """Yield every text in parameters that is a URL."""
-    if isinstance(params, dict | list):
-        for value in params.values() if isinstance(params, dict) else params:
-            yield from _texts(value)
-    elif isinstance(params, str) and "://" in params:
-        yield params

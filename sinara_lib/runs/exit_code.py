@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from sinara_lib.errors import SinaraError, StopStep
+from sinara_lib.progress import PlainLines
 
 DONE, FAILED, STOPPED = 0, 1, 254
 
@@ -17,7 +18,9 @@ def exit_code_of(work: Callable[[], None]) -> int:
 
     0 done, 1 failed, 254 stopped on purpose: by StopStep, Ctrl-C or SIGTERM.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout, force=True)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(PlainLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sinara_lib").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -3,7 +3,8 @@
 import pytest
 
 from sinara_lib.errors import LayoutError
-from sinara_lib.urls import checked_url, names_password, params_without_credentials, without_credentials
+from sinara_lib.url_checks import checked_url, names_password
+from sinara_lib.urls import params_without_credentials, without_credentials
 
 SHOWN = [
     ("https://me:secret@host:8443/a.zip?x=1", "https://host:8443/a.zip"),
@@ -83,6 +84,8 @@ def test_what_holds_no_secret_is_shown_as_it_is(url: str) -> None:
             "git clone https://secret@host/step.git /x\nfatal: unable to access 'https://me:secret@host/step.git/'",
             "git clone https://host/step.git /x\nfatal: unable to access 'https://host/step.git/'",
         ),
+        ("asked https://me:my secret@host/a.zip again", "asked https://host/a.zip again"),
+        ("asked http://host:port or me@host", "asked http://host or me@host"),
         ("https://host:8443/a.zip: the server at me@x/y", "https://host:8443/a.zip: the server at me@x/y"),
     ],
 )
