@@ -1,6 +1,7 @@
 """Splits a dataset into train, eval and test so that every class and size of object has its share in each."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ SPLITS = ("train", "eval", "test")
 NO_OBJECT = 0
 SMALL, MEDIUM, LARGE = -1, -2, -3
 """Labels beside the category ids, which start at 1."""
+_NUMBER = re.compile(r"[0-9]+")
 SMALL_AREA, MEDIUM_AREA = 32**2, 96**2
 
 
@@ -37,6 +39,11 @@ class _Group:
     showing: Counter[int] = field(default_factory=Counter)
     """In how many of the images each label is seen."""
 
+    @property
+    def shows_objects(self) -> bool:
+        """Tell whether an object is seen in any of the images."""
+        return any(label != NO_OBJECT for label in self.labels)
+
     def add(self, image: CocoImage, labels: Counter[int]) -> None:
         """Take an image in."""
         self.images.append((image, labels))
@@ -45,12 +52,19 @@ class _Group:
 
 
 def split_dataset(
-    dataset: CocoDataset, fractions: Mapping[str, float], *, seed: int, earlier: Mapping[str, str] | None = None
+    dataset: CocoDataset,
+    fractions: Mapping[str, float],
+    *,
+    seed: int,
+    earlier: Mapping[str, str] | None = None,
+    time_stretch: int | None = None,
 ) -> Splits:
     """Split by fractions of train, eval and test that sum to 1; images of one `group` never part.
 
     `earlier` names the part of images, by file name, that were split before: they stay where they are. New images of
     a group join the part that most of it lies in; other groups are dealt to make up what each part lacks of the whole.
+
+    `time_stretch` cuts groups into stretches of so many successive images, see `time_stretches`.
 
     Iterative stratification (Sechidis, Tsoumakas, Vlahavas, "On the stratification of multi-label data", 2011) over
     the classes an image shows and COCO's three sizes of object: the label with fewest images left is dealt out first,
@@ -62,12 +76,9 @@ def split_dataset(
     Raises:
         DataError: there are fewer groups of images than parts.
     """
-    groups = _gather(dataset, seed)
+    groups = _gather(dataset, seed, {} if time_stretch is None else time_stretches(dataset.images, time_stretch))
     if len(groups) < len(SPLITS):
-        kind = "images" if len(groups) == len(dataset.images) else "groups of images"
-        raise DataError(
-            f"{len(groups)} {kind} cannot be split into {', '.join(SPLITS)}; at least {len(SPLITS)} are needed."
-        )
+        raise DataError(_too_few(dataset, groups))
     deal = _Deal(groups, split_sizes(len(dataset.images), fractions))
     new = []
     for group in groups:
@@ -111,11 +122,50 @@ def hash_order(file_name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/{file_name}".encode()).digest()
 
 
-def _gather(dataset: CocoDataset, seed: int) -> list[_Group]:
+def time_stretches(images: Iterable[CocoImage], length: int) -> dict[str, str]:
+    """Return the stretch that each image is in, by file name: so many successive images of one group.
+
+    An image without a group is taken for one of a sequence with those of its folder whose names differ in their numbers
+    alone. Successive is by the record's `time` where it has one, then by the name, its numbers by value.
+    """
+    sequences: dict[str, list[CocoImage]] = {}
+    for image in images:
+        folder, _, name = image.file_name.rpartition("/")
+        sequence = group_of(image) if "group" in image.extra else f"names {folder}/{_NUMBER.sub('#', name)}"
+        sequences.setdefault(sequence, []).append(image)
+    return {
+        image.file_name: f"{name}, stretch {place // length}"
+        for name, sequence in sequences.items()
+        for place, image in enumerate(sorted(sequence, key=_moment))
+    }
+
+
+def _moment(image: CocoImage) -> tuple[float, list[tuple[int, str]]]:
+    time = image.extra.get("time")
+    parts = _NUMBER.split(image.file_name)
+    numbers = [int(one) for one in _NUMBER.findall(image.file_name)]
+    key = [pair for number, text in zip([0, *numbers], parts, strict=True) for pair in ((number, ""), (0, text))]
+    return (float(time) if isinstance(time, int | float) else 0.0), key
+
+
+def _too_few(dataset: CocoDataset, groups: list[_Group]) -> str:
+    least = f"cannot be split into {', '.join(SPLITS)}; at least {len(SPLITS)} are needed."
+    if len(groups) == len(dataset.images):
+        return f"{len(groups)} images {least}"
+    largest = max(groups, key=lambda group: len(group.images)).images
+    return (
+        f"{len(groups)} groups of images {least} Of {len(dataset.images)} images {len(largest)} are in one with "
+        f"{largest[0][0].file_name}: frames of one video, or near copies. Set time_stretch to cut such groups into "
+        'stretches of so many successive images, or checks to {"image_nearly_repeated": "keep"} where near copies may '
+        "part."
+    )
+
+
+def _gather(dataset: CocoDataset, seed: int, stretches: Mapping[str, str]) -> list[_Group]:
     """Return all groups, in an order that depends on seed and names alone."""
     groups: dict[str, _Group] = {}
     for image in sorted(dataset.images, key=lambda image: hash_order(image.file_name, seed)):
-        group = groups.setdefault(group_of(image), _Group())
+        group = groups.setdefault(stretches.get(image.file_name) or group_of(image), _Group())
         labels = Counter(_labels(dataset.annotations_of(image.id))) or Counter({NO_OBJECT: 1})
         group.add(image, labels)
     return list(groups.values())
@@ -146,6 +196,7 @@ class _Deal:
         total = sum(sizes.values())
         self.parts: dict[str, list[int]] = {name: [] for name in SPLITS}
         self._room = dict(sizes)
+        self._with_objects: set[str] = set()
         self._quotas = {
             name: {label: _Quota(size / total * images[label], size / total * objects[label]) for label in images}
             for name, size in sizes.items()
@@ -155,6 +206,8 @@ class _Deal:
         """Put a group into a part."""
         self.parts[part] += [image.id for image, _ in group.images]
         self._room[part] -= len(group.images)
+        if group.shows_objects:
+            self._with_objects.add(part)
         for label, objects in group.labels.items():
             self._quotas[part][label].take(group.showing[label], objects)
 
@@ -179,6 +232,9 @@ class _Deal:
         if len(empty) >= waiting:
             return empty[0]
         fitting = [name for name in SPLITS if self._room[name] >= len(group.images)]
+        if not group.shows_objects:
+            # Images without objects leave a place to objects in every part that has none yet.
+            fitting = [name for name in fitting if self._room[name] > len(group.images) or name in self._with_objects]
         if not fitting:
             return max(SPLITS, key=lambda name: self._room[name])
         return max(fitting, key=lambda name: (self._need(self._quotas[name], rarest, group), self._room[name]))

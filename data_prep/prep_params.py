@@ -37,6 +37,9 @@ class PrepParams(ParamsModel):
     seed: int = 1
     keep_split: bool = True
     """Leave images where the newest run with the same fractions and seed put them, and split only new ones."""
+    time_stretch: int | None = Field(default=None, ge=1)
+    """Cut each group, such as the frames of a video, and images whose names differ in their numbers alone, into
+    stretches of so many successive images; a stretch never parts. Null: a group never parts."""
     min_object_size: float = Field(default=1.0, ge=0)
     """Objects narrower or lower than this many pixels are dropped."""
     filter_empty_gt: bool = True
@@ -80,7 +83,7 @@ class PrepParams(ParamsModel):
     @property
     def split_options(self) -> SplitOptions:
         """By what is split."""
-        return SplitOptions(self.fractions.model_dump(), self.seed, self.keep_split)
+        return SplitOptions(self.fractions.model_dump(), self.seed, self.keep_split, self.time_stretch)
 
     @property
     def convert_options(self) -> ConvertOptions:

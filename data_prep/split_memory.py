@@ -23,6 +23,8 @@ class SplitOptions:
     fractions: Mapping[str, float]
     seed: int
     keep: bool
+    time_stretch: int | None = None
+    """Successive images of a group that stay together; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class SplitRecord:
     """By file name of the source."""
     run_id: str
     """The run that published it; not in the file, which is the same for the same split."""
+    time_stretch: int | None = None
 
     def as_json(self) -> str:
         """Return the text of the file; the same record gives the same text."""
         parts = {name: sorted(one for one, part in self.part_of.items() if part == name) for name in SPLITS}
-        content = {"seed": self.seed, "fractions": dict(self.fractions), "parts": parts}
+        stretch = {} if self.time_stretch is None else {"time_stretch": self.time_stretch}
+        content = {"seed": self.seed, "fractions": dict(self.fractions), **stretch, "parts": parts}
         return json.dumps(content, indent=1, ensure_ascii=False)
 
 
@@ -52,7 +56,7 @@ def read_split(url: str) -> SplitRecord:
     try:
         content = json.loads(open_entity(url).read(SPLIT_FILE))
         part_of = {one: name for name in SPLITS for one in content["parts"][name]}
-        return SplitRecord(content["seed"], content["fractions"], part_of, _run_id(url))
+        return SplitRecord(content["seed"], content["fractions"], part_of, _run_id(url), content.get("time_stretch"))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{url}/{SPLIT_FILE}: is not the record of a split ({error!r}).") from error
 
@@ -68,7 +72,8 @@ def earlier_inputs(pipeline: PipelineParams, step_name: str, options: SplitOptio
     if newest is None:
         return []
     record = read_split(newest)
-    if (record.seed, dict(record.fractions)) != (options.seed, dict(options.fractions)):
+    made_by = (record.seed, dict(record.fractions), record.time_stretch)
+    if made_by != (options.seed, dict(options.fractions), options.time_stretch):
         return []
     return [{STEP_NAME: step_name, ENTITY_NAME: SUMMARY, RUN_ID: _run_id(_first_alike(store, step, newest))}]
 
@@ -79,7 +84,7 @@ def record_split(splits: Splits, earlier: SplitRecord | None, options: SplitOpti
     now = _part_of(splits)
     if earlier and all(known.get(name) == part for name, part in now.items()):
         return earlier
-    return SplitRecord(options.seed, options.fractions, known | now, run_id)
+    return SplitRecord(options.seed, options.fractions, known | now, run_id, options.time_stretch)
 
 
 def split_words(splits: Splits, earlier: SplitRecord | None) -> str:

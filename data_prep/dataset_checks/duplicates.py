@@ -6,6 +6,7 @@ from dataclasses import replace
 from dataset_checks.decoding import ImageFacts
 from dataset_checks.findings import Ledger
 from dataset_checks.likeness import similar_groups
+from dataset_checks.same_objects import boxes_of, same_objects
 from sinara_lib.vision.coco import CocoDataset, CocoImage, select_images
 
 GROUP = "group"
@@ -15,8 +16,9 @@ GROUP = "group"
 def check_copies(dataset: CocoDataset, pictures: Mapping[str, ImageFacts], ledger: Ledger) -> CocoDataset:
     """Drop copies, or give them one group; a group of its own is named after the file of its image with the least id.
 
-    Pictures that are in one group already, such as frames of one video, are no finding. Groups that copies connect
-    become one, named as that of the image with the least id.
+    Near copies show the same objects too; those that look alike and show others, as the frames of a fixed camera, are
+    a check of their own. Pictures that are in one group already, such as frames of one video, are no finding. Groups
+    that copies connect become one, named as that of the image with the least id.
     """
     by_bytes: dict[bytes, list[CocoImage]] = {}
     for image in sorted(dataset.images, key=lambda one: one.id):
@@ -26,9 +28,16 @@ def check_copies(dataset: CocoDataset, pictures: Mapping[str, ImageFacts], ledge
     # One picture of each content is enough: the others share its group.
     ones = [next(kept[image.id] for image in images if image.id in kept) for images in by_bytes.values()]
     alike = similar_groups([pictures[image.file_name].look for image in ones])
-    return _apart(
-        dataset, [[ones[place] for place in places] for places in alike], ledger, check="image_nearly_repeated"
-    )
+    copies, views = [], []
+    for places in alike:
+        images = [ones[place] for place in places]
+        groups = same_objects([boxes_of(dataset, image) for image in images])
+        copies += [[images[place] for place in group] for group in groups]
+        views.append([images[group[0]] for group in groups])
+    dataset = _apart(dataset, copies, ledger, check="image_nearly_repeated")
+    kept = {image.id: image for image in dataset.images}
+    views = [[kept[image.id] for image in images if image.id in kept] for images in views]
+    return _apart(dataset, views, ledger, check="image_same_view")
 
 
 def _name_of_group(image: CocoImage) -> str:
@@ -51,6 +60,8 @@ def _apart(dataset: CocoDataset, groups: Sequence[list[CocoImage]], ledger: Ledg
             ledger.note(check, text, file_name=copy.file_name, resembles=best.file_name)
         gone.update(copy.id for copy in copies)
         joined.append(images)
+    if ledger.action(check) == "keep":
+        return dataset
     if drop:
         return select_images(dataset, {image.id for image in dataset.images} - gone) if gone else dataset
     return _with_groups(dataset, joined)

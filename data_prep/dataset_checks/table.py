@@ -80,8 +80,15 @@ CHECKS = (
     ),
     Check(
         "image_nearly_repeated",
-        "Another picture looks almost the same.",
-        ("fix", "drop", "fail"),
+        "Another picture looks almost the same and shows the same objects.",
+        ("fix", "drop", "keep", "fail"),
+        "All get one `group`, so that no two splits share them.",
+        "The one with most annotations stays.",
+    ),
+    Check(
+        "image_same_view",
+        "Another picture looks almost the same but shows other objects, as those of a fixed camera do.",
+        ("keep", "fix", "drop", "fail"),
         "All get one `group`, so that no two splits share them.",
         "The one with most annotations stays.",
     ),

@@ -87,6 +87,27 @@ def frequent_classes(stats: DatasetStats, *, most: int = 12) -> list[str]:
     return [name for name in stats.class_names if name in chosen]
 
 
+def absent_words(parts: PartStats, *, most: int = 10) -> str:
+    """Say which classes that have objects have none in a part; empty when every part shows every class."""
+    there = np.sum([one.class_objects for one in parts.values()], axis=0)
+    words = []
+    for part, stats in parts.items():
+        names = [
+            name
+            for name, mine, all_ in zip(stats.class_names, stats.class_objects, there, strict=True)
+            if all_ > mine == 0
+        ]
+        if names:
+            more = f" and {len(names) - most:,} more" if len(names) > most else ""
+            words.append(f"{part} shows no {', '.join(names[:most])}{more}")
+    if not words:
+        return ""
+    return (
+        f"Not every part shows every class: {'; '.join(words)}. There it is not learned, or not scored; give more "
+        "images of it, other fractions, or time_stretch where all of them are in one group."
+    )
+
+
 def split_table(parts: PartStats) -> Table:
     """Return images and objects of each part, in all and per class, with each part's share."""
     stats = list(parts.values())

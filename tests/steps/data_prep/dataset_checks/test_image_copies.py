@@ -102,6 +102,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _dataset() -> CocoDataset:
     annotations = [box(1, image=2), box(2, image=2), box(3, image=1), *(box(n, image=n) for n in range(4, 7))]
+    annotations += [box(7, image=3), box(8, image=4)]
     return dataset_of([picture(number, width=320, height=240) for number in range(1, 7)], annotations)
 
 
@@ -118,7 +119,7 @@ def test_of_equal_files_the_one_with_most_annotations_stays_and_near_copies_shar
     assert {image.id: image.extra.get("group") for image in checked.images} == {
         2: None, 3: "003.jpg", 4: "003.jpg", 5: None, 6: None,
     }  # fmt: skip
-    assert [one.id for one in checked.annotations] == [1, 2, 4, 5, 6]
+    assert [one.id for one in checked.annotations] == [1, 2, 4, 5, 6, 7, 8]
     assert _checked(checked, folder) == (checked, {})
 
 
