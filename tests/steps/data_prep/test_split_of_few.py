@@ -26,8 +26,7 @@ def _with_objects(count: int, *, empty: int) -> CocoDataset:
 def _video(frames: int, name: str = "a.mp4") -> CocoDataset:
     extra = {"group": name, "source": name}
     images = [
-        picture(n, file_name=f"{name}/frame_{n}.jpg", extra=extra | {"time": n / 25})
-        for n in range(first, first + frames)
+        picture(n, file_name=f"{name}/frame_{n}.jpg", extra=extra | {"time": n / 25}) for n in range(1, frames + 1)
     ]
     return dataset_of(images, [box(one.id, image=one.id) for one in images])
 
