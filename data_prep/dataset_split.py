@@ -75,6 +75,10 @@ def split_dataset(
 
     Raises:
         DataError: there are fewer groups of images than parts.
+
+    >>> parts = split_dataset(dataset, {"train": 0.6, "eval": 0.2, "test": 0.2}, seed=1)
+    >>> [(name, len(part.images)) for name, part in parts.items()]
+    [('train', 6), ('eval', 2), ('test', 2)]
     """
     groups = _gather(dataset, seed, {} if time_stretch is None else time_stretches(dataset.images, time_stretch))
     if len(groups) < len(SPLITS):

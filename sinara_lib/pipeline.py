@@ -62,6 +62,11 @@ def run_pipeline(
     The parameters of all steps are checked before the first one starts. `begun` gets the URLs of the runs as they
     begin, so that a failed one is there too. `params` is `sample`, a file below each step's folder, or None for the
     full job.
+
+    >>> done, begun = [], []
+    >>> run_pipeline(pipeline_steps(load_settings()), env="user", params=None, done=done, begun=begun)
+    >>> [(result.step, list(result.outputs)) for result in done]
+    [('count', ['user.rest.test.count.numbers'])]
     """
     file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
     mode = MODE_OF_ENV[env]

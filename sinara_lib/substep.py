@@ -53,7 +53,14 @@ log = logging.getLogger(__name__)
 
 
 class NotebookSubstep:
-    """One notebook of a step. Under a step it joins the step's run; opened by hand it starts an INTERACTIVE run."""
+    """One notebook of a step. Under a step it joins the step's run; opened by hand it starts an INTERACTIVE run.
+
+    >>> place = {"env_name": "user", "pipeline_name": "rest", "zone_name": "test"}
+    >>> substep = NotebookSubstep(place, {"step_name": "count"}, {"size": 256})
+    >>> substep.interface(outputs=[{ENTITY_NAME: "numbers"}])
+    >>> substep.outputs().numbers == f"{substep.run_url}/numbers"
+    True
+    """
 
     def __init__(
         self, pipeline_params: Mapping[str, Any], step_params: Mapping[str, Any], substep_params: Mapping[str, Any]

@@ -65,6 +65,10 @@ def check_dataset(dataset: CocoDataset, images: ImageFiles, *, options: CheckOpt
 
     Raises:
         DataError: a class is unknown, no image can be used, or no selected class has an object.
+
+    >>> checked = check_dataset(dataset, images, options=CheckOptions(classes=["car"]))
+    >>> [(one.check.name, one.done, one.count) for one in checked.findings if one.count]
+    [('image_size', 'fixed', 1)]
     """
     ledger = Ledger(options.actions)
     checked = check_references(check_image_records(dataset, ledger), ledger)

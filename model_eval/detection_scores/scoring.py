@@ -108,6 +108,11 @@ def score_detections(
 
     resamples: test sets drawn for the intervals. most_mistakes: of each sort, false and missed.
     Raises DataError for predictions that are not COCO results.
+
+    >>> results = [{"image_id": 1, "category_id": 1, "bbox": [10, 10, 30, 20], "score": 0.9}]
+    >>> scores = score_detections(truth, results)
+    >>> round(scores.coco["AP"], 3), [(one.name, one.detections) for one in scores.classes]
+    (1.0, [('car', 1)])
     """
     table = build_table(truth, predictions)
     detections = table.detections

@@ -41,6 +41,10 @@ def pack(
     The same files give the same bytes. Warns of names that differ by case or Unicode form only.
     Raises ArchiveError for what could not come back as it was: unsafe names, links, pipes, devices; and for a name
     that the folder has and `names` too.
+
+    >>> manifest = pack("photos", url)
+    >>> open_archive(url).names()
+    ['cat.jpg', 'more/dog.jpg']
     """
     from sinara_lib.archive.writer import write_archive
 
@@ -70,6 +74,10 @@ def fetch(url: str, folder: str | Path) -> list[str]:
     """Write the files of the entity at `url`, an archive or plain files, into `folder`; return their names.
 
     All of them or none. Raises ArchiveError when one of them is there already.
+
+    >>> manifest = pack("photos", url)
+    >>> fetch(url, "here")
+    ['cat.jpg', 'more/dog.jpg']
     """
     entity = open_entity(url)
     if is_archive(entity):
@@ -83,5 +91,10 @@ def fetch(url: str, folder: str | Path) -> list[str]:
 
 
 def open_archive(url: str) -> ArchiveReader:
-    """Open the archive entity at `url` for reading. Raises ArtifactNotFoundError or ArtifactCorruptError."""
+    """Open the archive entity at `url` for reading. Raises ArtifactNotFoundError or ArtifactCorruptError.
+
+    >>> manifest = pack("photos", url)
+    >>> open_archive(url).read("more/dog.jpg")
+    b'woof'
+    """
     return ArchiveReader(open_entity(url))

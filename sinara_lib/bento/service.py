@@ -74,8 +74,12 @@ def save_bentoservice(
 def load_bentoservice(url: str) -> Any:
     """Load the bento at `url` into this process and return its service object.
 
-    Call its methods directly, for example `service.predict(image_bytes)`. Several versions may be loaded at once. The
-    unzipped files are removed when the object is no longer used.
+    Call its methods directly. Several versions may be loaded at once. The unzipped files are removed when the object
+    is no longer used.
+
+    >>> service = load_bentoservice(url)
+    >>> service.predict(Path("cat.jpg").read_bytes())
+    {'answer': 'one', 'bytes': 4}
     """
     folder = sign(Path(tempfile.mkdtemp(prefix="bento-")))
     try:

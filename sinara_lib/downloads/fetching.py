@@ -22,6 +22,10 @@ def bring(url: str, path: Path, *, promised: str, options: FetchOptions) -> Orig
     """Put the file of a URL at `path`, read-only; `promised` is its sha256 or the start of it, or empty.
 
     Raises DownloadError as `fetch_source` does; a file with another checksum does not stay in the cache.
+
+    >>> origin = bring(url, Path("photos.zip"), promised="", options=FetchOptions())
+    >>> origin.size == Path("photos.zip").stat().st_size
+    True
     """
     with download_cache().slot(url) as slot:
         entry = slot.entry()

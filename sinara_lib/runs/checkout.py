@@ -41,7 +41,7 @@ def uncommitted_files(folder: Path) -> list[str]:
 
 
 def changed_files(folder: Path, *which: str) -> list[str]:
-    """Return what `git status` names, whatever signs a name has; bytes that are not UTF-8 are shown as `\\xff`."""
+    r"""Return what `git status` names, whatever signs a name has; bytes that are not UTF-8 are shown as `\xff`."""
     entries = run_git(folder, "status", "--porcelain", "-z", "--no-renames", *which).split("\0")
     return [os.fsencode(entry[3:]).decode("utf-8", "backslashreplace") for entry in entries if entry]
 

@@ -221,6 +221,9 @@ def publish_folder(folder: str | Path, url: str) -> Manifest:
     """Publish the files of a folder, as they are, as the entity at `url`.
 
     Raises LayoutError for a folder that is not there or holds what an entity cannot, such as an empty folder.
+
+    >>> [file.path for file in publish_folder("photos", url).files]
+    ['cat.jpg', 'more/dog.jpg']
     """
     with begin_entity(url) as writer:
         put_files(writer, Path(folder))

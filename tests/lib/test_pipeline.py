@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from docstring_examples import run_examples
 from sinara_lib.errors import ParamsError, StepFailedError
 from sinara_lib.pipeline import PipelineStep, choose_steps, closing_lines, pipeline_steps, run_pipeline
 from sinara_lib.runs.worktrees import head_worktree
@@ -208,6 +209,15 @@ def test_a_step_by_git_url_publishes_to_the_roots_of_the_pipeline_that_names_it(
     assert done[0].run_url.startswith(f"file://{tmp_path}/project/artifacts/rest/test/count/run-")
     assert list(done[0].outputs) == ["user.rest.test.count.numbers"]
     assert (tmp_path / "project" / "artifacts" / "rest" / "test" / "count" / done[0].run_id / "numbers").is_dir()
+
+
+def test_the_example_of_running_a_pipeline(
+    tmp_path: Path, make_step: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_step({"count.ipynb": [PUBLISH]}, name="project/count")
+    (tmp_path / "project" / "sinara.toml").write_text('[pipeline]\nsteps = ["count"]\n')
+    monkeypatch.chdir(tmp_path / "project")
+    run_examples(run_pipeline, load_settings=load_settings)
 
 
 def test_a_failure_leaves_the_results_of_the_steps_before_it(tmp_path: Path, make_step: Callable[..., Path]) -> None:

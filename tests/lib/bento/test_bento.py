@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from docstring_examples import run_examples
 from sinara_lib.bento.service import (
     differences,
     extract_artifacts_from_bentoservice,
@@ -113,6 +114,12 @@ def test_a_module_of_the_same_name_stays_the_callers(saved: str, monkeypatch: py
         monkeypatch.setitem(sys.modules, name, module)
     assert load_bentoservice(saved).predict(b"abc")["answer"] == "one"
     assert {name: sys.modules[name] for name in mine} == mine
+
+
+def test_the_example_of_loading_a_bento(saved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cat.jpg").write_bytes(b"miao")
+    run_examples(load_bentoservice, url=saved)
 
 
 def test_artifacts_come_out_as_they_were_packed_and_overwrite_nothing(saved: str, tmp_path: Path) -> None:
