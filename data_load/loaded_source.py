@@ -12,11 +12,11 @@ from data_sources.origin import origin_of_files
 from data_sources.videos import take_frames, unlabelled, with_frames
 from fetch_params import FetchParams
 from label_formats.coco_document import ImageFiles, to_coco
+from label_formats.database import read_query
 from label_formats.detection import TITLES, detect, files_of
 from label_formats.image_index import IMAGE_SUFFIXES, ImageIndex, flat_names, image_size, plain_path
 from label_formats.labels import Labels
 from label_formats.reading import heads, read_labels, read_table
-from label_formats.table_reading import read_query
 from label_formats.tally import Tally
 from sample_scenes.sample import write_scenes
 from scenes_url import parse_scenes_url

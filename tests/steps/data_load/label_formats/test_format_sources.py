@@ -14,8 +14,8 @@ from coco_fetch import Loaded, fetch_dataset
 from faulty_server import FaultyServer, whole
 from fetch_params import FetchParams
 from format_writers import WRITERS, table_columns, write_coco, write_csv_table, write_voc
+from label_formats.database import address_of
 from label_formats.detection import detect
-from label_formats.table_reading import address_of
 from load_summary import formats_table
 from sample_scenes.sample import write_scenes
 from scenes_url import parse_scenes_url
@@ -129,7 +129,8 @@ def test_a_query_gives_boxes_and_the_paths_of_the_images(
         ("{}", "delete from boxes", "the query must be a SELECT; it starts with 'delete from boxes'"),
         ("{}", "select * from absent", "the query failed: .*no such table: absent"),
         ("sqlite:////nowhere/labels.db", "select 1", "there is no such database file"),
-        ("nosuchbase://host/db", "select 1", "the query failed"),
+        ("nosuchbase://host/db", "select 1", "nosuchbase cannot be told to refuse to write"),
+        ("postgresql+nosuchdriver://host/db", "select 1", "the query failed"),
         ("{}", "select label, label from boxes", "columns have the same name: label"),
     ],
 )

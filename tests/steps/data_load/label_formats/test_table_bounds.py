@@ -1,0 +1,124 @@
+"""A query only reads, and a table takes no more room than its size lets expect."""
+
+import io
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy
+
+from label_formats import database, table_reading
+from label_formats.database import read_query
+from label_formats.table_reading import read_parquet
+from sinara_lib.errors import DataError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database with two rows, under a name that a URL would read in another way."""
+    path = tmp_path / "la bels%41#?.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table t (a)")
+        connection.executemany("insert into t values (?)", [(1,), (2,)])
+    connection.close()
+    return path
+
+
+def _address(path: Path) -> str:
+    return sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "with d as (select 1) delete from t",
+        "with d as (select 3 as a) insert into t select a from d",
+        "with d as (select 1) update t set a = 5",
+        "with d as (select 3 as a) replace into t select a from d",
+    ],
+)
+def test_a_statement_that_writes_leaves_the_table_as_it_was(path: Path, statement: str) -> None:
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"the query failed: .*readonly database"):
+        read_query(_address(path), statement)
+    assert path.read_bytes() == before
+    assert read_query(_address(path), "select a from t;").table == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    "statement", ["select 1; delete from t", "select a into outfile '/x' from t", "with d as (select 1) select 1;;"]
+)
+def test_a_query_of_several_statements_or_into_a_file_is_refused(path: Path, statement: str) -> None:
+    with pytest.raises(DataError, match="give one SELECT that writes no file"):
+        read_query(_address(path), statement)
+
+
+@pytest.mark.parametrize("dialect", ["mssql+pyodbc", "snowflake", "trino"])
+def test_a_database_that_cannot_refuse_to_write_is_refused_by_name(dialect: str) -> None:
+    with pytest.raises(DataError, match=f"{dialect.partition('+')[0]} cannot be told to refuse to write.*postgresql"):
+        read_query(f"{dialect}://host/db", "select 1")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [
+        ("postgresql", "SET TRANSACTION READ ONLY"),
+        ("mysql", "START TRANSACTION READ ONLY"),
+        ("mariadb", "START TRANSACTION READ ONLY"),
+        ("oracle", "SET TRANSACTION READ ONLY"),
+    ],
+)
+def test_a_server_is_told_to_refuse_to_write_before_it_gets_the_query(
+    path: Path, monkeypatch: pytest.MonkeyPatch, dialect: str, told: str
+) -> None:
+    engine, sent = sqlalchemy.create_engine(_address(path)), list[str]()
+
+    def before(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+        sent.append(statement)
+        return ("select 1" if statement == told else statement), parameters
+
+    sqlalchemy.event.listen(engine, "before_cursor_execute", before, retval=True)
+    monkeypatch.setattr(database, "_engine", lambda _address: engine)
+    assert read_query(f"{dialect}://host/db", "select a from t").table == {"a": [1, 2]}
+    assert sent == [told, "select a from t"]
+
+
+def test_more_rows_than_the_limit_are_refused_while_they_come(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MOST_VALUES", 20_000)
+    endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n"
+    with pytest.raises(DataError, match=r"gives more than 20,000 rows, the limit"):
+        read_query(_address(path), endless)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def test_a_parquet_file_of_a_kilobyte_that_announces_gigabytes_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = _parquet(pa.table({"x": pa.nulls(5_000_000, pa.int64())}))
+    assert len(data) < 20_000
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", None)
+    with pytest.raises(DataError, match=r"[\d,]+ bytes announce 5,000,000 values, and the limit .* is 4,0"):
+        read_parquet(data, "t.parquet")
+
+
+def test_a_text_that_repeats_takes_its_room_once() -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([0, None] * 5_000, pa.int32()), pa.array(["w" * 100_000]))
+    table = read_parquet(_parquet(pa.table({"label": words, "x": list(range(10_000))})), "t.parquet").table
+    assert len({id(word) for word in table["label"]}) == 2
+    assert (table["label"][:2], table["x"][-1]) == (["w" * 100_000, None], 9_999)
+
+
+def test_a_large_table_of_real_numbers_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_reading, "FREE_VALUES", 1_000)
+    columns = {name: [(row * step) % 997 / 2 for row in range(20_000)] for step, name in enumerate("xywh", start=3)}
+    assert (
+        read_parquet(_parquet(pa.table({**columns, "label": ["car"] * 20_000})), "t.parquet").table["w"] == columns["w"]
+    )
