@@ -167,16 +167,16 @@ def decode(path: Path) -> tuple[int, ...] | None:
 def check(document: Path, url: str) -> CheckedDataset:
     """Check all images and annotations."""
     with open_archive(url) as files:
-        return check_dataset(load_coco(document), files, options=PARAMS.check_options)
+        return check_dataset(load_coco(document), files, options=PARAMS)
 
 
 def prepare(document: Path, url: str, work: Path) -> None:
     """Do what the notebook does, without its pictures."""
     files = open_archive(url)
-    checked = check_dataset(load_coco(document), files, options=PARAMS.check_options)
-    splits = split_dataset(checked.dataset, PARAMS.split_options.fractions, seed=PARAMS.seed)
-    record = record_split(splits, None, PARAMS.split_options, run_id="benchmark")
-    parts = make_parts(splits, files, work / "published" / "parts", options=PARAMS.convert_options)
+    checked = check_dataset(load_coco(document), files, options=PARAMS)
+    splits = split_dataset(checked.dataset, PARAMS.fractions.model_dump(), seed=PARAMS.seed)
+    record = record_split(splits, None, PARAMS, run_id="benchmark")
+    parts = make_parts(splits, files, work / "published" / "parts", options=PARAMS)
     run = new_run(work / "published" / "store")
     for name, part in parts.items():
         part.publish(f"{run}/coco_{name}_dataset")

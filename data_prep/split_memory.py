@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dataset_split import SPLITS, Splits
+from prep_params import SplitOptions
 from sinara_lib.errors import ArtifactNotFoundError, DataError
 from sinara_lib.layout import StepAddress, split_entity_url
 from sinara_lib.params import PipelineParams
@@ -14,17 +15,6 @@ from sinara_lib.substep import ENTITY_NAME, RUN_ID, STEP_NAME
 
 SUMMARY = "dataset_summary"
 SPLIT_FILE = "split.json"
-
-
-@dataclass(frozen=True)
-class SplitOptions:
-    """By what is split: fractions of train, eval and test, the seed, and whether an earlier split is kept to."""
-
-    fractions: Mapping[str, float]
-    seed: int
-    keep: bool
-    time_stretch: int | None = None
-    """Successive images of a group that stay together; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +58,12 @@ def earlier_inputs(pipeline: PipelineParams, step_name: str, options: SplitOptio
     """
     store = load_settings().store(pipeline.env_name)
     step = StepAddress(pipeline.pipeline_name, pipeline.zone_name, step_name)
-    newest = _newest(store, step) if options.keep else None
+    newest = _newest(store, step) if options.keep_split else None
     if newest is None:
         return []
     record = read_split(newest)
     made_by = (record.seed, dict(record.fractions), record.time_stretch)
-    if made_by != (options.seed, dict(options.fractions), options.time_stretch):
+    if made_by != (options.seed, options.fractions.model_dump(), options.time_stretch):
         return []
     return [{STEP_NAME: step_name, ENTITY_NAME: SUMMARY, RUN_ID: _run_id(_first_alike(store, step, newest))}]
 
@@ -84,7 +74,7 @@ def record_split(splits: Splits, earlier: SplitRecord | None, options: SplitOpti
     now = _part_of(splits)
     if earlier and all(known.get(name) == part for name, part in now.items()):
         return earlier
-    return SplitRecord(options.seed, options.fractions, known | now, run_id, options.time_stretch)
+    return SplitRecord(options.seed, options.fractions.model_dump(), known | now, run_id, options.time_stretch)
 
 
 def split_words(splits: Splits, earlier: SplitRecord | None) -> str:

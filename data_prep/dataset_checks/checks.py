@@ -1,7 +1,6 @@
 """All checks of a dataset in their order; the result is what training can trust, and a table of what was done."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from dataset_checks.boxes import check_annotation_ids, check_boxes, check_references
 from dataset_checks.classes import Classes, class_sources, map_classes
@@ -10,6 +9,7 @@ from dataset_checks.findings import Done, Finding, Ledger
 from dataset_checks.image_files import ImageFiles
 from dataset_checks.images import check_image_files, check_image_records
 from dataset_split import hash_order
+from prep_params import CheckOptions
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, select_images
 
@@ -42,24 +42,6 @@ class CheckedDataset:
             raise DataError(f"Found by checks that are set to `fail`: {told}. Mend the data, or change `checks`.")
 
 
-@dataclass(frozen=True)
-class CheckOptions:
-    """What to keep: classes in their new order, least box side in pixels, and images that show none of them.
-
-    Of images without objects `empty_share` times the number of images with objects stay, chosen by the seed;
-    with `filter_empty_gt` off all stay.
-    """
-
-    classes: Classes
-    min_object_size: float = 1.0
-    filter_empty_gt: bool = True
-    empty_share: float = 0.1
-    seed: int = 1
-    max_aspect_ratio: float = 50.0
-    actions: Mapping[str, str] = field(default_factory=dict)
-    """What to do with the finds of a check, by its name, where not its first action."""
-
-
 def check_dataset(dataset: CocoDataset, images: ImageFiles, *, options: CheckOptions) -> CheckedDataset:
     """Check and repair a dataset; neither the given value nor the files in `images` are changed.
 
@@ -70,7 +52,7 @@ def check_dataset(dataset: CocoDataset, images: ImageFiles, *, options: CheckOpt
     >>> [(one.check.name, one.done, one.count) for one in checked.findings if one.count]
     [('image_size', 'fixed', 1)]
     """
-    ledger = Ledger(options.actions)
+    ledger = Ledger(options.checks)
     checked = check_references(check_image_records(dataset, ledger), ledger)
     checked = _select(checked, options.classes, ledger)
     fitting = check_image_files(checked, images, ledger, max_aspect_ratio=options.max_aspect_ratio)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
-from dataset_checks.table import CHECKS, Action, Check
+from check_table import CHECKS, Action, Check, choose_actions
 from sinara_lib.vision.coco import CocoAnnotation, CocoImage
 
 EXAMPLES = 3
@@ -47,21 +47,6 @@ class Finding:
     def done(self) -> Done:
         """What was done, in a word."""
         return _DONE[self.action]
-
-
-def choose_actions(chosen: Mapping[str, str]) -> dict[str, Action]:
-    """Return the action of every check: the chosen one, or the check's first.
-
-    Raises:
-        ValueError: a check is unknown, or does not know the action; lists what there is.
-    """
-    known = {check.name: check for check in CHECKS if len(check.actions) > 1}
-    for name, action in chosen.items():
-        if name not in known:
-            raise ValueError(f"unknown check {name!r}; there are: {', '.join(known)}")
-        if action not in known[name].actions:
-            raise ValueError(f"{name!r} cannot be {action!r}; it can be: {', '.join(known[name].actions)}")
-    return {check.name: cast(Action, chosen.get(check.name, check.actions[0])) for check in CHECKS}
 
 
 class Ledger:

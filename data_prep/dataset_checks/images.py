@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from check_table import Action
 from dataset_checks.decoding import ImageFacts, read_pictures
 from dataset_checks.findings import Ledger
 from dataset_checks.image_files import ImageFiles
 from dataset_checks.orientation import turn_annotation
-from dataset_checks.table import Action
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 
 _ENDINGS = {

@@ -6,33 +6,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
 from dataset_conversion.geometry import Affine, pixel_move
-from sinara_lib.params import ParamsModel
+from prep_params import Augment
 
 Pixels = NDArray[np.uint8]
 _GREY = (114, 114, 114)
-
-
-class Augment(ParamsModel):
-    """Changed copies of each training image; every strength is the most that a copy is changed by."""
-
-    copies: int = Field(default=1, ge=1, le=20)
-    rotate: float = Field(default=0.0, ge=0, le=180)
-    """Degrees, to either side."""
-    scale: float = Field(default=0.0, ge=0, lt=1)
-    """0.2 draws factors from 0.8 to 1.2."""
-    flip: bool = False
-    """Mirror half of the copies left to right."""
-    colour: float = Field(default=0.0, ge=0, lt=1)
-    """0.2 draws factors of brightness, contrast and saturation from 0.8 to 1.2."""
-
-    @model_validator(mode="after")
-    def _change_something(self) -> "Augment":
-        if not (self.rotate or self.scale or self.flip or self.colour):
-            raise ValueError("nothing would change: set rotate, scale, flip or colour, or augment to null")
-        return self
 
 
 @dataclass(frozen=True)

@@ -4,39 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from pydantic import Field, model_validator
-
-from dataset_conversion.augment import Augment, Change, change_move, draw_change
-from dataset_conversion.geometry import Affine, Rule, moved, scaling, shifting
+from dataset_conversion.augment import Change, change_move, draw_change
+from dataset_conversion.geometry import Affine, moved, scaling, shifting
 from dataset_split import hash_order
-from sinara_lib.params import ParamsModel
+from prep_params import Augment, Rule, Tiles, Window
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage, select_images
 
-Window = tuple[int, int, int, int]
-"""Left, top, width, height in pixels."""
 _KEPT_FORMATS = {".jpg", ".jpeg", ".png"}
-
-
-class Tiles(ParamsModel):
-    """Windows that larger images are cut into; width, height and overlap in pixels."""
-
-    width: int = Field(ge=32)
-    height: int = Field(ge=32)
-    overlap: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _move_on(self) -> "Tiles":
-        if self.overlap >= min(self.width, self.height):
-            raise ValueError(f"overlap must be smaller than width and height, found {self.overlap}")
-        return self
-
-    def windows(self, width: int, height: int) -> list[Window]:
-        """Return windows that cover an image, row by row; the last of a row or column ends at the edge."""
-        return [
-            (left, top, min(self.width, width), min(self.height, height))
-            for top in _starts(height, self.height, self.overlap)
-            for left in _starts(width, self.width, self.overlap)
-        ]
 
 
 @dataclass(frozen=True)
@@ -184,12 +158,6 @@ class _Gathering:
         """Return what was gathered."""
         dataset = replace(self._dataset, images=tuple(self._images), annotations=tuple(self._annotations))
         return Conversion(dataset, self._recipes, self.counts)
-
-
-def _starts(length: int, window: int, overlap: int) -> list[int]:
-    if length <= window:
-        return [0]
-    return [*range(0, length - window, window - overlap), length - window]
 
 
 def _pictures(

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from prep_params import Rule
 from sinara_lib.vision.coco import CocoAnnotation, Segmentation
 from sinara_lib.vision.run_lengths import mask_of, read_runs, segmentation_of
 
@@ -15,18 +16,6 @@ Points = NDArray[np.float64]
 """(n, 2): x and y."""
 _WHOLE = 1 - 1e-6
 _KEY_POINTS = ("keypoints", "num_keypoints")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What stays of an object that is not wholly in the picture any more.
-
-    It stays when at least `min_visible` of its box does and the rest is no narrower or lower than `min_size` pixels.
-    Crowds stay however little is seen of them: they say where not to count.
-    """
-
-    min_visible: float
-    min_size: float
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,7 @@ def moved(one: CocoAnnotation, move: Affine, *, size: tuple[int, int], rule: Rul
     if visible is not None and (rotated or share < _WHOLE):
         box = visible.extent
     width, height = box[2] - box[0], box[3] - box[1]
-    if min(width, height) < rule.min_size:
+    if min(width, height) < rule.min_object_size:
         return None
     annotation = replace(
         one,

@@ -5,29 +5,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset_conversion.augment import Augment
-from dataset_conversion.conversion import Conversion, Counts, Tiles, add_copies, convert_images, limit_empty_tiles
-from dataset_conversion.geometry import Rule
+from dataset_conversion.conversion import Conversion, Counts, add_copies, convert_images, limit_empty_tiles
 from dataset_conversion.rendering import write_pictures
 from dataset_split import Splits
+from prep_params import ConvertOptions
 from sinara_lib.archive import ArchiveReader, pack
 from sinara_lib.store.manifest import Manifest
 from sinara_lib.vision.coco import CocoDataset, save_coco
-
-
-@dataclass(frozen=True)
-class ConvertOptions:
-    """How images are changed before they are published; None leaves that change out.
-
-    `empty_share`: tiles without objects that stay, as a share of the images with objects; None keeps all.
-    """
-
-    longest_side: int | None
-    tiles: Tiles | None
-    augment: Augment | None
-    rule: Rule
-    empty_share: float | None
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -83,12 +67,12 @@ def make_parts(
     parts = {}
     for name, dataset in splits.items():
         conversion = convert_images(
-            dataset, longest_side=options.longest_side, tiles=options.tiles, rule=options.rule, as_png=as_png
+            dataset, longest_side=options.longest_side, tiles=options.tiles, rule=options, as_png=as_png
         )
-        if options.empty_share is not None:
+        if options.filter_empty_gt:
             conversion = limit_empty_tiles(conversion, empty_share=options.empty_share, seed=options.seed)
         if options.augment and name == "train":
-            conversion = add_copies(conversion, options.augment, rule=options.rule, seed=options.seed)
+            conversion = add_copies(conversion, options.augment, rule=options, seed=options.seed)
         parts[name] = SplitPart(name, conversion, files, folder / name)
         write_pictures(conversion.recipes, files, folder / name / "images")
     return parts

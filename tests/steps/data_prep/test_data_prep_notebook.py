@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from prep_cases import box, dataset_of, picture, write_picture
+from prep_params import Fractions, SplitOptions
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.errors import StepFailedError
 from sinara_lib.layout import StepAddress
@@ -22,7 +23,7 @@ from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.substep import RUN_ID
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco
 from sinara_lib.vision.letterbox import decode_image
-from split_memory import SplitOptions, earlier_inputs
+from split_memory import earlier_inputs
 
 STEP = Path(__file__).parents[3] / "data_prep"
 ENTITIES = ("coco_train_dataset", "coco_eval_dataset", "coco_test_dataset")
@@ -140,7 +141,9 @@ def _earlier(result: StepResult, fractions: dict[str, float], *, seed: int = 1, 
     pipeline = PipelineParams(env_name="user", pipeline_name="obj_detect_rest", zone_name="test")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SINARA_USER_ROOT", result.run_url.partition("/obj_detect_rest/")[0])
-        entries = earlier_inputs(pipeline, "data_prep", SplitOptions(fractions, seed, keep))
+        entries = earlier_inputs(
+            pipeline, "data_prep", SplitOptions(fractions=Fractions(**fractions), seed=seed, keep_split=keep)
+        )
     return entries[0][RUN_ID] if entries else None
 
 

@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from dataset_checks.checks import CheckedDataset, CheckOptions, check_dataset
+from dataset_checks.checks import CheckedDataset, check_dataset
 from dataset_checks.image_files import FolderImages
-from dataset_conversion.augment import Augment
-from dataset_conversion.conversion import Tiles
-from dataset_conversion.geometry import Rule
-from dataset_conversion.parts import ConvertOptions, make_parts
+from dataset_conversion.parts import make_parts
 from dataset_split import split_dataset
 from prep_cases import archive_of
+from prep_params import Augment, CheckOptions, ConvertOptions, Tiles
 from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco, select_images
 
 ROAD = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
@@ -93,9 +91,7 @@ def test_tiles_and_copies_of_real_images_pass_every_check_again(
         longest_side=600,
         tiles=Tiles(width=320, height=320, overlap=64),
         augment=Augment(rotate=15, scale=0.2, flip=True, colour=0.3),
-        rule=Rule(min_visible=0.3, min_size=1.0),
-        empty_share=None,
-        seed=1,
+        filter_empty_gt=False,
     )
     parts = make_parts(split_dataset(few, FRACTIONS, seed=1), files, tmp_path / "parts", options=options)
     for name, part in parts.items():

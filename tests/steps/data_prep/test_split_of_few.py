@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from dataset_report.stats import absent_words, measure_parts
 from dataset_split import split_dataset, time_stretches
 from prep_cases import box, dataset_of, picture
-from prep_params import PrepParams
+from prep_params import Fractions, PrepParams, SplitOptions
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset
-from split_memory import SplitOptions, record_split
+from split_memory import record_split
 
 _FRACTIONS = {"train": 0.7, "eval": 0.15, "test": 0.15}
 
@@ -80,9 +80,11 @@ def test_appended_frames_leave_earlier_stretches_as_they_are() -> None:
 def test_a_split_by_stretches_is_remembered_as_such_and_one_without_as_ever() -> None:
     splits = split_dataset(_video(40), _FRACTIONS, seed=1, time_stretch=5)
     for stretch, keys in ((None, ["seed", "fractions", "parts"]), (5, ["seed", "fractions", "time_stretch", "parts"])):
-        record = record_split(splits, None, SplitOptions(_FRACTIONS, 1, True, stretch), run_id="run")
+        record = record_split(
+            splits, None, SplitOptions(fractions=Fractions(**_FRACTIONS), time_stretch=stretch), run_id="run"
+        )
         assert list(json.loads(record.as_json())) == keys
-    assert PrepParams(time_stretch=5).split_options.time_stretch == 5
+    assert PrepParams(time_stretch=5).time_stretch == 5
 
 
 def test_a_class_that_a_part_does_not_show_is_named_with_what_helps(tmp_path: Path) -> None:

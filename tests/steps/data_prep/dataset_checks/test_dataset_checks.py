@@ -8,11 +8,12 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from dataset_checks.checks import CheckOptions, check_dataset
-from dataset_checks.findings import CHECKS, choose_actions
+from check_table import CHECKS, choose_actions
+from dataset_checks.checks import check_dataset
 from dataset_checks.image_files import FolderImages
 from dataset_report.findings import draw_findings, findings_table
 from prep_cases import CATEGORIES, box, dataset_of, picture, write_picture
+from prep_params import CheckOptions
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, save_coco
 
@@ -84,7 +85,7 @@ def test_the_given_dataset_is_not_changed(folder: Path) -> None:
 
 def test_images_without_the_wanted_classes_stay_as_the_asked_share(folder: Path) -> None:
     def kept(**options: object) -> int:
-        dataset = check_dataset(_faulty(), FolderImages(folder), options=replace(CARS, **options)).dataset
+        dataset = check_dataset(_faulty(), FolderImages(folder), options=CARS.model_copy(update=options)).dataset
         return sum(not dataset.annotations_of(image.id) for image in dataset.images)
 
     assert kept(filter_empty_gt=False) == 9
@@ -95,7 +96,7 @@ def test_images_without_the_wanted_classes_stay_as_the_asked_share(folder: Path)
 
 def test_which_empty_images_stay_depends_on_the_seed_and_not_on_the_order(folder: Path) -> None:
     def kept(dataset: CocoDataset, seed: int) -> set[int]:
-        options = replace(CARS, empty_share=1.0, seed=seed)
+        options = CARS.model_copy(update={"empty_share": 1.0, "seed": seed})
         return {image.id for image in check_dataset(dataset, FolderImages(folder), options=options).dataset.images}
 
     backwards = replace(_faulty(), images=_faulty().images[::-1])
@@ -157,7 +158,7 @@ def test_pycocotools_loads_the_cleaned_document_and_scores_its_own_boxes_as_perf
 
 
 def test_a_check_that_is_set_to_fail_stops_after_all_have_run(folder: Path) -> None:
-    options = replace(CARS, actions={"box_outside": "fail", "crowd": "fail", "image_size": "fail"})
+    options = CheckOptions(classes=["car"], checks={"box_outside": "fail", "crowd": "fail", "image_size": "fail"})
     checked = check_dataset(_faulty(), FolderImages(folder), options=options)
     assert checked.repairs()["fixed_box_over_edge"] == 1
     with pytest.raises(
@@ -169,7 +170,7 @@ def test_a_check_that_is_set_to_fail_stops_after_all_have_run(folder: Path) -> N
 
 def test_what_a_check_is_set_to_drop_is_gone_and_passes_again(folder: Path) -> None:
     drop = {check.name: "drop" for check in CHECKS if "drop" in check.actions}
-    options = replace(CARS, actions=drop, filter_empty_gt=False)
+    options = CheckOptions(classes=["car"], checks=drop, filter_empty_gt=False)
     checked = check_dataset(_faulty(), FolderImages(folder), options=options)
     assert {one.check.name: one.done for one in checked.findings if one.count and one.check.name in drop} == {
         "image_missing": "dropped",

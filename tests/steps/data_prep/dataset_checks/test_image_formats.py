@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataset_checks.checks import CheckedDataset, CheckOptions, check_dataset
-from dataset_conversion.geometry import Rule
-from dataset_conversion.parts import ConvertOptions, make_parts, published
+from dataset_checks.checks import CheckedDataset, check_dataset
+from dataset_conversion.parts import make_parts, published
 from dataset_split import split_dataset
 from prep_cases import archive_of, box, dataset_of, picture
+from prep_params import CheckOptions, ConvertOptions
 from rest_service.image_header import check_image
 from sinara_lib.vision.letterbox import decode_image
 
@@ -23,7 +23,7 @@ def _scene(seed: int) -> np.ndarray:
 
 
 _PIXELS = _scene(0)
-_OPTIONS = ConvertOptions(None, tiles=None, augment=None, rule=Rule(0.3, 1.0), empty_share=None, seed=1)
+_OPTIONS = ConvertOptions(filter_empty_gt=False)
 _SPLIT = {"train": 0.5, "eval": 0.25, "test": 0.25}
 
 
@@ -46,7 +46,7 @@ def _sixteen_bits(ending: str, *, bits: int) -> bytes:
 def _checked(folder: Path, files: dict[str, bytes], **actions: str) -> tuple[CheckedDataset, dict[str, str]]:
     images = [picture(number, file_name=name) for number, name in enumerate(files, start=1)]
     boxes = [box(one.id, image=one.id) for one in images]
-    options = CheckOptions(classes=["car"], filter_empty_gt=False, actions=actions)
+    options = CheckOptions(classes=["car"], filter_empty_gt=False, checks=actions)
     checked = check_dataset(dataset_of(images, boxes), archive_of(files, folder), options=options)
     return checked, {one.check.name: one.examples[0].text for one in checked.findings if one.count}
 

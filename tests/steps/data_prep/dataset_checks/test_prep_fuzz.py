@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
-from dataset_checks.checks import CheckOptions, check_dataset
+from dataset_checks.checks import check_dataset
 from dataset_checks.image_files import FolderImages
 from dataset_report.findings import findings_table
 from dataset_split import split_dataset
 from prep_cases import write_picture
+from prep_params import CheckOptions
 from sinara_lib.errors import DataError
 from sinara_lib.tables import printable
 from sinara_lib.vision.coco import load_coco, save_coco

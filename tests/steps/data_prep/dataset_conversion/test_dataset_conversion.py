@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as run_lengths
 
-from dataset_conversion.augment import Augment, change_move, change_pixels, draw_change
-from dataset_conversion.conversion import Conversion, Counts, Tiles, add_copies, convert_images, limit_empty_tiles
-from dataset_conversion.geometry import Rule, clip_polygon, moved
+from dataset_conversion.augment import change_move, change_pixels, draw_change
+from dataset_conversion.conversion import Conversion, Counts, add_copies, convert_images, limit_empty_tiles
+from dataset_conversion.geometry import clip_polygon, moved
 from dataset_conversion.rendering import encode_picture, make_picture
 from prep_cases import box, dataset_of, picture
+from prep_params import Augment, Rule, Tiles
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset
 from sinara_lib.vision.letterbox import decode_image
 
-RULE = Rule(min_visible=0.3, min_size=1.0)
+RULE = Rule(min_visible=0.3, min_object_size=1.0)
 BIG = picture(1, file_name="in/big.jpg", width=1000, height=700)
 WHITE = 250
 
@@ -164,7 +165,7 @@ def test_boxes_lie_on_what_was_painted_in_every_tile(places: list[Any], width: i
     ]
     image = picture(1, file_name="a.png", width=300, height=200)
     tiles = Tiles(width=width, height=height, overlap=overlap)
-    result = _convert(dataset_of([image], objects), tiles=tiles, rule=Rule(min_visible=0.0, min_size=0.0))
+    result = _convert(dataset_of([image], objects), tiles=tiles, rule=Rule(min_visible=0.0, min_object_size=0.0))
     painted = _painted(tuple(objects), 300, 200)
     for tile in result.dataset.images:
         recipe = result.recipes.get(tile.file_name)

@@ -7,17 +7,15 @@ import cv2
 import numpy as np
 import pytest
 
-from dataset_conversion.augment import Augment
-from dataset_conversion.conversion import Tiles
-from dataset_conversion.geometry import Rule
-from dataset_conversion.parts import ConvertOptions, SplitPart, conversion_counts, make_parts, published
+from dataset_conversion.parts import SplitPart, conversion_counts, make_parts, published
 from dataset_split import Splits
 from prep_cases import archive_of, box, dataset_of, new_run, picture, write_picture
+from prep_params import Augment, ConvertOptions, Tiles
 from sinara_lib.archive import ArchiveReader, open_archive
 from sinara_lib.vision.coco import parse_coco, select_images
 from sinara_lib.vision.letterbox import decode_image
 
-AS_IT_IS = ConvertOptions(None, None, None, Rule(min_visible=0.3, min_size=1.0), empty_share=None, seed=1)
+AS_IT_IS = ConvertOptions(filter_empty_gt=False)
 DATASET = dataset_of([picture(1), picture(2), picture(3)], [box(1), box(2, image=2), box(3, image=3)])
 SPLITS = Splits(*(select_images(DATASET, [number]) for number in (1, 2, 3)))
 
@@ -60,7 +58,7 @@ def test_changed_pictures_are_those_of_the_source_and_only_training_gets_copies(
     files: ArchiveReader, tmp_path: Path
 ) -> None:
     tiles, augment = Tiles(width=40, height=48), Augment(copies=2, flip=True, rotate=5)
-    options = ConvertOptions(32, tiles, augment, Rule(0.3, 1.0), empty_share=1.0, seed=1)
+    options = ConvertOptions(longest_side=32, tiles=tiles, augment=augment, empty_share=1.0)
     parts = make_parts(SPLITS, files, tmp_path / "parts", options=options)
     assert [len(part.images) for _, part in published(parts).items()] == [3, 1, 1]
     assert parts["eval"].dataset.images[0].width == 32
@@ -75,7 +73,14 @@ def test_changed_pictures_are_those_of_the_source_and_only_training_gets_copies(
 
 
 def test_the_same_options_give_the_same_archive(files: ArchiveReader, tmp_path: Path) -> None:
-    options = ConvertOptions(None, Tiles(width=40, height=40, overlap=8), Augment(rotate=9), Rule(0, 0), None, 7)
+    options = ConvertOptions(
+        tiles=Tiles(width=40, height=40, overlap=8),
+        augment=Augment(rotate=9),
+        min_visible=0,
+        min_object_size=0,
+        filter_empty_gt=False,
+        seed=7,
+    )
     contents = set()
     for run in ("one", "two"):
         part = make_parts(SPLITS, files, tmp_path / run, options=options)["train"]

@@ -1,7 +1,8 @@
 """The named checks of a dataset: what each looks for, and what may be done about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 Action = Literal["fix", "drop", "keep", "fail", "leave out"]
 
@@ -147,3 +148,18 @@ CHECKS = (
         ("leave out",),
     ),
 )
+
+
+def choose_actions(chosen: Mapping[str, str]) -> dict[str, Action]:
+    """Return the action of every check: the chosen one, or the check's first.
+
+    Raises:
+        ValueError: a check is unknown, or does not know the action; lists what there is.
+    """
+    known = {check.name: check for check in CHECKS if len(check.actions) > 1}
+    for name, action in chosen.items():
+        if name not in known:
+            raise ValueError(f"unknown check {name!r}; there are: {', '.join(known)}")
+        if action not in known[name].actions:
+            raise ValueError(f"{name!r} cannot be {action!r}; it can be: {', '.join(known[name].actions)}")
+    return {check.name: cast(Action, chosen.get(check.name, check.actions[0])) for check in CHECKS}
