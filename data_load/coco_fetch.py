@@ -70,7 +70,7 @@ def fetch_dataset(params: FetchParams, work: str | Path) -> Loaded:
         for number, source in enumerate(params.all_sources, start=1)
     )
     for source in sources:
-        _ensure_images(source)
+        _ensure_images(source, params.max_left_out)
         _ensure_objects(source, params.max_left_out)
     images, annotations = work / "images", work / "annotations"
     images.mkdir()
@@ -107,15 +107,24 @@ def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
     return Weights(folder, target.name, origin)
 
 
-def _ensure_images(source: LoadedSource) -> None:
-    """Raise DataError when a source has no file for any of the images that its document lists."""
-    listed = [image.file_name for image in source.dataset.images]
-    if listed and source.images.keys().isdisjoint(listed):
-        there = f"images (such as {min(source.images)})" if source.images else "images loaded"
+def _ensure_images(source: LoadedSource, max_left_out: float) -> None:
+    """Raise DataError when a source lacks the files of all, or of too many, of the images that its document lists."""
+    listed = {image.file_name for image in source.dataset.images}
+    absent = sorted(listed - source.images.keys())
+    if not absent:
+        return
+    there = f"images (such as {min(source.images)})" if source.images else "images loaded"
+    if len(absent) == len(listed):
         raise DataError(
-            f"{source.url}: None of the {len(set(listed))} images of the annotations (such as {min(listed)}) is among "
+            f"{source.url}: None of the {len(listed)} images of the annotations (such as {absent[0]}) is among "
             f"the {len(source.images)} {there}. Check that images_url, annotations_url and annotations_member belong "
             f"together."
+        )
+    if len(absent) > max(1, max_left_out * len(listed)):
+        raise DataError(
+            f"{source.url}: {len(absent):,} of the {len(listed):,} images of the annotations (such as "
+            f"{', '.join(absent[:3])}) are not among the {len(source.images):,} {there}. max_left_out allows "
+            f"{max_left_out:g} of them: check images_url, or set max_left_out to 1 to load the others."
         )
 
 

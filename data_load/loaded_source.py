@@ -1,11 +1,11 @@
 """One source, read: its COCO document and its image files, whatever format the annotations came in."""
 
 import logging
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+from coco_source import PlacedDocument, place_documents, read_documents, references
 from data_sources.gathering import Gathered, gather
 from data_sources.named_images import take_named
 from data_sources.origin import origin_of_files
@@ -14,7 +14,7 @@ from fetch_params import FetchParams
 from label_formats.coco_document import ImageFiles, to_coco
 from label_formats.database import read_query
 from label_formats.detection import TITLES, detect, files_of
-from label_formats.image_index import IMAGE_SUFFIXES, ImageIndex, flat_names, image_size, plain_path
+from label_formats.image_index import IMAGE_SUFFIXES, ImageIndex, flat_names, image_size
 from label_formats.labels import Labels
 from label_formats.reading import heads, read_labels, read_table
 from label_formats.tally import Tally
@@ -22,7 +22,7 @@ from sample_scenes.sample import write_scenes
 from scenes_url import parse_scenes_url
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, load_coco
+from sinara_lib.vision.coco import CocoDataset
 from source_params import Format, SourceFields, shown_url
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,10 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
         log.info("%s: %s, %s", where, TITLES[format_name], said)
         _ensure_table(source, format_name)
         if format_name == "coco":
-            return _coco(gathered, where, said)
+            placed = _coco(source, params, gathered, work)
+            _log_left_out(placed.tally, where)
+            told = f"{TITLES['coco']}, {said}"
+            return _loaded(gathered, where, told, placed.dataset, document=placed.document, tally=placed.tally)
         labels = _labels(source, format_name, gathered)
         if not source.images_urls:
             known = ImageIndex(gathered.images)
@@ -92,38 +95,12 @@ def _ensure_table(source: SourceFields, format_name: Format) -> None:
         raise DataError(f"columns and relative_boxes belong to a table; this is {TITLES[format_name]}.")
 
 
-def _coco(gathered: Gathered, where: str, said: str) -> LoadedSource:
-    """Return a COCO document, in which images get the flat names under which their files are kept."""
-    found = files_of("coco", heads(gathered.labels))
-    if len(found) != 1:
-        listed = ", ".join(sorted(found)[:20]) or "none"
-        raise DataError(f"holds several JSON files ({listed}). Name one in annotations_member.")
-    document = gathered.labels[found[0]]
-    try:
-        dataset = load_coco(document)
-    except DataError as error:
-        told = str(error).removeprefix(f"{document}: ")
-        raise DataError(f"{found[0]}: {told} Check annotations_url and annotations_member.") from error
-    flat = flat_names(gathered.images)
-    index = ImageIndex(gathered.images)
-    names: dict[str, str] = {}
-    for one in dataset.images:
-        path = index.find(one.file_name, beside=found[0])
-        names[one.file_name] = flat[path] if path is not None else plain_path(one.file_name).name
-    if clashes := sorted(name for name, count in Counter(names.values()).items() if count > 1):
-        raise DataError(
-            f"{found[0]}: images in different folders have the same name ({', '.join(clashes[:3])}), and the files "
-            f"do not tell which is which. Give them different names."
-        )
-    changed = [name for name, new in names.items() if name != new]
-    if changed:
-        log.info(
-            "%d image names such as %s became plain file names such as %s", len(changed), changed[0], names[changed[0]]
-        )
-        renamed = tuple(replace(one, file_name=names[one.file_name]) for one in dataset.images)
-        dataset = replace(dataset, images=renamed)
-    kept = None if changed else document
-    return _loaded(gathered, where, f"{TITLES['coco']}, {said}", dataset, document=kept)
+def _coco(source: SourceFields, params: FetchParams, gathered: Gathered, work: Path) -> PlacedDocument:
+    """Read COCO documents, whose images get the flat names under which their files are kept."""
+    documents = read_documents(gathered, files_of("coco", heads(gathered.labels)))
+    if not source.images_urls:
+        take_named(references(documents, source, gathered), source, params, gathered, work)
+    return place_documents(documents, gathered)
 
 
 def _labels(source: SourceFields, format_name: Format, gathered: Gathered) -> Labels:
@@ -140,9 +117,13 @@ def _converted(labels: Labels, format_name: Format, gathered: Gathered, where: s
     flat = flat_names(gathered.images)
     files = ImageFiles(flat, lambda path: image_size(gathered.images[path]))
     dataset, tally = to_coco(labels, files, format_name=TITLES[format_name])
+    _log_left_out(tally, where)
+    return _loaded(gathered, where, f"{TITLES[format_name]}, {said}", dataset, tally=tally)
+
+
+def _log_left_out(tally: Tally, where: str) -> None:
     for what, count in tally.left_out.items():
         log.warning("%s: left out: %s %s", where, f"{count:,}", what)
-    return _loaded(gathered, where, f"{TITLES[format_name]}, {said}", dataset, tally=tally)
 
 
 def _loaded(

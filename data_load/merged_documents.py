@@ -16,11 +16,14 @@ class LoadedDocument:
     source: str
 
 
-def merge(parts: Sequence[LoadedDocument], new_names: Sequence[Mapping[str, str]]) -> CocoDataset:
+def merge(
+    parts: Sequence[LoadedDocument], new_names: Sequence[Mapping[str, str]], *, mark_images: bool = True
+) -> CocoDataset:
     """Return one document of all parts; `new_names` are the file names of each part that changed.
 
-    Numbers of the first part stay. What is wrong within a part (a number given twice, an annotation without image)
-    stays as it is, so that data_prep reports it, and is never mixed up with another part.
+    Each image keeps its part's source, where `mark_images` says so. Numbers of the first part stay. What is wrong
+    within a part (a number given twice, an annotation without image) stays as it is, so that data_prep reports it, and
+    is never mixed up with another part.
     """
     datasets = [part.dataset for part in parts]
     categories, category_ids = _merge_categories(datasets)
@@ -32,7 +35,10 @@ def merge(parts: Sequence[LoadedDocument], new_names: Sequence[Mapping[str, str]
         numbers = [one.id for one in part.dataset.images] + [one.image_id for one in part.dataset.annotations]
         image_shift = _shift(numbers, next_image)
         annotation_shift = _shift([one.id for one in part.dataset.annotations], next_annotation)
-        images += [_image(one, part.source, image_shift, names, licenses_here) for one in part.dataset.images]
+        images += [
+            _image(one, part.source if mark_images else None, image_shift, names, licenses_here)
+            for one in part.dataset.images
+        ]
         annotations += [
             _annotation(one, annotation_shift, image_shift, categories_here) for one in part.dataset.annotations
         ]
@@ -119,9 +125,9 @@ def _merge_licenses(
 
 
 def _image(
-    one: CocoImage, source: str, shift: int, names: Mapping[str, str], license_ids: Mapping[object, int]
+    one: CocoImage, source: str | None, shift: int, names: Mapping[str, str], license_ids: Mapping[object, int]
 ) -> CocoImage:
-    extra = {"source": source, **one.extra}
+    extra = {**({} if source is None else {"source": source}), **one.extra}
     number = one.extra.get("license")
     if isinstance(number, int | str) and number in license_ids:
         extra["license"] = license_ids[number]

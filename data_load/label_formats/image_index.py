@@ -1,6 +1,7 @@
 """Which image file is meant: by the name, path or URL under which annotations know it."""
 
 import struct
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -25,10 +26,12 @@ class ImageIndex:
     def __init__(self, paths: Iterable[str]) -> None:
         self._by_name: dict[str, list[str]] = {}
         self._by_stem: dict[str, list[str]] = {}
+        self._by_form: dict[str, list[str]] = {}
         for path in paths:
             name = PurePosixPath(path)
             self._by_name.setdefault(name.name, []).append(path)
             self._by_stem.setdefault(name.stem, []).append(path)
+            self._by_form.setdefault(_form(name.name), []).append(path)
 
     def find(self, name: str, *, beside: str = "") -> str | None:
         """Return the file of this name, which may lack the ending; None when there is none; see `_closest`."""
@@ -42,6 +45,21 @@ class ImageIndex:
         """Return the file of this path without suffix, None when there is none; see `_closest`."""
         wanted = PurePosixPath(stem)
         return _closest(self._by_stem.get(wanted.name, []), wanted.parts, beside, shown=stem)
+
+    def find_twin(self, name: str) -> str | None:
+        """Return the one file whose name differs in spelling only: in Unicode form, case or percent form."""
+        found = self._by_form.get(_form(plain_path(name).name), [])
+        return found[0] if len(found) == 1 else None
+
+
+def is_spelled_otherwise(name: str, file: str) -> bool:
+    """Return whether a file has a name's letters in another Unicode form, case or percent form."""
+    wanted, found = plain_path(name).name, PurePosixPath(file).name
+    return wanted != found and _form(wanted) == _form(found)
+
+
+def _form(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", unquote(name)).casefold())
 
 
 def plain_path(name: str) -> PurePosixPath:

@@ -8,7 +8,6 @@ Format: https://cocodataset.org/#format-data
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,6 +25,7 @@ __all__ = [
     "CocoImage",
     "draw_boxes",
     "load_coco",
+    "parse_annotation",
     "parse_coco",
     "save_coco",
     "select_classes",
@@ -133,11 +133,11 @@ def parse_coco(document: object, *, where: str) -> CocoDataset:
     """
     content = fields.mapping(document, f"{where}: a COCO document")
     categories = _parse_all(content, "categories", parse=_category, where=where)
-    _refuse_repeats([one.id for one in categories], what="category id", where=where)
-    _refuse_repeats([one.name for one in categories], what="category name", where=where)
+    fields.refuse_repeats([one.id for one in categories], what="category id", where=where)
+    fields.refuse_repeats([one.name for one in categories], what="category name", where=where)
     return CocoDataset(
         images=_parse_all(content, "images", parse=_image, where=where),
-        annotations=_parse_all(content, "annotations", parse=_annotation, where=where),
+        annotations=_parse_all(content, "annotations", parse=parse_annotation, where=where),
         categories=categories,
         info=fields.mapping(content.get("info") or {}, f"{where}: `info`"),
         licenses=tuple(
@@ -166,9 +166,21 @@ def save_coco(dataset: CocoDataset, path: str | Path) -> None:
         data = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"{path}: not written, a value is not a finite number or not whole text; repair the dataset first: {error}."
+            f"{path}: not written, a value is not a finite number or not whole text{_unwritable(document)}; repair the "
+            f"dataset first: {error}."
         ) from error
     Path(path).write_bytes(data)
+
+
+def _unwritable(document: Mapping[str, Any]) -> str:
+    """Return which record JSON cannot hold, for messages."""
+    for key in ("images", "annotations", "categories"):
+        for number, item in enumerate(document[key]):
+            try:
+                json.dumps(item, allow_nan=False, ensure_ascii=False).encode()
+            except (ValueError, RecursionError):
+                return f" in {key}[{number}] (id {item['id']})"
+    return ""
 
 
 def select_classes(dataset: CocoDataset, names: Sequence[str]) -> CocoDataset:
@@ -224,7 +236,8 @@ def _image(item: Mapping[str, Any], place: str) -> CocoImage:
     )
 
 
-def _annotation(item: Mapping[str, Any], place: str) -> CocoAnnotation:
+def parse_annotation(item: Mapping[str, Any], place: str) -> CocoAnnotation:
+    """Check one decoded annotation; `place` names it in errors. Raises DataError naming the field."""
     box = item.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
         raise DataError(f"{place}: `bbox` must be [x, y, width, height], found {fields.shown(box)}.")
@@ -257,8 +270,3 @@ def _category(item: Mapping[str, Any], place: str) -> CocoCategory:
 def _as_json(item: CocoImage | CocoAnnotation | CocoCategory, keys: Iterable[str]) -> dict[str, Any]:
     known = {key: getattr(item, key) for key in item.__dataclass_fields__ if key in keys}
     return {key: value for key, value in known.items() if value is not None} | item.extra
-
-
-def _refuse_repeats(values: Sequence[int | str], *, what: str, where: str) -> None:
-    if repeated := [str(value) for value, count in Counter(values).items() if count > 1]:
-        raise DataError(f"{where}: each {what} must be given once; given more than once: {', '.join(repeated)}.")

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -93,6 +94,12 @@ def file_name(item: Mapping[str, Any], place: str) -> str:
 def others(item: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """Return the fields whose names are not known."""
     return {key: value for key, value in item.items() if key not in known}
+
+
+def refuse_repeats(values: Sequence[int | str], *, what: str, where: str) -> None:
+    """Raise DataError for values that are given more than once."""
+    if repeated := [str(value) for value, count in Counter(values).items() if count > 1]:
+        raise DataError(f"{where}: each {what} must be given once; given more than once: {', '.join(repeated)}.")
 
 
 def shown(value: object) -> str:

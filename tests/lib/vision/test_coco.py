@@ -172,7 +172,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 )
 def test_a_value_that_json_cannot_hold_is_not_written(tmp_path: Path, record: str, key: str, value: object) -> None:
     broken = parse_coco(_with([record, 0], key, value), where="test")
-    with pytest.raises(DataError, match="not a finite number or not whole text"):
+    with pytest.raises(DataError, match=rf"not a finite number or not whole text in {record}\[0\] \(id \d+\)"):
         save_coco(broken, tmp_path / "broken.json")
     assert not (tmp_path / "broken.json").exists()
 
