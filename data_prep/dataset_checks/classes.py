@@ -1,5 +1,6 @@
 """The classes that are kept, from one readable mapping: selected, renamed, merged and renumbered."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -26,7 +27,8 @@ def class_sources(classes: Classes, there: Sequence[str]) -> dict[str, tuple[str
     _refuse_repeats([name for old in sources.values() for name in old])
     if nothing := [new for new, old in sources.items() if not old]:
         raise DataError(f"Classes made of nothing: {', '.join(nothing)}. Name the source's classes they are made of.")
-    if unknown := [name for old in sources.values() for name in old if name not in there]:
+    known = frozenset(there)
+    if unknown := [name for old in sources.values() for name in old if name not in known]:
         raise DataError(f"Unknown classes {unknown}. The dataset has: {', '.join(there) or 'none'}.")
     return sources
 
@@ -52,5 +54,5 @@ def map_classes(dataset: CocoDataset, classes: Classes) -> CocoDataset:
 
 
 def _refuse_repeats(names: Sequence[str]) -> None:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DataError(f"Each class may be asked for once; more than once: {', '.join(twice)}.")

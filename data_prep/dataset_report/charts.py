@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from dataset_report.figures import Histogram, aspect_histogram, crowd_histogram, heat_map, most_objects, size_histogram
-from dataset_report.stats import DatasetStats, PartStats, frequent_classes
+from dataset_report.stats import DatasetStats, PartStats, frequent_classes, rest_words, shown_places
 from dataset_report.style import INK, LOOK, as_png, new_figure
 
 _FEW = 100
@@ -22,13 +22,12 @@ SPLIT_COLOURS = {"train": "#0072B2", "eval": "#E69F00", "test": "#009E73"}
 @mpl.rc_context(LOOK)
 def draw_class_histogram(parts: PartStats) -> Image:
     """Return objects per class in each part: how many, and as a share of the part."""
-    names = parts["train"].class_names
+    names, objects = _shown_classes(parts)
     many = len(names) > _MANY
     figure = new_figure(9.5, 1.6 + (0.28 if many else 0.55) * len(names), rows=1, columns=2, sharey=True)
     counts, shares = figure.axes
-    for place, (name, stats) in enumerate(parts.items()):
+    for place, (name, values) in enumerate(zip(parts, objects, strict=True)):
         rows = np.arange(len(names)) + (place - 1) * 0.26
-        values = np.array(stats.class_objects)
         bars = counts.barh(rows, values, height=0.24, color=SPLIT_COLOURS[name], label=name)
         counts.bar_label(bars, labels=[f"{value:,}" for value in values], padding=3, fontsize=5 if many else 8)
         shares.barh(rows, 100 * values / max(1, values.sum()), height=0.24, color=SPLIT_COLOURS[name])
@@ -41,6 +40,18 @@ def draw_class_histogram(parts: PartStats) -> Image:
         axes.tick_params(axis="y", length=0)
     _legend(figure, counts)
     return as_png(figure, alt="Bar charts of objects per class in train, eval and test")
+
+
+def _shown_classes(parts: PartStats) -> tuple[list[str], NDArray[np.int64]]:
+    """Return names and objects (parts, rows); of too many classes those with most objects, and the rest as one."""
+    names = parts["train"].class_names
+    objects = np.array([one.class_objects for one in parts.values()], dtype=np.int64)
+    shown = shown_places(objects.sum(axis=0).tolist())
+    chosen = [names[place] for place in shown]
+    if len(shown) == len(names):
+        return chosen, objects
+    rest = np.delete(objects, shown, axis=1).sum(axis=1, keepdims=True)
+    return [*chosen, rest_words(len(names), len(shown))], np.hstack([objects[:, shown], rest])
 
 
 @mpl.rc_context(LOOK)

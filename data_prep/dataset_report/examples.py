@@ -1,5 +1,6 @@
 """Drawn examples of each class for the report."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import cv2
@@ -9,7 +10,7 @@ from IPython.display import Image
 from dataset_checks.classes import Classes, class_sources
 from dataset_conversion.conversion import Counts
 from dataset_conversion.parts import SplitPart
-from dataset_report.stats import Table
+from dataset_report.stats import Table, rest_words, shown_places
 from dataset_report.style import Pixels, as_jpeg
 from dataset_split import hash_order
 from sinara_lib.vision.coco import CocoDataset, CocoImage
@@ -54,7 +55,8 @@ def _tile(dataset: CocoDataset, image: CocoImage, read: Read, *, height: int) ->
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     objects = dataset.annotations_of(image.id)
-    labels = [dataset.category_ids.index(one.category_id) for one in objects]
+    places = {category_id: place for place, category_id in enumerate(dataset.category_ids)}
+    labels = [places[one.category_id] for one in objects]
     boxes = [[value * scale for value in one.bbox] for one in objects]
     drawn = draw_boxes(small, boxes, labels=labels, class_names=dataset.class_names, min_long_side=0)
     tile = np.full((height, _TILE_WIDTH, 3), 255, dtype=np.uint8)
@@ -78,18 +80,27 @@ _INK = (51, 51, 51)
 _SHOWN = 3
 
 
-def mapping_table(source: CocoDataset, published: CocoDataset, classes: Classes) -> Table:
-    """Return each class that is kept: its new id, what it is made of, and its objects before and after checking."""
-    before = {name: 0 for name in source.class_names}
+def mapping_table(source: CocoDataset, published: CocoDataset, classes: Classes, *, whole: bool = False) -> Table:
+    """Return each class that is kept: its new id, what it is made of, and its objects before and after checking.
+
+    Of too many classes those with most objects are shown, and the rest as one row, unless the table is to be `whole`.
+    """
     names = dict(zip(source.category_ids, source.class_names, strict=True))
-    for one in source.annotations:
-        if one.category_id in names:
-            before[names[one.category_id]] += 1
-    ids = [one.category_id for one in published.annotations]
+    before = Counter(names.get(one.category_id) for one in source.annotations)
+    kept = Counter(one.category_id for one in published.annotations)
+    sources = list(class_sources(classes, source.class_names).items())
+    first = [sum(before[name] for name in old) for _, old in sources]
+    shown = list(range(len(first))) if whole else shown_places(first)
     rows = []
-    for number, (new, old) in enumerate(class_sources(classes, source.class_names).items(), start=1):
+    for place in shown:
+        new, old = sources[place]
         made_of = ", ".join(f"{name} ({before[name]:,})" for name in old)
-        rows.append([str(number), new, made_of, f"{sum(before[name] for name in old):,}", f"{ids.count(number):,}"])
+        rows.append([str(place + 1), new, made_of, f"{first[place]:,}", f"{kept[place + 1]:,}"])
+    if len(shown) < len(sources):
+        rest = set(range(len(sources))).difference(shown)
+        counts = [sum(first[place] for place in rest), sum(kept[place + 1] for place in rest)]
+        words = rest_words(len(sources), len(shown))
+        rows.append(["", words, "listed in classes.csv", *(f"{count:,}" for count in counts)])
     return ["id", "class", "made of", "objects before", "objects kept"], rows
 
 

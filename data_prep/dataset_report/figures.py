@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset_report.stats import SIZES, DatasetStats, PartStats, size_counts
+from dataset_report.stats import SIZES, DatasetStats, PartStats, Table, size_counts
 from sinara_lib.store import publish_folder
 from sinara_lib.store.manifest import Manifest
 from split_memory import SPLIT_FILE, SplitRecord
@@ -120,12 +120,23 @@ def _histogram(values: NDArray[np.float64] | NDArray[np.int64], edges: NDArray[n
     return Histogram(edges, counts)
 
 
-def publish_summary(parts: PartStats, record: SplitRecord, folder: Path, url: str) -> Manifest:
-    """Publish `split.json`, `figures.json` and `parts.csv`, written into an empty folder, as plain files.
+def classes_csv(classes: Table) -> str:
+    """Return the table of all classes, as `mapping_table` makes it, with plain numbers."""
+    text = io.StringIO()
+    headers, rows = classes
+    csv.writer(text, lineterminator="\n").writerows(
+        [headers, *([*row[:3], *(count.replace(",", "") for count in row[3:])] for row in rows)]
+    )
+    return text.getvalue()
 
-    Figures are those of what is published; the split is that of the source's images.
+
+def publish_summary(parts: PartStats, record: SplitRecord, classes: Table, folder: Path, url: str) -> Manifest:
+    """Publish `split.json`, `figures.json`, `parts.csv` and `classes.csv`, written into an empty folder, as files.
+
+    Figures are those of what is published; the split is that of the source's images; `classes` are all classes.
     """
     (folder / SPLIT_FILE).write_text(record.as_json(), encoding="utf-8")
     (folder / "figures.json").write_text(figures_json(parts), encoding="utf-8")
     (folder / "parts.csv").write_text(parts_csv(parts), encoding="utf-8")
+    (folder / "classes.csv").write_text(classes_csv(classes), encoding="utf-8")
     return publish_folder(folder, url)

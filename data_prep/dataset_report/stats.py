@@ -11,6 +11,8 @@ from sinara_lib.tables import bold
 from sinara_lib.vision.coco import CocoDataset
 
 Table = tuple[list[str], list[list[str]]]
+MOST_CLASSES, SHOWN_CLASSES = 100, 40
+"""Of more classes than the first, tables and charts show so many with most objects, and the rest as one row."""
 SIZES = ("small", "medium", "large")
 """By box area, as COCO divides them: below 32 x 32 pixels, below 96 x 96, and above."""
 
@@ -84,7 +86,19 @@ def frequent_classes(stats: DatasetStats, *, most: int = 12) -> list[str]:
     """Return names of the classes that have objects, in the document's order; of many, those with most objects."""
     counts = dict(zip(stats.class_names, stats.class_objects, strict=True))
     chosen = sorted(filter(counts.__getitem__, counts), key=lambda name: -counts[name])[:most]
-    return [name for name in stats.class_names if name in chosen]
+    return [name for name in stats.class_names if name in set(chosen)]
+
+
+def shown_places(counts: Sequence[int]) -> list[int]:
+    """Return the places of the classes that tables and charts show: all, or of too many those with most objects."""
+    if len(counts) <= MOST_CLASSES:
+        return list(range(len(counts)))
+    return sorted(sorted(range(len(counts)), key=lambda place: -counts[place])[:SHOWN_CLASSES])
+
+
+def rest_words(classes: int, shown: int) -> str:
+    """Say what the row for the classes that are not shown stands for."""
+    return f"{classes - shown:,} further classes"
 
 
 def absent_words(parts: PartStats, *, most: int = 10) -> str:
@@ -120,9 +134,15 @@ def split_table(parts: PartStats) -> Table:
     ]
     sizes = [size_counts(one).sum(axis=0) for one in stats]
     rows += [[f"{name} objects", *_shares([int(one[place]) for one in sizes])] for place, name in enumerate(SIZES)]
-    for number, name in enumerate(stats[0].class_names):
+    objects = np.array([one.class_objects for one in stats])
+    shown = shown_places(objects.sum(axis=0).tolist())
+    for number in shown:
+        name = stats[0].class_names[number]
         rows.append([f"{name}: objects", *_shares([one.class_objects[number] for one in stats])])
         rows.append([f"{name}: images", *_shares([one.class_images[number] for one in stats])])
+    if len(shown) < objects.shape[1]:
+        rest = np.delete(objects, shown, axis=1).sum(axis=1).tolist()
+        rows.append([f"{rest_words(objects.shape[1], len(shown))} (parts.csv): objects", *_shares(rest)])
     return headers, rows
 
 
