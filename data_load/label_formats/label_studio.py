@@ -123,7 +123,8 @@ def _by_picture(
     task: Task, annotation: dict[str, Any], keys: Mapping[str, list[str]], known: Mapping[str, str]
 ) -> list[Marked]:
     """Return the annotation's results by the picture they mark; a picture without any is one without objects."""
-    shown_keys = set(known.values()) or {"image" if "image" in keys else next(iter(keys))}
+    used = [key for key in keys if key in known.values()]
+    shown_keys = used or ["image" if "image" in keys else next(iter(keys))]
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {
         reference: [] for key in shown_keys for reference in keys.get(key, ())
     }
