@@ -98,6 +98,6 @@ def read_entity_manifest(store: ArtifactStore, entity: EntityAddress) -> Manifes
 def read_run(env: str, store: ArtifactStore, run: RunAddress) -> CatalogRun:
     """Return one run as it is now."""
     try:
-        return CatalogRun(env, store, run, store.run_record(run))
+        return CatalogRun(env, store, run, store.run_record(run) or store.hidden_record(run))
     except ArtifactCorruptError as error:
         return CatalogRun(env, store, run, None, str(error))

@@ -17,6 +17,9 @@ from sinara_lib.layout import (
 )
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore, store_at
+from sinara_lib.store.files import StoreFiles
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,32 @@ def find_targets(store: ArtifactStore, text: str, *, stores: Mapping[str, Artifa
         root, address = split_entity_url(text)
     known = {each.url: each for each in (store, *(stores or {}).values())}
     found = Target(known.get(root) or store_at(root), address)
-    if found.store.url not in known and not found.store.fs.exists(f"{found.store.root}/{address.path}"):
+    if found.store.url not in known and not is_there(found.store, address):
         roots = ", ".join(known)
         raise ArtifactNotFoundError(f"{text} does not exist, and lies in no known environment ({roots}).")
     return [found]
 
 
-log = logging.getLogger(__name__)
+def find_kept(store: ArtifactStore, text: str, *, stores: Mapping[str, ArtifactStore] | None = None) -> list[Target]:
+    """Return the runs that `text` names in any form that a command prints.
+
+    An id, the URL of a run or an entity of it, or the path of a file in that.
+    Raises ArtifactNotFoundError when there is no such run, LayoutError when `text` is neither.
+    """
+    parts = text.strip().split("/")
+    ids = [at for at, part in enumerate(parts) if is_run_id(part)]
+    found = find_targets(store, "/".join(parts[: ids[-1] + 1] if ids else parts), stores=stores)
+    for target in found:
+        if not is_there(target.store, target.address):
+            raise ArtifactNotFoundError(
+                f"{text} names no run: {target.url} does not exist; `sinara ls` lists the runs."
+            )
+    return found
+
+
+def is_there(store: ArtifactStore, address: RunAddress | EntityAddress) -> bool:
+    """Tell whether a run or entity has a folder. Raises StoreUnavailableError where the place cannot be asked."""
+    return StoreFiles(store.fs).exists(f"{store.root}/{address.path}")
 
 
 def known_stores(settings: Settings) -> dict[str, ArtifactStore]:

@@ -6,19 +6,23 @@ Then every `_SUCCESS` goes, then the data, then the record. Whatever is left by 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sinara_lib.catalog.catalog import Catalog, CatalogRun, read_run, read_runs
+from sinara_lib.catalog.find import find_kept
+from sinara_lib.catalog.places import RunPlaces
 from sinara_lib.catalog.remains import Listing, Remains, drafts_of_runs, list_step, remains_of_runs
+from sinara_lib.catalog.removal_marks import alone, mark_run, unmark_run
 from sinara_lib.catalog.retention import Choice, Inputs, Liveness, Rules, choose_runs, read_inputs
-from sinara_lib.layout import StepAddress, run_sort_key
+from sinara_lib.layout import RunAddress, StepAddress, run_sort_key
 from sinara_lib.parallel import MOST_THREADS, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.liveness import is_alive
-from sinara_lib.store.manifest import RUN_FILE, SUCCESS_FILE, Producer, RunRecord, RunStatus
+from sinara_lib.store.manifest import MARK_FILE, RUN_FILE, SUCCESS_FILE, RunStatus
 
 NOTHING = Catalog({}, (), {})
 _DRAFT_AGE = timedelta(days=1)
@@ -72,23 +76,38 @@ def collect_garbage(
     """Remove from `store` what is dead, and finished runs that every given rule selects.
 
     `others` are the other environments: what their runs read stays; with one that cannot be reached no finished run
-    goes. `keep` are ids of runs that stay. With `dry_run` the plan is the same and nothing is touched.
+    goes. `keep` names runs that stay, by id, URL or the URL of an entity; raises ArtifactNotFoundError or LayoutError
+    for what names none. With `dry_run` the plan is the same and nothing is touched.
     """
-    rules = Rules(now=now, alive=alive, keep_last=keep_last, older_than=older_than, keep=frozenset(keep))
+    kept = frozenset(url for text in keep for url in _urls_of_kept(store, text, others))
+    rules = Rules(now=now, alive=alive, keep_last=keep_last, older_than=older_than, keep=kept)
+    with nullcontext() if dry_run else alone(store):
+        return _collect(store, rules, others, dry_run=dry_run)
+
+
+def _collect(store: ArtifactStore, rules: Rules, others: Catalog, *, dry_run: bool) -> Garbage:
     # Records come before listings: what a run that is over by its record left without `_SUCCESS` then stays without.
     known = read_runs("this environment", store)
     listings = {step: list_step(store, step) for step in progress(store.steps(), label="look", unit="step")}
-    runs = [run for run in known if _is_there(run, listings)]
-    elsewhere = [run for run in others.runs if run.store.url != store.url]
-    inputs = read_inputs([*runs, *elsewhere])
+    linked = frozenset(run.url for run in known if store.is_link(run.address))  # what lies elsewhere is not ours
+    rules = replace(rules, keep=rules.keep | linked)
+    stores = [store, *(each for each in others.stores.values() if not _is_same(each, store))]
+    elsewhere = [run for run in others.runs if not _is_same(run.store, store)]
+    theirs = {run.store.identity(run.address) for run in elsewhere}
+    runs = [run for run in known if _is_there(run, listings) and store.identity(run.address) not in theirs]
+    places = RunPlaces([*runs, *elsewhere], stores)
+    inputs = read_inputs([*runs, *elsewhere], places)
     choice = choose_runs(runs, inputs, rules, blind=bool(others.unreachable))
-    remains = _remains(listings.values(), known, choice, rules)
+    remains = _remains(listings.values(), [run for run in known if run.url not in linked], choice, rules)
     if not dry_run:
         _restore_used(store, choice)
-        list(in_threads(lambda run, _: _mark(store, run), choice.remove, threads=MOST_THREADS))
-        late = _used_meanwhile([store, *others.stores.values()], [*runs, *elsewhere], inputs, rules)
+        # Remains go first: they need no mark, and their space may be the only one for marks.
+        _remove_remains(store, remains)
+        marked = in_threads(lambda run, _: mark_run(store, run), choice.remove, threads=MOST_THREADS)
+        choice = replace(choice, remove=tuple(run for run, done in zip(choice.remove, marked, strict=True) if done))
+        late = _used_meanwhile(stores, [*runs, *elsewhere], inputs, rules, places)
         choice = _without(store, choice, late)
-        _remove(store, choice, remains)
+        _remove(store, choice)
     sizes = {run.url: listings[run.address.step].size(run.address.run_id) for run in choice.remove}
     removed = [Removal(run.url, sizes[run.url], _why(run, rules)) for run in choice.remove]
     removed += [Removal(f"{store.url}/{one.path}", one.bytes, one.why) for one in remains]
@@ -120,40 +139,15 @@ def _is_old_draft(draft: Remains, rules: Rules) -> bool:
     return rules.older_than is not None and rules.now - started > max(rules.older_than, _DRAFT_AGE)
 
 
-def _mark(store: ArtifactStore, run: CatalogRun) -> None:
-    """Let a run's record say that it is being removed, and what it was."""
-    record = run.record or RunRecord(
-        run_id=run.address.run_id,
-        status=RunStatus.REMOVING,
-        started=run_sort_key(run.address.run_id)[0],
-        producer=Producer(library="SinaraML"),
-    )
-    if record.status is not RunStatus.REMOVING:
-        record = record.model_copy(update={"status": RunStatus.REMOVING, "status_before": record.status})
-    store.replace_record(run.address, record)
-
-
-def _unmark(store: ArtifactStore, run: CatalogRun) -> None:
-    """Take the mark back; a run of SinaraML has no record again."""
-    record = run.record
-    if record is None or (record.status is RunStatus.REMOVING and record.status_before is None):
-        StoreFiles(store.fs).remove_file(f"{store.root}/{run.address.path}/{RUN_FILE}")
-    elif record.status is RunStatus.REMOVING:
-        restored = record.model_copy(update={"status": record.status_before, "status_before": None})
-        store.replace_record(run.address, restored)
-    else:
-        store.replace_record(run.address, record)
-
-
 def _restore_used(store: ArtifactStore, choice: Choice) -> None:
     """Give runs back that an earlier gc had marked before it was killed, and that are in use."""
     for run in choice.used:
         if run.record is not None and run.record.status is RunStatus.REMOVING and run.address.path in choice.in_use:
-            _unmark(store, run)
+            unmark_run(store, run)
 
 
 def _used_meanwhile(
-    stores: Iterable[ArtifactStore], known: Sequence[CatalogRun], inputs: Inputs, rules: Rules
+    stores: Iterable[ArtifactStore], known: Sequence[CatalogRun], inputs: Inputs, rules: Rules, places: RunPlaces
 ) -> set[str]:
     """Return the places that runs at work, and runs that came since, have recorded by now."""
     resting = {run.url for run in known if not rules.is_at_work(run)}
@@ -161,8 +155,8 @@ def _used_meanwhile(
     for store in stores:
         addresses = [run for step in store.steps() for run in store.runs(step) if store.url_of(run) not in resting]
         fresh += [read_run("", store, address) for address in addresses]
-    now = read_inputs(fresh)
-    direct = {place for places in now.read.values() for place in places}
+    now = read_inputs(fresh, places)
+    direct = {place for read in now.read.values() for place in read}
     return direct | inputs.behind(url for place in direct for url in inputs.urls.get(place, []))
 
 
@@ -170,19 +164,34 @@ def _without(store: ArtifactStore, choice: Choice, late: set[str]) -> Choice:
     """Take runs that came into use out of the choice, and their marks back."""
     used = [run for run in choice.remove if run.address.path in late]
     for run in used:
-        _unmark(store, run)
+        unmark_run(store, run)
     stay = {run.url for run in used}
     leave = tuple(run for run in choice.remove if run.url not in stay)
     return replace(choice, remove=leave, used=(*choice.used, *used))
 
 
-def _remove(store: ArtifactStore, choice: Choice, remains: Sequence[Remains]) -> None:
+def _remove_remains(store: ArtifactStore, remains: Sequence[Remains]) -> None:
+    for one in remains:
+        StoreFiles(store.fs).remove_folder(f"{store.root}/{one.path}")
+
+
+def _remove(store: ArtifactStore, choice: Choice) -> None:
     files = StoreFiles(store.fs)
     for run in progress(choice.remove, label="remove", unit="run"):
         _remove_run(store, files, f"{store.root}/{run.address.path}")
-    for one in remains:
-        path = f"{store.root}/{one.path}"
-        files.remove_folder(path)
+
+
+def _urls_of_kept(store: ArtifactStore, text: str, others: Catalog) -> set[str]:
+    """Return the URLs of the runs that `text` names, as this store lists them."""
+    found = find_kept(store, text, stores=others.stores)
+    named = {target.store.identity(target.address) for target in found if isinstance(target.address, RunAddress)}
+    runs = [run for step in store.steps() for run in store.runs(step)]
+    return {store.url_of(run) for run in runs if store.identity(run) in named}
+
+
+def _is_same(a: ArtifactStore, b: ArtifactStore) -> bool:
+    """Tell whether two roots are one place; a link can lead to a root as well."""
+    return a.url == b.url or (type(a.fs) is type(b.fs) and a.place == b.place)
 
 
 def _remove_run(store: ArtifactStore, files: StoreFiles, path: str) -> None:
@@ -192,9 +201,10 @@ def _remove_run(store: ArtifactStore, files: StoreFiles, path: str) -> None:
         files.remove_file(f"{path}/{name}")
     for folder in files.folders(path):
         files.remove_folder(f"{path}/{folder}")
-    for name in (name for name in sizes if "/" not in name and name != RUN_FILE):
+    for name in (name for name in sizes if "/" not in name and name not in {RUN_FILE, MARK_FILE}):
         files.remove_file(f"{path}/{name}")
-    files.remove_file(f"{path}/{RUN_FILE}")
+    for name in (RUN_FILE, MARK_FILE):
+        files.remove_file(f"{path}/{name}")
     files.remove_folder(path)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sinara_lib.catalog.catalog import CatalogRun
-from sinara_lib.errors import ArtifactCorruptError, LayoutError
-from sinara_lib.layout import run_sort_key, split_entity_url
+from sinara_lib.catalog.places import url_places
+from sinara_lib.errors import ArtifactCorruptError
+from sinara_lib.layout import run_sort_key
 from sinara_lib.store.manifest import RunRecord, RunStatus
 
 Liveness = Callable[[RunRecord], bool | None]
@@ -17,7 +18,7 @@ Liveness = Callable[[RunRecord], bool | None]
 class Rules:
     """What a person asks for, seen from `now`: both rules must select a run; without any, only what is dead goes.
 
-    `keep_last` counts per step, good and failed runs apart. `keep` names runs that stay whatever their age.
+    `keep_last` counts per step, good and failed runs apart. `keep`: ids or URLs of runs that stay in any case.
     """
 
     now: datetime
@@ -81,15 +82,16 @@ class Inputs:
         return found
 
 
-def read_inputs(runs: Iterable[CatalogRun]) -> Inputs:
-    """Gather what runs read."""
+def read_inputs(runs: Iterable[CatalogRun], places: Callable[[str], frozenset[str]] = url_places) -> Inputs:
+    """Gather what runs read; `places` tells which runs a URL means."""
     read: dict[str, frozenset[str]] = {}
     urls: dict[str, list[str]] = {}
     unreadable = []
     for run in runs:
         urls.setdefault(run.address.path, []).append(run.url)
         try:
-            read[run.url] = frozenset(_places(run.inputs()) - {run.address.path})
+            named = [places(url) for url in run.inputs()]
+            read[run.url] = frozenset().union(*named) - {run.address.path}
         except ArtifactCorruptError:
             unreadable.append(run)
     return Inputs(read, urls, tuple(unreadable))
@@ -116,7 +118,7 @@ def _selected(runs: Sequence[CatalogRun], rules: Rules) -> list[CatalogRun]:
     succeeded = set()
     selected = []
     for run in sorted(runs, key=lambda r: run_sort_key(r.address.run_id), reverse=True):
-        if run.damage or run.address.run_id in rules.keep or rules.is_at_work(run):
+        if run.damage or {run.address.run_id, run.url} & rules.keep or rules.is_at_work(run):
             continue
         status, step = run.record and run.record.status, run.address.step
         group = (step, status is RunStatus.FAILED)
@@ -154,16 +156,6 @@ def _is_dead(run: CatalogRun) -> bool:
 def _never_read(run: CatalogRun) -> bool:
     """Tell whether a run never was one that others read."""
     return run.record is not None and run.record.status is RunStatus.RUNNING
-
-
-def _places(urls: Iterable[str]) -> set[str]:
-    places = set()
-    for url in urls:
-        try:
-            places.add(split_entity_url(url)[1].run.path)
-        except LayoutError:
-            continue  # raw data
-    return places
 
 
 def _made_first(runs: Sequence[CatalogRun], inputs: Inputs) -> list[CatalogRun]:

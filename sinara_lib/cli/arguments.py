@@ -20,4 +20,7 @@ def age(text: str) -> timedelta:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not an age: give hours, days or weeks, such as 12h, 30d or 8w")
     unit = {"h": "hours", "d": "days", "w": "weeks"}[match[2]]
-    return timedelta(**{unit: int(match[1])})
+    try:
+        return timedelta(**{unit: int(match[1])})
+    except (OverflowError, ValueError):  # beyond all days, or a number of thousands of digits
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is older than time itself: give fewer {unit}") from None

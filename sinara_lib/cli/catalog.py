@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from sinara_lib.cli.arguments import ENVIRONMENT_HELP, age, count
@@ -51,7 +52,13 @@ def _add_retention_commands(commands: Any, *, show: Any) -> None:
     )
     gc.add_argument("--keep-last", type=count, metavar="N", help="finished runs that are not among their step's last N")
     gc.add_argument("--older-than", type=age, metavar="AGE", help="runs that started longer ago: 12h, 30d or 8w")
-    gc.add_argument("--keep", action="append", default=[], metavar="RUN", help="leave this run; may be repeated")
+    gc.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="leave this run, named by its id or any URL of it",
+    )
     gc.add_argument("--dry-run", action="store_true", help="print what would be removed, and touch nothing")
     gc.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     gc.set_defaults(command=show, lines=_gc)
@@ -133,9 +140,10 @@ def _gc(args: argparse.Namespace) -> Iterator[str]:
     from sinara_lib.catalog.catalog import read_catalog
     from sinara_lib.catalog.garbage import collect_garbage
     from sinara_lib.errors import StoreUnavailableError
+    from sinara_lib.runs.leftovers import find_leftovers, remove_leftovers
     from sinara_lib.settings import load_settings
 
-    settings = load_settings()
+    settings, here = load_settings(), Path.cwd()
     done = collect_garbage(
         settings.store(args.env),
         keep_last=args.keep_last,
@@ -145,6 +153,10 @@ def _gc(args: argparse.Namespace) -> Iterator[str]:
         others=read_catalog(settings, leave_out=args.env),
         keep=args.keep,
     )
+    leftovers = find_leftovers()
+    if not args.dry_run:
+        remove_leftovers(leftovers, near=here)
+    yield from (one.line("would remove" if args.dry_run else "removed") for one in leftovers)
     yield from done.lines()
     if done.unknown and (args.keep_last or args.older_than):
         raise StoreUnavailableError(

@@ -25,7 +25,7 @@ from sinara_lib.store.entity import EntityReader
 from sinara_lib.store.entity_folder import fetch_files, put_files
 from sinara_lib.store.entity_writer import EntityWriter
 from sinara_lib.store.files import StoreFiles
-from sinara_lib.store.manifest import RUN_FILE, SUCCESS_FILE, Manifest, RunRecord, RunStatus, read_run_record
+from sinara_lib.store.manifest import MARK_FILE, RUN_FILE, SUCCESS_FILE, Manifest, RunRecord, RunStatus, read_run_record
 from sinara_lib.store.root import connect
 
 log = logging.getLogger(__name__)
@@ -64,16 +64,27 @@ class ArtifactStore:
 
     def run_record(self, run: RunAddress) -> RunRecord | None:
         """Return a run's record; None for a run that SinaraML wrote or that does not exist."""
-        path = f"{self._path(run)}/{RUN_FILE}"
-        try:
-            data = self._files.read(path)
-        except FileNotFoundError:
-            return None
-        return read_run_record(data, path)
+        return self._record(f"{self._path(run)}/{RUN_FILE}")
+
+    def hidden_record(self, run: RunAddress) -> RunRecord | None:
+        """Return the record of a run that is being removed on a full disk; None for any other run."""
+        record = self._record(f"{self._path(run)}/{MARK_FILE}") if self._files.local else None
+        if record is None or record.status is RunStatus.REMOVING:
+            return record
+        return record.model_copy(update={"status": RunStatus.REMOVING, "status_before": record.status})
 
     def replace_record(self, run: RunAddress, record: RunRecord) -> None:
         """Replace a run's record in one atomic write."""
         self._files.write(f"{self._path(run)}/{RUN_FILE}", record.model_dump_json(indent=1).encode())
+
+    def hide_record(self, run: RunAddress) -> None:
+        """Rename a run's record, which takes no space, so that no reader takes the run any more."""
+        self._files.rename_file(f"{self._path(run)}/{RUN_FILE}", f"{self._path(run)}/{MARK_FILE}")
+
+    def show_record(self, run: RunAddress) -> None:
+        """Take `hide_record` back, where it was done."""
+        if self._files.local:
+            self._files.rename_file(f"{self._path(run)}/{MARK_FILE}", f"{self._path(run)}/{RUN_FILE}")
 
     def runs(self, step: StepAddress) -> list[RunAddress]:
         """Return the runs of a step, newest first; one listing."""
@@ -81,17 +92,39 @@ class ArtifactStore:
 
     def entities(self, run: RunAddress) -> list[EntityAddress]:
         """Return the committed entities of a run, by name."""
-        names = [n for n in self._names(run.path) if not n.startswith("_") and "." not in n]
+        found = self._files.folders(self._path(run))
+        names = [n for n in found if NAME.fullmatch(n) and not n.startswith("_") and "." not in n]
         return [e for e in (EntityAddress(run, n) for n in sorted(names)) if self.is_committed(e)]
 
     def steps(self) -> list[StepAddress]:
-        """Return every step that has a folder under the root."""
-        return [
-            StepAddress(pipeline, zone, step)
-            for pipeline in self._names("")
-            for zone in self._names(pipeline)
-            for step in self._names(f"{pipeline}/{zone}")
-        ]
+        """Return every step that has a folder under the root, each once, whatever links lead to it."""
+        found: dict[object, StepAddress] = {}
+        for pipeline in self._names(""):
+            for zone in self._names(pipeline):
+                for name in self._names(f"{pipeline}/{zone}"):
+                    step = StepAddress(pipeline, zone, name)
+                    found.setdefault(self._files.identity(f"{self.root}/{step.path}"), step)
+        return list(found.values())
+
+    def listed(self, run: RunAddress) -> RunAddress:
+        """Return the address under which a run is listed that was reached over links within the store."""
+        parts = self._files.true_path(self._path(run), within=self.root).split("/")
+        if len(parts) != 4 or not is_run_id(parts[3]) or not all(map(NAME.fullmatch, parts)):
+            return run
+        return RunAddress(StepAddress(*parts[:3]), parts[3])
+
+    def is_link(self, run: RunAddress) -> bool:
+        """Tell whether a run's folder is a link to one outside of the store."""
+        return self._files.is_link(self._path(run))
+
+    @property
+    def place(self) -> object:
+        """What tells the store's root from every other one, whatever links lead to it."""
+        return self._files.identity(self.root)
+
+    def identity(self, run: RunAddress) -> object:
+        """Return what tells a run from every other one, however its folder is reached."""
+        return self._files.identity(self._path(run))
 
     def is_committed(self, entity: EntityAddress) -> bool:
         """Tell whether the entity stands complete."""
@@ -140,6 +173,13 @@ class ArtifactStore:
                 if self._refusal(run, [entity]) is None:
                     yield self.url_of(run.entity(entity))
 
+    def _record(self, path: str) -> RunRecord | None:
+        try:
+            data = self._files.read(path)
+        except FileNotFoundError:
+            return None
+        return read_run_record(data, path)
+
     def _open_record(self, run: RunAddress) -> RunRecord:
         """Return the record of a run that goes on. Raises ArtifactNotFoundError or ArtifactExistsError."""
         record = self.run_record(run)
@@ -182,14 +222,15 @@ class ArtifactStore:
 
     def _run_ids(self, step: StepAddress) -> list[str]:
         """Return what looks like a run's id, newest first; whether its date exists is for the caller to ask."""
-        return sort_run_ids(self._files.folders(f"{self.root}/{step.path}"))
+        return sort_run_ids(self._files.folders(f"{self.root}/{step.path}", within=self.root))
 
     def _addresses(self, step: StepAddress, run_ids: Iterable[str]) -> Iterable[RunAddress]:
         return (RunAddress(step, run_id) for run_id in run_ids if is_run_id(run_id))
 
     def _names(self, path: str) -> list[str]:
         """Return the folders below `path` that bear a usable name; others, such as `lost+found`, are not ours."""
-        return sorted(n for n in self._files.folders(f"{self.root}/{path}".rstrip("/")) if NAME.fullmatch(n))
+        found = self._files.folders(f"{self.root}/{path}".rstrip("/"), within=self.root)
+        return sorted(name for name in found if NAME.fullmatch(name))
 
     def _path(self, address: RunAddress | EntityAddress) -> str:
         return f"{self.root}/{address.path}"

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,13 +11,24 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.spec import AbstractBufferedFile
 
+from sinara_lib.errors import ArtifactCorruptError
 from sinara_lib.store.failures import answer_code, plain_errors, vanished
+from sinara_lib.store.local_files import (
+    draft_of,
+    leads_into,
+    make_folders,
+    open_regular,
+    remove_tree,
+    sync_folder,
+    write_through,
+)
+from sinara_lib.store.plain_file import PlainFile
 
 FOLDERLESS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 """Schemes whose files need no folder to lie in; asking s3fs for one would even make a missing bucket."""
 
-_PIECE = 1 << 20
-"""Bytes handed on at once: drivers of object stores upload, and copy, all they hold when it is a part or more."""
+MOST_BYTES = 256 << 20
+"""Records, marks and manifests are smaller, by far but for manifests: those name some 200 bytes for each file."""
 
 
 class StoreFiles:
@@ -34,9 +44,17 @@ class StoreFiles:
         self._has_folders = not schemes & FOLDERLESS
 
     def read(self, path: str) -> bytes:
-        """Return a file's bytes. Raises FileNotFoundError."""
+        """Return the bytes of a small file. Raises FileNotFoundError, and ArtifactCorruptError for no such file."""
         with plain_errors(self.fs, path):
-            return bytes(self.fs.cat_file(path))
+            if not self.local:
+                return bytes(self.fs.cat_file(path))
+            with open_regular(path) as file:
+                data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ArtifactCorruptError(
+                f"{path} is larger than {MOST_BYTES >> 20} MiB, which no record is: see what it is."
+            )
+        return data
 
     def exists(self, path: str) -> bool:
         """Tell whether a file is there; a place that cannot be asked is an error, not a no."""
@@ -48,13 +66,16 @@ class StoreFiles:
                 return False
         return True
 
-    def folders(self, path: str) -> list[str]:
-        """Return the names of the folders in a folder, in no order; none when it is not there."""
+    def folders(self, path: str, *, within: str | None = None) -> list[str]:
+        """Return the names of the folders in a folder, in no order; none when it is not there.
+
+        A link to a folder below `within` is left out: that one is found under its own name.
+        """
         with plain_errors(self.fs, path):
             try:
                 if self.local:
                     with os.scandir(path) as entries:
-                        return [entry.name for entry in entries if entry.is_dir()]
+                        return [entry.name for entry in entries if entry.is_dir() and not leads_into(entry, within)]
                 self.fs.invalidate_cache(path)
                 listing = self.fs.ls(path, detail=True)
             except FileNotFoundError as error:
@@ -62,6 +83,27 @@ class StoreFiles:
                     raise
                 return []
         return [e["name"].rstrip("/").rsplit("/", 1)[-1] for e in listing if e["type"] == "directory"]
+
+    def identity(self, folder: str) -> object:
+        """Return what tells a folder that is there from every other one, whatever links lead to it.
+
+        In an object store every path is a place of its own.
+        """
+        if self.local:
+            with suppress(OSError):
+                found = os.stat(folder)
+                return (found.st_dev, found.st_ino)
+        return (self.fs, folder)
+
+    def true_path(self, folder: str, *, within: str) -> str:
+        """Return a folder's path below the folder `within`, on a local disk without any link; empty when outside."""
+        if self.local:
+            folder, within = os.path.realpath(folder), os.path.realpath(within)
+        return folder.removeprefix(f"{within}/") if folder.startswith(f"{within}/") else ""
+
+    def is_link(self, folder: str) -> bool:
+        """Tell whether a local folder is a link to one."""
+        return self.local and os.path.islink(folder)
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Return the size in bytes of every file below a folder, by its path from there."""
@@ -77,9 +119,9 @@ class StoreFiles:
             if not self.local:
                 self.fs.pipe_file(path, data)
                 return
-            draft = _draft_of(path)
+            draft = draft_of(path)
             try:
-                _write_through(draft, data)
+                write_through(draft, data)
                 os.replace(draft, path)
             except FileNotFoundError as error:
                 raise vanished(self.fs, path.rpartition("/")[0]) from error
@@ -123,11 +165,11 @@ class StoreFiles:
         if not self.local:
             return self.create(f"{folder}/{name}", data)
         with plain_errors(self.fs, folder):
-            draft = _draft_of(folder)
-            _make_folders(draft.parent)
+            draft = draft_of(folder)
+            make_folders(draft.parent)
             draft.mkdir()
             try:
-                _write_through(draft / name, data)
+                write_through(draft / name, data)
                 sync_folder(draft)
                 if Path(folder).exists():
                     return False
@@ -143,7 +185,7 @@ class StoreFiles:
 
     def make_draft_folder(self, folder: str) -> str:
         """Make an empty hidden folder beside `folder` on a local disk, to be renamed to it, and return its path."""
-        draft = _draft_of(folder)
+        draft = draft_of(folder)
         with plain_errors(self.fs, folder):
             try:
                 draft.mkdir()
@@ -168,7 +210,7 @@ class StoreFiles:
         return True
 
     @contextmanager
-    def new_file(self, folder: str, name: str) -> Iterator["PlainFile"]:
+    def new_file(self, folder: str, name: str) -> Iterator[PlainFile]:
         """Open a new file below an existing folder for writing; one whose block fails is not uploaded."""
         path = f"{folder}/{name}"
         with plain_errors(self.fs, path):
@@ -188,10 +230,19 @@ class StoreFiles:
                 os.fsync(raw.fileno())
             raw.close()
 
+    def rename_file(self, path: str, target: str) -> None:
+        """Rename a local file within its folder; nothing happens when it is not there."""
+        with plain_errors(self.fs, path), suppress(FileNotFoundError):
+            os.replace(path, target)
+            sync_folder(Path(target).parent)
+
     def remove_folder(self, folder: str) -> None:
         """Remove a folder with all in it; nothing happens when it is not there."""
         with plain_errors(self.fs, folder), suppress(FileNotFoundError):
-            self.fs.rm(folder, recursive=True)
+            if self.local:
+                remove_tree(folder)
+            else:
+                self.fs.rm(folder, recursive=True)
 
     def remove_file(self, path: str) -> None:
         """Remove a file; nothing happens when it is not there."""
@@ -201,7 +252,7 @@ class StoreFiles:
     def open(self, path: str) -> Any:
         """Open a file for reading. Raises FileNotFoundError."""
         with plain_errors(self.fs, path):
-            return self.fs.open(path, "rb")
+            return open_regular(path) if self.local else self.fs.open(path, "rb")
 
     def chunks(self, path: str, size: int) -> Iterator[bytes]:
         """Yield a file's bytes, `size` at a time. Raises FileNotFoundError."""
@@ -219,64 +270,6 @@ class StoreFiles:
             raise vanished(self.fs, str(folder))
         for part in [*Path(name).parents][-2::-1]:
             (folder / part).mkdir(exist_ok=True)
-
-
-class PlainFile:
-    """A file to write to whose failures are told in plain words."""
-
-    def __init__(self, raw: Any, fs: AbstractFileSystem, path: str) -> None:
-        self._raw = raw
-        self._fs = fs
-        self._path = path
-
-    def write(self, data: Any) -> int:
-        """Write bytes-like `data` and return its length in bytes."""
-        view = memoryview(data).cast("B")
-        with plain_errors(self._fs, self._path):
-            for at in range(0, len(view), _PIECE):
-                self._raw.write(view[at : at + _PIECE])
-        return len(view)
-
-    def flush(self) -> None:
-        """Hand on what is buffered."""
-        with plain_errors(self._fs, self._path):
-            self._raw.flush()
-
-    @property
-    def closed(self) -> bool:
-        """Whether the file is closed."""
-        return bool(self._raw.closed)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a local folder's own entries to the disk."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _draft_of(path: str) -> Path:
-    """Return a hidden path of its own beside `path`."""
-    return Path(path).with_name(f".{Path(path).name}.{uuid.uuid4().hex[:8]}")
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    with path.open("wb") as raw:
-        raw.write(data)
-        raw.flush()
-        os.fsync(raw.fileno())
-
-
-def _make_folders(folder: Path) -> None:
-    """Make a folder and those above it, and bring the new entries to the disk."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in missing:
-        sync_folder(each.parent)
 
 
 def _abandon(raw: Any) -> None:

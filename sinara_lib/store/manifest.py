@@ -11,6 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sinara_lib.errors import ArtifactCorruptError
 
 RUN_FILE = "_RUN.json"
+MARK_FILE = "_REMOVING.json"
+"""The record of a run that is being removed, renamed, where a full disk took no record that says so."""
 MANIFEST_FILE = "_MANIFEST.json"
 SUCCESS_FILE = "_SUCCESS"
 MANIFEST_FORMAT: Final = 1

@@ -37,6 +37,11 @@ def connect(root: str, storage: Mapping[str, Any] | None = None) -> tuple[Abstra
     """
     scheme = root.partition("://")[0] if "://" in root else "file"
     _check_credentials(root)
+    if "::" in root:
+        raise LayoutError(
+            f"The store's root {without_credentials(root)} cannot be used: a chained filesystem (::) does not make "
+            "a run once and only once, nor show it to others at once. Name the place itself."
+        )
     if storage is None:
         place = place_of(root)
         storage = place.storage if place else {}

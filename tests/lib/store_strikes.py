@@ -11,7 +11,8 @@ from fsspec.asyn import sync_wrapper
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
-from sinara_lib.store.files import PlainFile, StoreFiles
+from sinara_lib.store.files import StoreFiles
+from sinara_lib.store.plain_file import PlainFile
 
 FAIL, LOSE_ANSWER, KILL = "fail", "lose the answer", "kill"
 _CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}

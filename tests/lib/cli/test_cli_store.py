@@ -31,6 +31,8 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: datetime) -> H
     for env in ("user", "test", "prod"):
         monkeypatch.setenv(f"SINARA_{env.upper()}_ROOT", str(tmp_path / "store" / env))
     monkeypatch.chdir(tmp_path)
+    # What killed processes of other tests leave on this machine is not this test's.
+    monkeypatch.setattr("sinara_lib.runs.leftovers.abandoned_folders", lambda: iter(()))
     return History(store_at(str(tmp_path / "store" / "user")), now)
 
 
@@ -193,6 +195,7 @@ def test_gc_keeps_finished_runs_while_prod_cannot_be_reached_and_ends_with_1(
         (["--keep-last", "-1"], "'-1' is not a whole number from 1 on"),
         (["--older-than", "30"], "'30' is not an age: give hours, days or weeks, such as 12h, 30d or 8w"),
         (["--older-than", "1m"], "'1m' is not an age"),
+        (["--older-than", "99999999999d"], "'99999999999d' is older than time itself: give fewer days"),
     ],
 )
 def test_gc_refuses_rules_that_mean_nothing(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

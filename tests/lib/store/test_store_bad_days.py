@@ -30,7 +30,7 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         yield disk
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
         return
-    monkeypatch.setattr("sinara_lib.store.files.PlainFile.write", _refuse_much)
+    monkeypatch.setattr("sinara_lib.store.plain_file.PlainFile.write", _refuse_much)
     yield disk
 
 

@@ -155,3 +155,11 @@ def test_the_root_that_lies_deepest_gives_the_options(tmp_path: Path, monkeypatc
     assert store_at("s3://b/a/deep").fs.endpoint_url == "http://near"
     assert store_at("s3://b/a/deeper").fs.endpoint_url == "http://wide"
     assert files_below(store_at(str(tmp_path / "none"))) == []
+
+
+@pytest.mark.parametrize(
+    "root", ["simplecache::file:///tmp/store", "filecache::s3://bucket/store", "dir::memory://store"]
+)
+def test_a_chained_filesystem_is_refused_as_a_root(root: str) -> None:
+    with pytest.raises(LayoutError, match=r"chained filesystem \(::\) does not make a run once and only once"):
+        store_at(root)
