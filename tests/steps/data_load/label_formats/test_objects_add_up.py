@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from format_writers import WRITERS
 from label_formats.coco_document import ImageFiles, to_coco
+from label_formats.coco_reading import read_coco
 from label_formats.detection import detect
 from label_formats.reading import heads, read_labels
 from label_formats.tally import Tally
@@ -42,12 +43,15 @@ def tally_of(dataset: CocoDataset, format_name: str, folder: Path, images: list[
         files[path] = folder / str(number)
         files[path].write_bytes(data)
     detected = detect(heads(files), where="it")
+    if detected == "coco":
+        read = read_coco(next(iter(files.values())), "it")
+        return read.dataset, read.tally
     there = {name: Path(name) for name in images}
     labels = read_labels(detected, SourceFields(), files, there)
     return to_coco(labels, ImageFiles({name: name for name in images}, lambda _: (100, 100)), format_name="it")
 
 
-@pytest.mark.parametrize("format_name", CONVERTED)
+@pytest.mark.parametrize("format_name", WRITERS)
 def test_every_object_is_taken_or_left_out_by_name(format_name: str, tmp_path: Path) -> None:
     @settings(max_examples=25, deadline=None, database=None)
     @given(documents())
