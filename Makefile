@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 TESTED := $(VENV)/ready-for-tests
 
-.PHONY: help run test lint serve lab pictures lock clean
+.PHONY: help run test lint tables serve lab pictures lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +32,9 @@ lint: $(TESTED)  ## lint, format, types, imports, declared packages, stripped no
 	@# And what is declared is used.
 	@$(call quietly,$(BIN)/deptry . --ignore $(call commas,DEP001 DEP003 DEP004) --optional-dependencies-dev-groups dev)
 	@$(BIN)/nbstripout --verify --keep-id */*.ipynb
+
+tables: $(READY) ## write the tables of parameters into the steps' READMEs
+	@for step in data_load data_prep model_train model_pack model_eval; do $(BIN)/sinara params $$step --write; done
 
 serve: $(READY)  ## serve the newest packed model on http://127.0.0.1:3000
 	@$(BIN)/sinara serve

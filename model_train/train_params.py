@@ -21,41 +21,45 @@ class TrainParams(ParamsModel):
     model_name: ModelName = "yolox_s"
     """Size of the network; a checkpoint must be of the same one."""
     input_size: list[int] = Field(default=[640, 640], min_length=2, max_length=2)
-    """Height and width the images are letterboxed to, pixels, multiples of 32."""
+    """Height and width in pixels that the images are letterboxed to, multiples of 32."""
     recipe: Literal["auto", "fine_tune", "from_scratch"] = "auto"
-    """`auto`: fine_tune when there are pretrained weights, else from_scratch."""
+    """`fine_tune`, `from_scratch`, or `auto`: by whether there is a checkpoint."""
     epochs: int = Field(default=20, ge=1)
+    """Passes over the train split."""
     batch_size: int = Field(default=8, ge=1)
-    """Images in one step of each process."""
+    """Images in one step of each process; lower it when memory runs out."""
     patience: int | None = Field(default=None, ge=0)
-    """Stop after so many epochs without a better one; 0: never. This and the following: null is the recipe's own."""
+    """Epochs without a better one after which training ends; 0: never. Here and below `null` takes the recipe's own."""
     trained_layers: TrainedLayers | None = None
-    """`last`: those that give class, box and objectness; `head`: all behind the neck; `all`."""
+    """`last`: the 1 x 1 convolutions that give class, box and objectness; `head`: all behind the neck; `all`."""
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Peak learning rate of AdamW."""
+    """Peak rate of AdamW."""
     warm_up: float | None = Field(default=None, ge=0, lt=1)
-    """Share of all iterations in which the learning rate rises; then it falls along a cosine."""
+    """Share of all iterations in which the rate rises from a fiftieth; then it falls along a cosine to a hundredth."""
     weight_decay: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Of weights; biases and batch normalisation are not decayed."""
     gradient_clip: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Greatest norm of all gradients together."""
     norm_statistics: Literal["keep", "learn"] | None = None
-    """Means and variances of batch normalisation; those of layers that do not learn are always kept."""
+    """Means and variances of batch normalisation: `keep` or `learn`; those of layers that do not learn are kept."""
     average_over: float | None = Field(default=None, ge=0, le=1)
     """Share of all iterations over which the weights are averaged (EMA); 0: not averaged."""
     mosaic: float | None = Field(default=None, ge=0, le=1)
-    """Share of the training images that are put together from four."""
+    """Share of the training images that are put together from four, turned and scaled, as YOLOX does."""
     mixup: float | None = Field(default=None, ge=0, le=1)
     """Share of the training images that are the mean of two."""
     plain_epochs: int | None = Field(default=None, ge=0)
     """Epochs at the end without mosaic and mixup."""
     workers: int = Field(default=0, ge=0)
-    """Processes that load images; 0 loads them in the training process."""
+    """Processes that load images; 0: none beside the training itself."""
     cache: Literal["none", "ram", "disk"] = "none"
-    """Keep the image files nearer than the store: in memory, or unpacked into a temporary folder of the run."""
+    """Where image files are kept near: `ram`: read once into memory, which `workers` share; `disk`: unpacked once
+    into the run's temporary folder; `none`."""
     devices: Literal["auto", "cpu", "cuda"] | PositiveInt = "auto"
-    """One GPU or the CPU; a number: so many processes, on a GPU each where there are any, else on the CPU."""
+    """`auto`: the first GPU, else the CPU; `cpu`; `cuda`: a GPU or an error; a number: so many processes, on a GPU
+    each where there are any, else on the CPU."""
     seed: int = Field(default=1, ge=0, lt=2**31)
+    """Of initial weights, order of images and changes to them."""
 
     @field_validator("input_size")
     @classmethod

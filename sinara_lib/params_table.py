@@ -14,10 +14,10 @@ from pydantic.json_schema import models_json_schema
 from sinara_lib.errors import ParamsError
 from sinara_lib.params import PipelineParams, StepParams
 from sinara_lib.step_models import Models
+from sinara_lib.tables import Markup, code, markdown_table
 
 _NOUNS = {str: "string", int: "integer", float: "number", type(None): "`null`", bool: "`true` or `false`"}
 _NO_DEFAULT = "required"
-_END = "<!-- end of parameters -->"
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def help_text(models: Models, *, width: int) -> str:
     return "\n".join(lines)
 
 
-def markdown_table(model: type[BaseModel]) -> str:
-    """Return the parameters of a model as a table in Markdown."""
-    rows = [("name", "type", "default", "meaning"), ("---",) * 4]
+def parameter_table(model: type[BaseModel]) -> str:
+    """Return the parameters of a model as a table in Markdown; a meaning is Markdown already."""
+    rows = []
     for one in parameters_of(model):
-        default = _NO_DEFAULT if one.default is None else f"`{one.default}`"
-        rows.append((f"`{one.name}`", one.kind, default, one.meaning))
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows)
+        default = _NO_DEFAULT if one.default is None else code(one.default)
+        rows.append([code(one.name), _cell(one.kind), default, _cell(one.meaning)])
+    return markdown_table(["name", "type", "default", "meaning"], rows)
 
 
 def with_tables(page: str, models: Models) -> str:
@@ -68,12 +68,12 @@ def with_tables(page: str, models: Models) -> str:
     Raises ParamsError for a notebook that the page has no marks for.
     """
     for notebook, model in models.items():
-        start = f"<!-- parameters of {notebook}, by `sinara params --write` -->"
+        start, end = f"<!-- parameters of {notebook}: sinara params --write -->\n", "\n<!-- end of parameters -->"
         before, found, rest = page.partition(start)
-        _, end, after = rest.partition(_END)
-        if not (found and end):
-            raise ParamsError(f"README.md has no place for the parameters of {notebook}: write {start} and {_END}.")
-        page = f"{before}{start}\n{markdown_table(model)}\n{end}{after}"
+        _, ended, after = rest.partition(end)
+        if not (found and ended):
+            raise ParamsError(f"README.md has no place for the parameters of {notebook}: write {start}{end[1:]}")
+        page = f"{before}{start}{parameter_table(model)}{end}{after}"
     return page
 
 
@@ -97,6 +97,10 @@ def params_schema(models: Models, *, step: str) -> dict[str, Any]:
         "additionalProperties": False,
         **shared,
     }
+
+
+def _cell(text: str) -> Markup:
+    return Markup(text.replace("|", r"\|"))
 
 
 def _substep(name: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,21 @@ def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str
     return chosen
 
 
+def find_step(settings: Settings, name: str) -> Path:
+    """Return the folder of a step: of the pipeline's, by its name, or of one by its path.
+
+    Raises ParamsError when it is neither.
+    """
+    steps = {step.name: step for step in pipeline_steps(settings)} if settings.steps else {}
+    if name in steps:
+        return steps[name].folder()
+    if not Path(name).is_dir():
+        raise ParamsError(
+            f"No step {name}: give a step's folder, or one of the pipeline: {', '.join(steps) or 'none'}."
+        )
+    return Path(name)
+
+
 def run_pipeline(
     steps: Sequence[PipelineStep], *, env: str, params: str | None, done: list[StepResult], begun: list[str]
 ) -> None:

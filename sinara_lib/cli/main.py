@@ -3,9 +3,11 @@
 import argparse
 import atexit
 import gc
+import json
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sinara_lib import __version__
 from sinara_lib.cli.arguments import ENVIRONMENT_HELP
@@ -33,6 +35,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--env", choices=("user", "prod"), default="user", help="user: working tree; prod: HEAD, tagged")
     run.add_argument("--params", metavar="sample|FILE", help="the built-in sample, or a file in each step's folder")
     run.set_defaults(command=_run)
+
+    params = commands.add_parser("params", help="list what a step can be told")
+    params.add_argument("step", metavar="STEP", help="a step of the pipeline, or a step's folder")
+    form = params.add_mutually_exclusive_group()
+    form.add_argument("--schema", action="store_true", help="print the JSON Schema of its params file")
+    form.add_argument("--markdown", action="store_true", help="print the tables of its README")
+    form.add_argument("--write", action="store_true", help="write the tables into its README.md, between the marks")
+    params.set_defaults(command=_print_lines, lines=_params)
 
     add_store_commands(commands, show=_print_lines)
 
@@ -78,6 +88,26 @@ def _run(args: argparse.Namespace) -> None:
         print()
         print(*text_table([["step", "run", "seconds", "published"], *published_rows(done)]), sep="\n")
         print("", *closing_lines(done if ended_well else [], index=_write_index(begun)), sep="\n")
+
+
+def _params(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.params_table import help_text, parameter_table, params_schema, with_tables
+    from sinara_lib.pipeline import find_step
+    from sinara_lib.settings import load_settings
+    from sinara_lib.step_models import step_models
+
+    folder = find_step(load_settings(), args.step)
+    models = step_models(folder)
+    if args.schema:
+        yield json.dumps(params_schema(models, step=folder.resolve().name), indent=2, ensure_ascii=False)
+    elif args.markdown:
+        yield from (f"{notebook}\n\n{parameter_table(model)}\n" for notebook, model in models.items())
+    elif args.write:
+        page = folder / "README.md"
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), models), encoding="utf-8")
+        yield f"written: {page}"
+    else:
+        yield help_text(models, width=shutil.get_terminal_size().columns).lstrip("\n") or "no parameters are described"
 
 
 def _write_index(runs: list[str]) -> str | None:
