@@ -37,7 +37,7 @@ def test_each_parameter_has_its_type_its_default_and_those_within_it() -> None:
     assert [(one.name, one.kind, one.default) for one in parameters_of(Job)] == [
         ("size", "list of 2 integers", "[640, 640]"),
         ("name", "`a|b`, `c` or `null`", "null"),
-        ("shares", "object of numbers", "{}"),
+        ("shares", "object of numbers from 0 to 1", "{}"),
         ("devices", "`cpu` or integer > 0", '"cpu"'),
         ("copies", "object or `null`", "null"),
         ("copies.angle", "number >= 0, < 180", None),
