@@ -17,17 +17,20 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 import bentoml
 from pydantic import Field
 
+from rest_service.app import SCHEMA_APP
 from rest_service.checksums import check_files
 from rest_service.detector import Detector
 from rest_service.options import PredictOptions
 from rest_service.prediction import Prediction, packed_image, packed_result
 from rest_service.settings import ServiceSettings
-from rest_service.worker import Worker
+from rest_service.worker import Worker, end_with_parent
 
 HERE = Path(__file__).parent
 # BentoML's supervisor imports this module before it starts a worker: only here can a start be refused as a whole.
 check_files(HERE)
 SETTINGS = ServiceSettings.read(os.environ)
+# uvicorn reads it in each worker, after this module: by default it would believe whoever connects from 127.0.0.1.
+os.environ["FORWARDED_ALLOW_IPS"] = SETTINGS.trusted_proxies
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 IMAGE = bentoml.images.Image(
     base_image=f"python:{PYTHON}-slim-bookworm", distro="none", python_version=PYTHON, lock_python_packages=False
@@ -78,6 +81,7 @@ class RestService:
         )
         self.worker = Worker(self.prediction, settings=SETTINGS, folder=HERE)
         self.warm_up = asyncio.create_task(self.worker.warm_up())
+        self.watch = asyncio.create_task(end_with_parent(os.environ.get("SERVICE_STARTER")))
 
     @bentoml.on_shutdown
     async def close(self) -> None:
@@ -122,15 +126,15 @@ class RestService:
 
 
 class RequestMiddleware:
-    """ASGI middleware that sends every request to our routes; BentoML keeps the schema that its clients ask for."""
+    """ASGI middleware that sends every request to our routes; the one of the schema asks BentoML's own app."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send the request on its way."""
-        if scope["type"] == "http" and scope["path"] != "/schema.json":
-            await bentoml.get_current_service().worker(scope, receive, send)
+        if scope["type"] == "http":
+            await bentoml.get_current_service().worker({**scope, SCHEMA_APP: self._app}, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -12,11 +12,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from rest_service.errors import RequestError, answer_failure, answer_request_error, answer_routing_error
 from rest_service.inference_queue import InferenceQueue
@@ -27,6 +29,9 @@ from rest_service.page import Page
 from rest_service.prediction import Prediction, packed_image, packed_result
 from rest_service.request_body import BodyReader, Upload, read_upload
 from rest_service.settings import ServiceSettings
+
+SCHEMA_APP = "sinara.schema_app"
+"""Key of a request's scope: BentoML's own app."""
 
 
 @dataclass
@@ -144,14 +149,15 @@ class Routes:
         async with self._upload(request, field_names=("image",), most=1) as (upload, options):
             ((name, data),) = upload.files
             try:
-                self.prediction.check(data)
+                # In a thread: walking a large file must not keep others, such as the probes, waiting.
+                await anyio.to_thread.run_sync(self.prediction.check, data)
             except RequestError as error:
                 raise _sharpened(error, request) from error
             yield name, data, options
 
 
 def build_app(routes: Routes) -> Starlette:
-    """Return the service as an ASGI app without the doors around it."""
+    """Return the service as an ASGI app without the middleware around it."""
     posted = {
         "/predict": routes.predict,
         "/predict_batch": routes.predict_batch,
@@ -175,6 +181,7 @@ def build_app(routes: Routes) -> Starlette:
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posted.items()),
             *(Route(path, endpoint, methods=["GET"]) for path, endpoint in read.items()),
+            Route("/schema.json", SchemaRoute(), methods=["GET"]),
             *(Route(path, endpoint, methods=["GET", "POST"]) for path, endpoint in either.items()),
         ],
         exception_handlers={
@@ -187,6 +194,17 @@ def build_app(routes: Routes) -> Starlette:
     # A path is served or it is not: a redirect would send a client to whatever host it names itself.
     app.router.redirect_slashes = False
     return app
+
+
+class SchemaRoute:
+    """The schema that BentoML's own clients ask for, behind the same middleware as everything else."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to BentoML's app; in a process without one there is no schema."""
+        app = scope.get(SCHEMA_APP)
+        if app is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        await app(scope, receive, send)
 
 
 async def _answer_nobody(_request: Request, _error: Exception) -> Response:

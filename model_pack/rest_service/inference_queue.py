@@ -44,6 +44,7 @@ class InferenceQueue:
         self._on_stuck = on_stuck
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="detector")
         self._seconds = 0.0
+        self._ending = False
         self.inside = 0
         """Images that wait or are being answered."""
 
@@ -74,6 +75,8 @@ class InferenceQueue:
 
     def refuses(self, images: int) -> int:
         """Return 0 when there is room for so many images more, else the seconds after which to try again."""
+        if self._ending:
+            return math.ceil(self._deadline)
         seconds = self._seconds / self._threads
         late = self.inside and (self.inside + images) * seconds > self._deadline * _PATIENCE
         full = self.inside + images > self._limit
@@ -99,9 +102,12 @@ class InferenceQueue:
         self.inside -= 1
 
     def _check(self, future: Future[Answer]) -> None:
-        if not future.done():
-            logger.critical("An inference has not ended for %.0f s: this worker ends, another takes over", self._stuck)
-            self._on_stuck()
+        """End the worker for a thread that hangs, once what else was accepted is answered or late."""
+        if future.done() or self._ending:
+            return
+        self._ending = True
+        logger.critical("An inference has not ended for %.0f s: this worker ends, another takes over", self._stuck)
+        asyncio.get_running_loop().call_later(self._deadline, self._on_stuck)
 
 
 def overloaded(seconds: int) -> RequestError:

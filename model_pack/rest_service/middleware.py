@@ -31,7 +31,7 @@ logger = logging.getLogger("bentoml.requests")
 def build_middleware(
     app: ASGIApp, *, settings: ServiceSettings, metrics: ServiceMetrics, paths: Collection[str]
 ) -> RequestMetrics:
-    """Return `app` behind its doors; `paths` are the ones that metrics may name."""
+    """Return `app` behind its middleware; `paths` are the ones that metrics may name."""
     guarded: ASGIApp = RequestLimits(app, settings=settings)
     if settings.cors_origins:
         guarded = CORSMiddleware(
@@ -103,6 +103,11 @@ class RequestLimits:
             await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> RequestError | None:
+        names = {name for name, _ in scope["headers"]}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            # RFC 9112, 6.1: such a message may be an attempt at smuggling; the connection ends with the answer.
+            message = "send Content-Length or Transfer-Encoding, not both"
+            return RequestError(HTTPStatus.BAD_REQUEST, "two_lengths", message, headers={"Connection": "close"})
         if scope["path"] in OPEN_PATHS:
             return None
         if self._token and not self._authorized(scope):

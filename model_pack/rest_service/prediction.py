@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rest_service.decoding_cost import check_cost
 from rest_service.detector import Detector
 from rest_service.errors import RequestError
 from rest_service.image_header import bad_image, check_image
@@ -27,8 +28,8 @@ class Prediction:
         self.category_ids = dict(zip(detector.model.classes, detector.model.category_ids, strict=True))
 
     def check(self, data: bytes) -> None:
-        """Raise RequestError when the header says that `data` is no image that may be decoded; quick."""
-        check_image(data, max_pixels=self._max_pixels)
+        """Raise RequestError when `data` is no image that may be decoded, or one that would take too long."""
+        check_cost(data, check_image(data, max_pixels=self._max_pixels))
 
     def answer(self, data: bytes, options: PredictOptions, *, file_name: str) -> dict[str, Any]:
         """Detect the objects of a checked image. Raises RequestError when it cannot be decoded after all."""

@@ -16,7 +16,7 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """Limits and doors of the service; every field has its environment variable."""
+    """Limits of the service and who may come in; every field has its environment variable."""
 
     workers: int = 1
     """SERVICE_WORKERS: processes; the cores are divided between them."""
@@ -42,6 +42,9 @@ class ServiceSettings:
     """SERVICE_RATE_LIMIT: requests a second that one client address may make; 0: no limit."""
     token: str = ""
     """SERVICE_TOKEN: the bearer token every request needs, but those to the page and the health probes; empty: none."""
+    trusted_proxies: str = ""
+    """SERVICE_TRUSTED_PROXIES: addresses or networks, separated by commas, whose X-Forwarded-For names the client; `*`
+    for all; empty: none, the client is whoever connects."""
     cors_origins: tuple[str, ...] = ()
     """SERVICE_CORS_ORIGINS: origins, separated by commas, whose pages may call; `*` for all; empty: none."""
 
@@ -65,7 +68,8 @@ class ServiceSettings:
             held_bytes=_number(environ, "SERVICE_HELD_BYTES", cls.held_bytes, kind=int, least=1),
             max_pixels=_number(environ, "SERVICE_MAX_PIXELS", cls.max_pixels, kind=int, least=1),
             rate=_number(environ, "SERVICE_RATE_LIMIT", cls.rate, kind=float, least=0.0),
-            token=environ.get("SERVICE_TOKEN", ""),
+            token=_token(environ.get("SERVICE_TOKEN", "")),
+            trusted_proxies=environ.get("SERVICE_TRUSTED_PROXIES", "").strip(),
             cors_origins=tuple(o.strip() for o in environ.get("SERVICE_CORS_ORIGINS", "").split(",") if o.strip()),
         )
 
@@ -94,6 +98,16 @@ def _cgroup_cores(root: Path) -> float | None:
         return None if quota.strip() in ("max", "-1") else float(quota) / float(period)
     except (OSError, ValueError):
         return None
+
+
+def _token(text: str) -> str:
+    # A mounted secret mostly ends with a line break, which no client sends.
+    token = text.strip()
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise ValueError(
+            "SERVICE_TOKEN holds blanks, control characters or letters beyond ASCII: no header carries them"
+        )
+    return token
 
 
 def _number(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from rest_service.settings import ServiceSettings
 
 _TRIES = 3
 """The first prediction is slow; the queue learns how long one takes from those after it."""
+
+_PARENT_SECONDS = 1.0
 
 logger = logging.getLogger("bentoml.detector")
 
@@ -80,6 +84,29 @@ class Worker:
         """End the threads, and say in the log that no accepted request was lost."""
         self.queue.close()
         logger.info("Ended: %d requests accepted, %d answered", self.middleware.begun, self.middleware.ended)
+
+
+async def end_with_parent(starter: str | None) -> None:
+    """End the server in good order when its supervisor, or the process that started that, is gone.
+
+    `starter` is that process' id, where it told us: killed, it could not end what it had started.
+    """
+    supervisor = os.getppid()
+    while os.getppid() == supervisor and (starter is None or _lives(int(starter))):
+        await asyncio.sleep(_PARENT_SECONDS)
+    orphaned = os.getppid() != supervisor
+    logger.critical("The process that started this server is gone: it ends")
+    os.kill(os.getpid() if orphaned else supervisor, signal.SIGTERM)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 MIN_IOU = 0.9

@@ -54,6 +54,7 @@ def start_server(
     command = [sys.executable, "-m", "bentoml", "serve", str(bento.resolve()), "--host", host, "--port", str(port)]
     command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
     environment = bento_environment(work) | ({} if workers is None else {"SERVICE_WORKERS": str(workers)})
+    environment["SERVICE_STARTER"] = str(os.getpid())  # the server ends with us, also when we are killed
     log = work / "server.log" if quiet else None
     with log.open("wb") if log else nullcontext() as output:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and we end the server in good order.

@@ -168,7 +168,7 @@ def test_two_workers_share_the_cores_and_their_metrics(bento_url: str, tmp_path:
     assert "threads each in 2 workers" in server.log.read_text()
 
 
-@pytest.mark.parametrize("name", ["artifacts/model.onnx", "service_body.py"])
+@pytest.mark.parametrize("name", ["artifacts/model.onnx", "rest_service/request_body.py"])
 def test_a_bento_whose_file_was_changed_does_not_start_and_names_it(bento_url: str, tmp_path: Path, name: str) -> None:
     bento = fetch_bento(bento_url, tmp_path)
     with (bento / "src" / name).open("ab") as file:
