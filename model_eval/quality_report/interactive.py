@@ -19,11 +19,16 @@ from quality_report.style import ACCENT, BAD, FAINT, FEW_CLASSES, INK, PAPER, TH
 Figure = dict[str, Any]
 
 
-def plotly_bundle() -> str:
-    """Return Plotly's script, gzipped, as base64: a third of its size, which the page unpacks by itself."""
+def plotly_script() -> str:
+    """Return Plotly's script."""
     from plotly.offline import get_plotlyjs
 
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode("ascii")
+    return str(get_plotlyjs())
+
+
+def pack_script(script: str) -> str:
+    """Return a script gzipped, as base64: a third of its size, which the page unpacks by itself."""
+    return base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode("ascii")
 
 
 def build_figures(scores: DetectorScores) -> dict[str, dict[str, Figure]]:

@@ -18,8 +18,9 @@ from quality_gate.gate import GateThreshold
 from quality_report.charts import CHARTS
 from quality_report.documents import ReportFacts, between, change, curves_table, metrics_document, number, summary
 from quality_report.examples import CutOut, ExampleImage
-from quality_report.interactive import build_figures, plotly_bundle
+from quality_report.interactive import build_figures, pack_script, plotly_script
 from quality_report.style import FEW_CLASSES, THEMES
+from sinara_lib.reports.page_safety import content_policy, page_scripts
 from sinara_lib.vision.coco_drawing import class_colour
 
 TEMPLATE = "quality_report.html.j2"
@@ -92,7 +93,7 @@ def _render(content: ReportContent, charts: Mapping[str, Mapping[str, bytes]]) -
         "json": _as_json,
     }
     environment.filters.update(filters)
-    scores = content.scores
+    scores, script = content.scores, plotly_script()
     return environment.get_template(TEMPLATE).render(
         scores=scores,
         thresholds=content.thresholds,
@@ -103,7 +104,8 @@ def _render(content: ReportContent, charts: Mapping[str, Mapping[str, bytes]]) -
         facts=content.facts,
         charts=charts,
         figures=build_figures(scores),
-        plotly=plotly_bundle(),
+        plotly=pack_script(script),
+        policy=content_policy(*page_scripts(environment, TEMPLATE), script),
         change=change,
         meanings=MEANINGS,
         kinds=KINDS,

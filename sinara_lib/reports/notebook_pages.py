@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from sinara_lib import __version__
+from sinara_lib.reports.page_safety import content_policy, restrict_html
 from sinara_lib.reports.pages import TEMPLATES, style
 from sinara_lib.store.manifest import Producer, SubstepRecord
 
@@ -99,11 +101,14 @@ def _render(notebook: NotebookNode, facts: RunFacts, cells: list[NotebookNode], 
     shown.cells = [_tidy(cell, title) for cell in cells]
     exporter = HTMLExporter(template_name="sinara", extra_template_basedirs=[str(TEMPLATES)])
     exporter.register_filter("picture_size", _picture_size)
+    exporter.register_filter("base64", lambda text: b64encode(text.encode()).decode("ascii"))
+    restrict_html(exporter)
     light, dark = HtmlFormatter(style="friendly"), HtmlFormatter(style="github-dark")
     page = {
         "facts": facts,
         "title": title,
         "style": style(),
+        "policy": content_policy(),
         "with_code": with_code,
         "failed_cell": next((c for c in cells if _has_error(c)), None),
         "params": {k: json.dumps(v) if not isinstance(v, str) else v for k, v in facts.substep_params.items()},

@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sinara_lib import __version__
+from sinara_lib.reports.page_safety import content_policy, page_scripts
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -15,7 +16,8 @@ def page_of(template: str, *, title: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader([TEMPLATES / "pages"]), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template(template).render(title=title, version=__version__, **values)
+    policy = content_policy(*page_scripts(environment, template))
+    return environment.get_template(template).render(title=title, version=__version__, policy=policy, **values)
 
 
 def style() -> str:

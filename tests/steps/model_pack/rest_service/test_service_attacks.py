@@ -15,6 +15,7 @@ import psutil
 import pytest
 from starlette.testclient import TestClient
 
+from rest_service import metrics
 from rest_service.settings import ServiceSettings
 from service_cases import FORM, form, joined, open_service
 from sinara_lib.bento.service import DevService, start_dev_bentoservice, stop_dev_bentoservice
@@ -105,14 +106,8 @@ def test_images_inside_a_killed_worker_are_not_counted_for_ever(
         f"    file.rename(file.with_name(file.name.replace(str(os.getpid()), '{dead.pid}')))\n"
         "print(metrics.ServiceMetrics().render().decode())\n"
     )
-    place = Path(ServiceMetrics.__init__.__code__.co_filename).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(place)},
-    )
+    environ = {**os.environ, "PYTHONPATH": str(Path(metrics.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
     assert "detector_images_inside 11.0" not in done.stdout
 
 
