@@ -1,10 +1,12 @@
-"""Tables in Markdown and in lines of text; what comes from data stays text in them.
+"""Tables in Markdown, in lines of text and as CSV; what comes from data stays text in them.
 
 A cell is escaped unless it is `Markup`: names of classes, file names, URLs and errors are written by strangers, and
 none of their characters may end a cell, start a tag, a link or a formula, or command a terminal.
 """
 
+import csv
 import html
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
@@ -14,6 +16,7 @@ _JOINERS = "\u200c\u200d"
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?%?")
 _WEB = re.compile(r"https?://\S+", re.IGNORECASE)
 _UNSAFE = re.compile(r"[<>|\\`$\ufffd]")
+_FORMULA = ("=", "+", "-", "@")
 _EMPTY = frozenset({"", "-", "n/a"})
 
 # Backslashes before letters, underscores within words and single ampersands mean themselves in every Markdown.
@@ -52,6 +55,19 @@ def text_table(rows: Sequence[Sequence[object]], *, indent: str = "") -> Iterato
     for row in cells:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield f"{indent}{line}".rstrip()
+
+
+def csv_table(rows: Iterable[Sequence[object]]) -> str:
+    """Write CSV that a spreadsheet shows as it is: text that it would take for a formula starts with a quote.
+
+    >>> print(csv_table([["class", "AP"], ["=1+1", -0.5]]), end="")
+    class,AP
+    '=1+1,-0.5
+    """
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerows([_cell(cell) for cell in row] for row in rows)
+    return sink.getvalue()
 
 
 def plain(cell: object) -> Markup:
@@ -94,6 +110,13 @@ def printable(cell: object) -> str:
     """Return a value as one line of text; characters that are not seen, or command a terminal, are replaced."""
     shown = _BREAKS.sub(" ", str(cell))
     return "".join(one if one.isprintable() or one.isspace() or one in _JOINERS else "\ufffd" for one in shown)
+
+
+def _cell(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
 
 
 def _entity(found: re.Match[str]) -> str:

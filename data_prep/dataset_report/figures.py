@@ -1,7 +1,5 @@
 """The figures of the report as numbers: what the pictures draw, and what is published beside them as JSON and CSV."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from dataset_report.stats import SIZES, DatasetStats, PartStats, Table, size_counts
 from sinara_lib.store import publish_folder
 from sinara_lib.store.manifest import Manifest
+from sinara_lib.tables import csv_table
 from split_memory import SPLIT_FILE, SplitRecord
 
 HEAT_CELLS = 20
@@ -84,14 +83,12 @@ def figures_json(parts: PartStats) -> str:
 
 def parts_csv(parts: PartStats) -> str:
     """Return one line for each part and class: images, objects, crowds and not, and objects of each size."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["part", "class", "images", "objects", *SIZES])
+    rows: list[list[object]] = [["part", "class", "images", "objects", *SIZES]]
     for name, stats in parts.items():
         sizes = size_counts(stats).tolist()
         for place, class_name in enumerate(stats.class_names):
-            table.writerow([name, class_name, stats.class_images[place], stats.class_objects[place], *sizes[place]])
-    return text.getvalue()
+            rows.append([name, class_name, stats.class_images[place], stats.class_objects[place], *sizes[place]])
+    return csv_table(rows)
 
 
 def _figures(stats: DatasetStats, *, most: int) -> Mapping[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,7 +14,7 @@ from detection_scores.thresholds import THRESHOLDS
 from quality_gate.baseline import Baseline
 from quality_gate.gate import GateThreshold
 from quality_gate.metrics import named_metrics
-from sinara_lib.tables import markdown_table, plain
+from sinara_lib.tables import csv_table, markdown_table, plain
 
 NOT_MEASURED = "n/a"
 
@@ -67,19 +65,15 @@ def metrics_document(
 
 def curves_table(scores: DetectorScores) -> str:
     """Return precision over recall and F1 over the score threshold of each class as CSV: class, curve, x, y."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["class", "curve", "x", "y"])
+    rows = [["class", "curve", "x", "y"]]
     for one in scores.classes:
         curves = {
             "precision at recall": (RECALLS, one.precision_at_recall),
             "F1 at score": (THRESHOLDS, one.f1_at_score),
         }
         for name, (x, y) in curves.items():
-            rows.writerows(
-                [one.name, name, f"{a:.2f}", repr(b)] for a, b in zip(x.tolist(), y or (), strict=y is not None)
-            )
-    return text.getvalue()
+            rows += [[one.name, name, f"{a:.2f}", repr(b)] for a, b in zip(x.tolist(), y or (), strict=y is not None)]
+    return csv_table(rows)
 
 
 def summary(

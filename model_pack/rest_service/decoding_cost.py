@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from rest_service.errors import RequestError
-from rest_service.image_header import Size
+from rest_service.image_size import Size
 
 MOST_SCANS = 100
 """Scans of a JPEG, each of which visits every pixel; encoders write about ten."""

@@ -14,7 +14,7 @@ from sinara_lib.cli.arguments import ENVIRONMENT_HELP
 from sinara_lib.cli.catalog import add_store_commands
 from sinara_lib.cli.comparison import add_report_commands
 from sinara_lib.runs.exit_code import exit_code_of
-from sinara_lib.tables import text_table
+from sinara_lib.tables import printable, text_table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,6 +152,6 @@ def _containerize(args: argparse.Namespace) -> None:
 def _print_lines(args: argparse.Namespace) -> None:
     for line in args.lines(args):
         try:
-            print(line, flush=True)
+            print(printable(line), flush=True)
         except BrokenPipeError:  # as in `sinara ls | head`: nobody reads on, what is to be done is done all the same
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

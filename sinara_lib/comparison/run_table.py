@@ -1,7 +1,5 @@
 """Runs of a pipeline as a table: a row is a run of one step with all the runs that it was made from."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +11,7 @@ from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError,
 from sinara_lib.layout import RunAddress, StepAddress, split_entity_url
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore
-from sinara_lib.tables import text_table
+from sinara_lib.tables import csv_table, text_table
 
 FIXED = ("run", "status", "started")
 SHOWN_METRICS = 6
@@ -60,12 +58,8 @@ class RunTable:
 
     def csv(self) -> str:
         """Return the table as CSV: full values, columns by their full names."""
-        sink = io.StringIO()
-        writer = csv.writer(sink, lineterminator="\n")
-        writer.writerow(self.columns)
-        for row in self.rows:
-            writer.writerow("" if row[c] is None else row[c] for c in self.columns)
-        return sink.getvalue()
+        rows = (["" if row[c] is None else row[c] for c in self.columns] for row in self.rows)
+        return csv_table([self.columns, *rows])
 
 
 def read_chains(settings: Settings, store: ArtifactStore, step: StepAddress, *, limit: int) -> list[Chain]:

@@ -6,6 +6,7 @@ data_prep asks here what the service will be able to read.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ MAX_PIXELS = 50_000_000
 _JPEG_SEGMENTS = 2000
 """Segments before the size at most: a long ICC profile takes 255 of them."""
 _TIFF_ENTRIES = 1000
+_FILL = re.compile(rb"\xff+")
+"""A marker may stand behind any number of these bytes."""
 
 
 class UnknownFormatError(ValueError):
@@ -77,10 +80,10 @@ def _webp_size(data: bytes) -> Size:
 def _jpeg_size(data: bytes) -> Size:
     place = 2
     for _ in range(_JPEG_SEGMENTS):
-        while data[place] == 0xFF and data[place + 1] == 0xFF:
-            place += 1
-        if data[place] != 0xFF:
+        fill = _FILL.match(data, place)
+        if fill is None:
             raise ValueError("no marker where one belongs")
+        place = fill.end() - 1
         marker = data[place + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, place + 5)

@@ -1,6 +1,8 @@
 """What strangers wrote stays text in every table, in the Markdown of notebooks and of forges."""
 
+import csv
 import html
+import io
 import re
 from collections.abc import Callable
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from sinara_lib.tables import address, bold, code, lines, markdown_table, plain, printable, text_table
+from sinara_lib.tables import address, bold, code, csv_table, lines, markdown_table, plain, printable, text_table
 
 Render = Callable[[str], str]
 RENDERERS: dict[str, Render] = {
@@ -114,3 +116,14 @@ def test_columns_of_text_are_as_wide_as_their_widest_cell_and_command_no_termina
         "  x y",
     ]
     assert list(text_table([])) == []
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "a\rb", 'a"b,c', "a\nb"])
+def test_no_text_is_a_formula_or_another_row_of_a_spreadsheet(name: str) -> None:
+    rows = list(csv.reader(io.StringIO(csv_table([["class", "AP"], [name, -0.5]]))))
+    assert (len(rows), len(rows[1])) == (2, 2)
+    assert not rows[1][0].startswith(("=", "+", "-", "@", "\t"))
+
+
+def test_numbers_stay_numbers_in_csv_also_as_text() -> None:
+    assert csv_table([[-0.5, "-0.5", "+3", "1e-3", None]]) == "-0.5,-0.5,+3,1e-3,\n"
