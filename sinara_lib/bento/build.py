@@ -6,7 +6,6 @@ A child process keeps both away from the caller.
 The zip file depends on what went in alone: the same service folder, name, version and labels give the same bytes.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from sinara_lib.bento.checksums import write_checksums
 from sinara_lib.errors import DataError
 from sinara_lib.layout import is_run_id, run_sort_key
 
@@ -25,8 +25,6 @@ QUIET_SETTINGS = {
     "BENTOML_DO_NOT_TRACK": "True",  # no usage data to bentoml.com
     "ORT_DISABLE_TELEMETRY": "1",  # none to Microsoft
 }
-CHECKSUMS_NAME = "checksums.json"
-"""In the bento's `src`: path relative to `src` -> sha256 in hex, of every other file there."""
 EARLIEST = datetime(1980, 1, 1, tzinfo=timezone.utc)
 """The first moment a zip file can name; stands for "no time" wherever a file format asks for one."""
 
@@ -57,7 +55,7 @@ def build_bento(
             raise DataError(f"BentoML could not build {service_folder} (exit code {done.returncode}):\n{last}")
         bento = Path(answer.read_text(encoding="utf-8"))
         _set_creation_time(bento / "bento.yaml", version)
-        _write_checksums(bento / "src")
+        write_checksums(bento / "src")
         _zip(bento, Path(archive))
 
 
@@ -83,12 +81,6 @@ def _set_creation_time(description: Path, version: str) -> None:
             f"{description}: expected one creation_time, found {count}; this BentoML writes another format."
         )
     description.write_text(text, encoding="utf-8")
-
-
-def _write_checksums(sources: Path) -> None:
-    files = sorted(path for path in sources.rglob("*") if path.is_file())
-    sums = {path.relative_to(sources).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    (sources / CHECKSUMS_NAME).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
 
 
 def _zip(folder: Path, archive: Path) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sinara_lib.bento.checksums import check_checksums
 from sinara_lib.bento.service import fetch_bento
 from sinara_lib.container.builder import BuilderName, find_builder
 from sinara_lib.container.context import BentoFacts, write_context
-from sinara_lib.container.package_pins import OnnxruntimePackage, choose_onnxruntime
+from sinara_lib.container.package_pins import OnnxruntimePackage, choose_onnxruntime, read_pins
 from sinara_lib.container.setup import SBOM_NAME
 
 SERVICE_FOLDER = "/opt/service"
@@ -51,7 +52,8 @@ def containerize(
     with tempfile.TemporaryDirectory(prefix="image-") as work:
         bento, context = fetch_bento(url, Path(work)), Path(work) / "context"
         facts = BentoFacts.load(bento)
-        pins = (bento / "src" / "requirements.txt").read_text(encoding="utf-8").split()
+        check_checksums(bento / "src")
+        pins = read_pins(bento / "src")
         pins = choose_onnxruntime(pins, onnxruntime) if onnxruntime else pins
         logger.info("Collecting %d Python packages.", len(pins))
         base = base or f"docker.io/library/{facts.image.base_image}"

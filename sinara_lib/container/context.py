@@ -9,18 +9,19 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
 import yaml
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 import sinara_lib.container.setup
 from sinara_lib.bento.server import GRACE_SECONDS
 from sinara_lib.container.builder import EPOCH
-from sinara_lib.container.setup import set_times
-from sinara_lib.errors import SinaraError
+from sinara_lib.container.setup import WHEELS_NAME, set_times
+from sinara_lib.errors import ArchiveError, SinaraError
 
 _TEMPLATE = Path(__file__).with_name("Containerfile")
 _GLIBC_MINORS = range(5, 37)
@@ -28,10 +29,10 @@ _GLIBC_MINORS = range(5, 37)
 
 
 class BentoImage(BaseModel):
-    """What a bento says about the image it wants."""
+    """What a bento says about the image it wants; both become words of a Containerfile."""
 
-    base_image: str
-    python_version: str
+    base_image: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")
+    python_version: str = Field(pattern=r"^3\.[0-9]{1,2}$")
 
 
 class BentoFacts(BaseModel):
@@ -45,8 +46,12 @@ class BentoFacts(BaseModel):
 
     @classmethod
     def load(cls, bento: Path) -> "BentoFacts":
-        """Read bento.yaml of an unzipped bento."""
-        return cls.model_validate(yaml.safe_load((bento / "bento.yaml").read_text(encoding="utf-8")))
+        """Read bento.yaml of an unzipped bento. Raises ArchiveError when it does not say what an image needs."""
+        file = bento / "bento.yaml"
+        try:
+            return cls.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        except (ValidationError, yaml.YAMLError, RecursionError) as error:
+            raise ArchiveError(f"{file} does not describe a bento ({error}); pack the service again.") from error
 
 
 def write_context(folder: Path, bento: Path, *, facts: BentoFacts, base: str, pins: Sequence[str]) -> None:
@@ -69,16 +74,28 @@ def write_context(folder: Path, bento: Path, *, facts: BentoFacts, base: str, pi
 
 
 def install_packages(folder: Path, *, pins: Sequence[str], python: str) -> None:
-    """Install the pinned wheels for that Python on Linux into `folder`, uncompiled; pip keeps them in its cache."""
+    """Install the pinned wheels for that Python on Linux into `folder`, uncompiled; pip keeps them in its cache.
+
+    Beside them stands `WHEELS_NAME`: name -> sha256 of the wheel that was fetched, for the list of packages.
+    """
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:"]
     command += ["--target", str(folder), "--implementation", "cp", "--python-version", python]
     command += [option for name in _platforms(platform.machine()) for option in ("--platform", name)]
-    done = subprocess.run([*command, *pins], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as work:
+        report = Path(work) / "report.json"
+        hashes = _install([*command, "--report", str(report), "--", *pins], report, python=python)
+    (folder / WHEELS_NAME).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
+    # Commands of the packages name this machine's Python; the image runs modules.
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+
+
+def _install(command: list[str], report: Path, *, python: str) -> dict[str, str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = "\n".join(done.stderr.strip().splitlines()[-5:])
         raise SinaraError(f"pip cannot install the service's packages for Python {python} on Linux:\n{last}")
-    # Commands of the packages name this machine's Python; the image runs modules.
-    shutil.rmtree(folder / "bin", ignore_errors=True)
+    installed = json.loads(report.read_text(encoding="utf-8"))["install"]
+    return {item["metadata"]["name"]: item["download_info"]["archive_info"]["hashes"]["sha256"] for item in installed}
 
 
 def _platforms(machine: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Which Python packages a service needs, each pinned to one version: the closure of what is installed here."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from sinara_lib.errors import DataError
+from sinara_lib.errors import ArchiveError, DataError
 
 OnnxruntimePackage = Literal["onnxruntime", "onnxruntime-gpu"]
 ONNXRUNTIME_PACKAGES: tuple[OnnxruntimePackage, ...] = get_args(OnnxruntimePackage)
+_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._+!-]*")
 _CUDA = "onnxruntime-gpu[cuda,cudnn]"
 """The GPU build with CUDA's libraries as packages, so that the image needs nothing but the driver."""
 
@@ -38,6 +40,21 @@ def pin_installed(names: Iterable[str]) -> list[str]:
             if any(needed.marker is None or needed.marker.evaluate({"extra": extra}) for extra in extras):
                 waiting.append(needed)
     return sorted(pins.values())
+
+
+def read_pins(sources: Path) -> list[str]:
+    """Return the pins of a packed service, each `name==version` and nothing else.
+
+    pip would take more: options, files and addresses whose setup runs on this machine. Raises ArchiveError.
+    """
+    file = sources / "requirements.txt"
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    for number, line in enumerate(lines, 1):
+        if line and not _PIN.fullmatch(line):
+            raise ArchiveError(
+                f"{file}, line {number}: expected name==version, found {line[:80]!r}; pack the service again."
+            )
+    return [line for line in lines if line]
 
 
 def choose_onnxruntime(pins: Sequence[str], package: OnnxruntimePackage) -> list[str]:

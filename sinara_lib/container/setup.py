@@ -18,6 +18,8 @@ from typing import Any
 
 Component = dict[str, Any]
 SBOM_NAME = "sbom.json"
+WHEELS_NAME = "wheels.json"
+"""Beside the packages: name -> sha256 of the wheel that each was unpacked from."""
 
 
 def main(folder: Path, python: str) -> None:
@@ -43,7 +45,11 @@ def compile_all(folder: Path) -> None:
 def describe(folder: Path, *, packages: Iterable[tuple[str, str, str]], root: Path) -> Component:
     """Return a CycloneDX 1.5 document: the service, its model, Python and Debian packages with versions."""
     components = [_python()]
-    components += [_package("pypi", name, version, license_text) for name, version, license_text in packages]
+    wheels = _wheels(folder / "packages" / WHEELS_NAME)
+    for name, version, license_text in packages:
+        checksum = wheels.get(_key(name))
+        hashes = {"hashes": [{"alg": "SHA-256", "content": checksum}]} if checksum else {}
+        components.append(_package("pypi", name, version, license_text) | hashes)
     components += [_package("deb/debian", name, version, "") for name, version in debian_packages(root)]
     components += [_model(folder / "bento" / "src")] if (folder / "bento/src/artifacts/model.onnx").is_file() else []
     unique = {component["bom-ref"]: component for component in components}
@@ -78,6 +84,16 @@ def set_times(folder: Path, *, seconds: int) -> None:
     """Give every file and folder the same time, whenever it was made."""
     for path in [folder, *folder.rglob("*")]:
         os.utime(path, (seconds, seconds), follow_symlinks=False)
+
+
+def _wheels(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    return {_key(name): checksum for name, checksum in json.loads(file.read_text(encoding="utf-8")).items()}
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def _python() -> Component:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sinara_lib.bento.build import CHECKSUMS_NAME, build_bento
+from sinara_lib.bento.build import build_bento
+from sinara_lib.bento.checksums import CHECKSUMS_NAME
 from sinara_lib.errors import DataError
 
 SERVICE = """

@@ -47,6 +47,7 @@ def folder(tmp_path: Path) -> Path:
     package = tmp_path / "service" / "packages"
     (package / "leaf-1.0.dist-info").mkdir(parents=True)
     (package / "leaf.py").write_text("ANSWER = {'b', 'a', 'c'}\n")
+    (package / "wheels.json").write_text(json.dumps({"leaf": "cd" * 32}))
     metadata = "Metadata-Version: 2.1\nName: Leaf\nVersion: 1.0\nLicense: MIT\n"
     (package / "leaf-1.0.dist-info" / "METADATA").write_text(metadata)
     return tmp_path / "service"
@@ -79,6 +80,7 @@ def test_the_list_of_packages_is_valid_cyclonedx_and_names_everything(folder: Pa
     assert by_name.keys() == {"python", "Leaf", "libc6", "tzdata", "model.onnx"}
     assert by_name["Leaf"]["purl"] == "pkg:pypi/leaf@1.0"
     assert by_name["Leaf"]["licenses"] == [{"license": {"name": "MIT"}}]
+    assert by_name["Leaf"]["hashes"] == [{"alg": "SHA-256", "content": "cd" * 32}]
     assert by_name["tzdata"]["purl"] == "pkg:deb/debian/tzdata@1%3A2026a-0"
     assert by_name["model.onnx"]["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
 
