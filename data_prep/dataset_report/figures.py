@@ -119,12 +119,8 @@ def _histogram(values: NDArray[np.float64] | NDArray[np.int64], edges: NDArray[n
 
 def classes_csv(classes: Table) -> str:
     """Return the table of all classes, as `mapping_table` makes it, with plain numbers."""
-    text = io.StringIO()
     headers, rows = classes
-    csv.writer(text, lineterminator="\n").writerows(
-        [headers, *([*row[:3], *(count.replace(",", "") for count in row[3:])] for row in rows)]
-    )
-    return text.getvalue()
+    return csv_table([headers, *([*row[:3], *(count.replace(",", "") for count in row[3:])] for row in rows)])
 
 
 def publish_summary(parts: PartStats, record: SplitRecord, classes: Table, folder: Path, url: str) -> Manifest:
