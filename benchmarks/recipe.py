@@ -25,11 +25,12 @@ from mmengine.runner import Runner
 
 from benchmarks.table import Target, conclude, render, say
 from detector_training.config import TrainingPlace, build_config
-from detector_training.data import Split, load_split
+from detector_training.data import reading_place
 from detector_training.hooks import SCORE_NAMES, Scores
 from detector_training.job import quiet
 from detector_training.training import TrainingResult, train_detector
 from sinara_lib.store import store_at
+from sinara_lib.vision.coco_archive import Split, open_split
 from train_params import TrainParams
 
 ROOT = Path(__file__).parents[1]
@@ -94,7 +95,7 @@ def prepare(data: Path, folder: Path, *, split_seed: int) -> dict[str, Split]:
         if done.returncode:
             raise SystemExit(f"{step} failed:\n{done.stdout}{done.stderr}")
     store = store_at(str(folder / "store"))
-    return {name: load_split(store.newest_url(f"coco_{name}_dataset"), name) for name in ("train", "eval", "test")}
+    return {name: open_split(store.newest_url(f"coco_{name}_dataset"), name) for name in ("train", "eval", "test")}
 
 
 def attempt(params: TrainParams, splits: dict[str, Split], *, weights: Path, work: Path) -> Trial:
@@ -106,7 +107,7 @@ def attempt(params: TrainParams, splits: dict[str, Split], *, weights: Path, wor
 
 def score(result: TrainingResult, weights: Path, split: Split, work: Path) -> Scores:
     """Score weights on a split as training scores those of an epoch."""
-    place = TrainingPlace(split.place, split.place, str(work))
+    place = TrainingPlace(reading_place(split), reading_place(split), str(work))
     config = build_config(result.params, result.recipe, classes=result.classes, train_images=1, place=place)
     config.load_from, config.experiment_name = str(weights), f"{weights.stem}-{split.name}-{result.params.seed}"
     config.custom_hooks = []

@@ -30,7 +30,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner, ValLoop
 from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Target, conclude, ratio, render, say, take_turns
 from detector_training.config import TrainingPlace, build_config
-from detector_training.data import Split, load_split
+from detector_training.data import reading_place
 from detector_training.job import quiet
 from detector_training.training import train_detector
 from sinara_lib.archive import pack
@@ -39,6 +39,7 @@ from sinara_lib.runs.checkpoints import Checkpoints
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, save_coco
+from sinara_lib.vision.coco_archive import Split, open_split
 from train_params import TrainParams, choose_recipe
 
 OURS, BARE = "model_train, archive", "mmengine's Runner, archive"
@@ -76,7 +77,7 @@ def main() -> int:
         write_split(work / "eval", EVAL_IMAGES)
         store = store_at(f"file://{work}/store")
         archives = published(store, work)
-        plain = load_split(work / "train", "train"), load_split(work / "eval", "eval")
+        plain = open_split(work / "train", "train"), open_split(work / "eval", "eval")
         say(f"{arguments.images} JPEG files from {source}, {BATCH} in a batch, {arguments.size} x {arguments.size}")
         seconds = take_turns(contenders(params, work, store, archives, plain), rounds=arguments.rounds)
     say(report(seconds, images=arguments.epochs * (arguments.images // BATCH) * BATCH))
@@ -103,7 +104,7 @@ def published(store: ArtifactStore, work: Path) -> Splits:
     run = start_run(store, "data_prep")
     for name in ("train", "eval"):
         pack(work / name, f"{run}/coco_{name}_dataset")
-    return load_split(f"{run}/coco_train_dataset", "train"), load_split(f"{run}/coco_eval_dataset", "eval")
+    return open_split(f"{run}/coco_train_dataset", "train"), open_split(f"{run}/coco_eval_dataset", "eval")
 
 
 def start_run(store: ArtifactStore, step: str) -> str:
@@ -156,7 +157,7 @@ def contenders(
 def bare_runner(params: TrainParams, splits: Splits, work: Path, start: Path) -> Runner:
     """Return mmengine's Runner on the configuration of model_train, with mmengine's sampler and mmdet's dataset."""
     recipe = choose_recipe(params, has_weights=False)
-    place = TrainingPlace(splits[0].place, splits[1].place, str(work))
+    place = TrainingPlace(reading_place(splits[0]), reading_place(splits[1]), str(work))
     images = len(splits[0].dataset.images)
     config = build_config(params, recipe, classes=splits[0].classes, train_images=images, place=place)
     config.train_dataloader.dataset = config.train_dataloader.dataset.dataset

@@ -12,42 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from service_access import Service
-from sinara_lib.archive import ArchiveReader
+from sinara_lib.archive import Readable
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.progress import progress
-from sinara_lib.vision.coco import CocoDataset, CocoImage, parse_coco
+from sinara_lib.vision.coco import CocoDataset, CocoImage
+from sinara_lib.vision.coco_archive import ANNOTATIONS, Split
 
-ANNOTATIONS_NAME = "annotations.json"
 PREDICTIONS_NAME = "predictions.json"
 SERVICE_NAME = "service_version.json"
-IMAGES_FOLDER = "images"
 
 
-def read_dataset(archive: ArchiveReader, *, where: str) -> CocoDataset:
-    """Read and check the COCO document of a dataset archive; `where` names it in errors."""
-    data = archive.read(ANNOTATIONS_NAME)
-    try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{where}: {ANNOTATIONS_NAME} is not valid JSON ({error}); run data_prep again.") from error
-    return parse_coco(document, where=f"{where}/{ANNOTATIONS_NAME}")
-
-
-def predict_dataset(
-    service: Service, archive: ArchiveReader, *, dataset: CocoDataset, at_once: int = 1
-) -> list[dict[str, Any]]:
-    """Send every image of `dataset` through the service, `at_once` at a time, and return COCO results.
+def predict_dataset(service: Service, split: Split, *, at_once: int = 1) -> list[dict[str, Any]]:
+    """Send every image of a split through the service, `at_once` at a time, and return COCO results.
 
     Each result has `image_id`, `category_id` (of the dataset, matched by class name), `bbox` (x, y, width, height in
     pixels) and `score`; every detection the model gives counts, whatever the service's threshold for answers.
     Raises DataError when the classes differ, an image is missing or cannot be read.
     """
-    ids = match_categories(service.categories(), dataset)
+    ids = match_categories(service.categories(), split.dataset)
     results: list[dict[str, Any]] = []
-    images = _in_shard_order(dataset, archive)
-    with contextlib.closing(archive.iterate([_member(image) for image in images])) as files:
-        answers = _answers(service, zip(images, files, strict=True), at_once=at_once)
-        for image, answer in progress(answers, label="predict", total=len(images), unit="image"):
+    with contextlib.closing(split.read_images()) as images:
+        answers = _answers(service, images, at_once=at_once)
+        for image, answer in progress(answers, label="predict", total=len(split.dataset.images), unit="image"):
             for one in answer["annotations"]:
                 category = ids[one["category_id"]]
                 results.append(
@@ -69,60 +55,45 @@ def match_categories(served: Sequence[Mapping[str, Any]], dataset: CocoDataset) 
 
 
 def write_inference_result(
-    folder: str | Path, predictions: Sequence[Mapping[str, Any]], *, archive: ArchiveReader, version: Mapping[str, Any]
+    folder: str | Path, predictions: Sequence[Mapping[str, Any]], *, split: Split, version: Mapping[str, Any]
 ) -> None:
     """Write predictions, ground truth and the service's version side by side into `folder`."""
     folder = Path(folder)
-    (folder / ANNOTATIONS_NAME).write_bytes(archive.read(ANNOTATIONS_NAME))
+    (folder / ANNOTATIONS).write_bytes(split.files.read(ANNOTATIONS))
     (folder / PREDICTIONS_NAME).write_text(json.dumps(list(predictions)), encoding="utf-8")
     (folder / SERVICE_NAME).write_text(json.dumps(dict(version), indent=1), encoding="utf-8")
 
 
-def read_predictions(archive: ArchiveReader) -> list[dict[str, Any]]:
+def read_predictions(archive: Readable) -> list[dict[str, Any]]:
     """Read the COCO results that `write_inference_result` wrote."""
     results: list[dict[str, Any]] = json.loads(archive.read(PREDICTIONS_NAME))
     return results
 
 
-def ground_truth_id(archive: ArchiveReader) -> str:
+def ground_truth_id(archive: Readable) -> str:
     """Return a sha256 that is the same for the same ground truth, whatever the run."""
-    return hashlib.sha256(archive.read(ANNOTATIONS_NAME)).hexdigest()
+    return hashlib.sha256(archive.read(ANNOTATIONS)).hexdigest()
 
 
-def read_service_version(archive: ArchiveReader) -> dict[str, str]:
+def read_service_version(archive: Readable) -> dict[str, str]:
     """Read which service predicted, as `write_inference_result` wrote it."""
     version: dict[str, str] = json.loads(archive.read(SERVICE_NAME))
     return version
 
 
-def _in_shard_order(dataset: CocoDataset, archive: ArchiveReader) -> list[CocoImage]:
-    # Asked for in the order they lie in, many images come with one request.
-    order = {name: place for place, name in enumerate(archive.names())}
-    places = {image.id: order.get(_member(image)) for image in dataset.images}
-    if lost := [image.file_name for image in dataset.images if places[image.id] is None]:
-        raise DataError(
-            f"Image {lost[0]} of the test set is not in its archive ({len(lost)} are missing); run data_prep again."
-        )
-    return sorted(dataset.images, key=lambda image: places[image.id] or 0)
-
-
 def _answers(
-    service: Service, files: Iterable[tuple[CocoImage, tuple[str, bytes]]], *, at_once: int
+    service: Service, images: Iterable[tuple[CocoImage, bytes]], *, at_once: int
 ) -> Iterator[tuple[CocoImage, Mapping[str, Any]]]:
     """Yield images and answers in order; no more images are read than are on their way."""
     waiting: deque[tuple[CocoImage, Future[Mapping[str, Any]]]] = deque()
     with ThreadPoolExecutor(at_once, thread_name_prefix="predict") as pool:
-        for image, (_, data) in files:
+        for image, data in images:
             waiting.append((image, pool.submit(_predict_image, service, image, data)))
             if len(waiting) >= at_once:
                 image, answer = waiting.popleft()
                 yield image, answer.result()
         for image, answer in waiting:
             yield image, answer.result()
-
-
-def _member(image: CocoImage) -> str:
-    return f"{IMAGES_FOLDER}/{image.file_name}"
 
 
 def _predict_image(service: Service, image: CocoImage, data: bytes) -> Mapping[str, Any]:

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 from detector_training.config import TrainingPlace, build_config
-from detector_training.data import Split, pick_example
+from detector_training.data import pick_example
 from detector_training.training import TrainingResult
+from sinara_lib.vision.coco_archive import Split
 
 PLACE = TrainingPlace(train="train", evaluate="eval", work="work")
 

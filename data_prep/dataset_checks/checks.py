@@ -6,10 +6,10 @@ from dataset_checks.boxes import check_annotation_ids, check_boxes, check_refere
 from dataset_checks.classes import Classes, class_sources, map_classes
 from dataset_checks.duplicates import check_copies
 from dataset_checks.findings import Done, Finding, Ledger
-from dataset_checks.image_files import ImageFiles
 from dataset_checks.images import check_image_files, check_image_records
 from dataset_split import hash_order
 from prep_params import CheckOptions
+from sinara_lib.archive import Readable
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, select_images
 
@@ -42,7 +42,7 @@ class CheckedDataset:
             raise DataError(f"Found by checks that are set to `fail`: {told}. Mend the data, or change `checks`.")
 
 
-def check_dataset(dataset: CocoDataset, images: ImageFiles, *, options: CheckOptions) -> CheckedDataset:
+def check_dataset(dataset: CocoDataset, images: Readable, *, options: CheckOptions) -> CheckedDataset:
     """Check and repair a dataset; neither the given value nor the files in `images` are changed.
 
     Raises:

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from dataset_checks.darkness import why_dark
-from dataset_checks.image_files import ImageFiles
 from dataset_checks.likeness import GREY_SIDE, Look, describe
 from dataset_checks.picture_end import is_cut_short
-from sinara_lib.archive.stream import plan
+from sinara_lib.archive import Readable
 from sinara_lib.parallel import Check, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.vision.image_size import UnknownFormatError, stated_size
@@ -62,21 +61,19 @@ class _Decoded:
     grey: NDArray[np.uint8]
 
 
-def read_pictures(files: ImageFiles, names: Iterable[str]) -> dict[str, ImageFacts | ValueError]:
+def read_pictures(files: Readable, names: Iterable[str]) -> dict[str, ImageFacts | ValueError]:
     """Decode the named files in batches, one thread per core; in memory is one batch of each thread.
 
     A file that cannot be used comes back as the error that says why. Names that `files` lacks are left out.
     """
-    wanted = set(names)
-    ordered = [name for name in files.names() if name in wanted]
-    batches = plan(files, ordered, shuffle_seed=None, shuffle_window=None, part=(0, 1))
+    batches = files.batches(set(names))
 
     def read(batch: list[str], check: Check) -> list[ImageFacts | ValueError]:
         check()
         return _read_batch(files.read_many(batch))
 
     found: dict[str, ImageFacts | ValueError] = {}
-    with progress(label="check images", total=len(ordered), unit="image") as bar:
+    with progress(label="check images", total=sum(map(len, batches)), unit="image") as bar:
         for batch, pictures in zip(batches, in_threads(read, batches, threads=core_count()), strict=True):
             found.update(zip(batch, pictures, strict=True))
             bar.update(len(batch))

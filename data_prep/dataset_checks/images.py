@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from check_table import Action
 from dataset_checks.decoding import ImageFacts, read_pictures
 from dataset_checks.findings import Ledger
-from dataset_checks.image_files import ImageFiles
 from dataset_checks.orientation import turn_annotation
+from sinara_lib.archive import Readable
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 
 _ENDINGS = {
@@ -50,7 +50,7 @@ def check_image_records(dataset: CocoDataset, ledger: Ledger) -> CocoDataset:
 
 
 def check_image_files(
-    dataset: CocoDataset, files: ImageFiles, ledger: Ledger, *, max_aspect_ratio: float
+    dataset: CocoDataset, files: Readable, ledger: Ledger, *, max_aspect_ratio: float
 ) -> CheckedImages:
     """Decode every image once; drop those that cannot be used with their annotations, mend records of the rest."""
     pictures = read_pictures(files, (image.file_name for image in dataset.images))

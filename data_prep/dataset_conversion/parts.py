@@ -1,6 +1,5 @@
 """The parts of a split as they are published: converted, with copies for training; from the archive to archives."""
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,10 @@ from dataset_conversion.conversion import Conversion, Counts, add_copies, conver
 from dataset_conversion.rendering import write_pictures
 from dataset_split import Splits
 from prep_params import ConvertOptions
-from sinara_lib.archive import ArchiveReader, pack
+from sinara_lib.archive import ArchiveReader
 from sinara_lib.store.manifest import Manifest
-from sinara_lib.vision.coco import CocoDataset, save_coco
+from sinara_lib.vision.coco import CocoDataset
+from sinara_lib.vision.coco_archive import IMAGES, publish_split
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,14 @@ class SplitPart:
     def read(self, file_name: str) -> bytes:
         """Return the bytes of a published image."""
         if file_name in self.conversion.recipes:
-            return (self.folder / "images" / file_name).read_bytes()
+            return (self.folder / IMAGES / file_name).read_bytes()
         return self.files.read(file_name)
 
     def publish(self, url: str) -> Manifest:
-        """Publish `annotations.json` and `images/`; unchanged files go from archive to archive, byte for byte.
-
-        The document takes the time of the newest file, so that the same data gives the same archive.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        recipes = self.conversion.recipes
-        files = {image.file_name for image in self.dataset.images if image.file_name not in recipes}
-        newest = max(
-            (self.files.places(name)[0].mtime_us * 1000 for name in files | {one.source for one in recipes.values()}),
-            default=0,
-        )
-        document = self.folder / "annotations.json"
-        save_coco(self.dataset, document)
-        os.utime(document, ns=(newest, newest))
-        return pack(self.folder, url, source=self.files, names={f"images/{name}": name for name in files})
+        """Publish the part as an archive; unchanged files go from archive to archive, byte for byte."""
+        changed = self.conversion.recipes
+        copied = {image.file_name for image in self.dataset.images if image.file_name not in changed}
+        return publish_split(self.dataset, url, folder=self.folder, source=self.files, copied=copied)
 
 
 def make_parts(
@@ -74,7 +63,7 @@ def make_parts(
         if options.augment and name == "train":
             conversion = add_copies(conversion, options.augment, rule=options, seed=options.seed)
         parts[name] = SplitPart(name, conversion, files, folder / name)
-        write_pictures(conversion.recipes, files, folder / name / "images")
+        write_pictures(conversion.recipes, files, folder / name / IMAGES)
     return parts
 
 

@@ -10,7 +10,6 @@ from dataset_checks.decoding import core_count
 from dataset_conversion.augment import Pixels, change_pixels
 from dataset_conversion.conversion import ImageRecipe
 from sinara_lib.archive import ArchiveReader
-from sinara_lib.archive.stream import plan
 from sinara_lib.errors import DataError
 from sinara_lib.parallel import Check, in_threads
 from sinara_lib.progress import progress
@@ -51,8 +50,7 @@ def write_pictures(recipes: Mapping[str, ImageRecipe], files: ArchiveReader, fol
     by_source: dict[str, list[str]] = {}
     for name, recipe in recipes.items():
         by_source.setdefault(recipe.source, []).append(name)
-    ordered = [name for name in files.names() if name in by_source]
-    batches = plan(files, ordered, shuffle_seed=None, shuffle_window=None, part=(0, 1))
+    batches = files.batches(by_source)
 
     def write(batch: list[str], check: Check) -> int:
         for source, data in zip(batch, files.read_many(batch), strict=True):
@@ -65,6 +63,6 @@ def write_pictures(recipes: Mapping[str, ImageRecipe], files: ArchiveReader, fol
                 os.utime(path, ns=(time, time))
         return len(batch)
 
-    with progress(label="convert images", total=len(ordered), unit="image") as bar:
+    with progress(label="convert images", total=sum(map(len, batches)), unit="image") as bar:
         for count in in_threads(write, batches, threads=core_count()):
             bar.update(count)

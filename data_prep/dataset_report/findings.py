@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from dataset_checks.findings import EXAMPLES, Box, Example, Finding
-from dataset_checks.image_files import ImageFiles
 from dataset_report.stats import Table
 from dataset_report.style import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
+from sinara_lib.archive import Readable
 from sinara_lib.tables import bold, code, lines
 from sinara_lib.vision.letterbox import decode_image
 
@@ -40,7 +40,7 @@ def quiet_checks(findings: Sequence[Finding]) -> str:
 
 
 @mpl.rc_context(LOOK)
-def draw_findings(findings: Sequence[Finding], images: ImageFiles) -> Image | None:
+def draw_findings(findings: Sequence[Finding], images: Readable) -> Image | None:
     """Up to three examples of each finding that has a picture, boxes as they came; None when there is none.
 
     Of two pictures that look alike, the second is the one that stays or came first.
@@ -60,7 +60,7 @@ def draw_findings(findings: Sequence[Finding], images: ImageFiles) -> Image | No
     return as_jpeg(figure_pixels(figure), alt="Examples of what the checks found, the box as the document had it")
 
 
-def _draw_example(axes: Axes, example: Example, images: ImageFiles) -> None:
+def _draw_example(axes: Axes, example: Example, images: Readable) -> None:
     pixels = decode_image(images.read(str(example.file_name)))[:, :, ::-1]
     if example.resembles is not None:
         pixels = _side_by_side(pixels, decode_image(images.read(example.resembles))[:, :, ::-1])

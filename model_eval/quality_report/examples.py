@@ -11,12 +11,12 @@ import numpy as np
 
 from detection_scores.scoring import DetectorScores, ImageOutcome, Mistake
 from detection_scores.table import build_table
-from sinara_lib.archive import ArchiveReader
+from sinara_lib.archive import Readable
 from sinara_lib.vision.coco import CocoDataset, draw_boxes
+from sinara_lib.vision.coco_archive import member
 from sinara_lib.vision.coco_drawing import Pixels, class_colour
 from sinara_lib.vision.letterbox import decode_image
 
-IMAGES_FOLDER = "images"
 BUDGET = 2_200_000
 """Bytes that all examples together may take: a page under 8 MB has to carry them as text, and the charts beside."""
 _SIZES = ((720, 85), (600, 80), (480, 75), (360, 65), (240, 50))
@@ -56,7 +56,7 @@ def choose_examples(scores: DetectorScores, *, count: int) -> list[ImageOutcome]
 def draw_examples(
     outcomes: Sequence[ImageOutcome],
     *,
-    images: ArchiveReader,
+    images: Readable,
     truth: CocoDataset,
     predictions: Sequence[Mapping[str, Any]],
     shown_score: float,
@@ -75,14 +75,14 @@ def draw_examples(
     return drawn
 
 
-def cut_out_mistakes(scores: DetectorScores, *, images: ArchiveReader, truth: CocoDataset) -> list[CutOut]:
+def cut_out_mistakes(scores: DetectorScores, *, images: Readable, truth: CocoDataset) -> list[CutOut]:
     """Cut the largest false detections and missed objects out of their images, the box drawn."""
-    names = {image.id: image.file_name for image in truth.images}
+    records = {image.id: image for image in truth.images}
     made = []
     for one in scores.mistakes:
-        image = decode_image(images.read(f"{IMAGES_FOLDER}/{names[one.image_id]}"))
+        image = decode_image(images.read(member(records[one.image_id])))
         colour = class_colour(truth.class_names.index(one.class_name))
-        made.append(CutOut(names[one.image_id], picture=_cut(image, one, colour), mistake=one))
+        made.append(CutOut(records[one.image_id].file_name, picture=_cut(image, one, colour), mistake=one))
     return made
 
 
@@ -106,15 +106,15 @@ def _shown(
 
 def _draw(
     outcome: ImageOutcome,
-    images: ArchiveReader,
+    images: Readable,
     truth: CocoDataset,
     found: Mapping[int, list[tuple[list[float], int, float]]],
     *,
     side: int,
     quality: int,
 ) -> ExampleImage:
-    (name,) = (image.file_name for image in truth.images if image.id == outcome.image_id)
-    image = decode_image(images.read(f"{IMAGES_FOLDER}/{name}"))
+    (record,) = (image for image in truth.images if image.id == outcome.image_id)
+    image = decode_image(images.read(member(record)))
     scale = min(1.0, side / max(image.shape[:2]))
     if scale < 1.0:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -136,7 +136,9 @@ def _draw(
         )
         return _jpeg(picture, quality=quality)
 
-    return ExampleImage(name, truth=drawn(known), prediction=drawn(found.get(outcome.image_id, [])), outcome=outcome)
+    return ExampleImage(
+        record.file_name, truth=drawn(known), prediction=drawn(found.get(outcome.image_id, [])), outcome=outcome
+    )
 
 
 def _cut(image: Pixels, mistake: Mistake, colour: tuple[int, int, int]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,22 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector_export.model_card import ModelCard
-from sinara_lib.archive import ArchiveReader, open_archive
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, CocoImage, parse_coco
+from sinara_lib.vision.coco import CocoImage
+from sinara_lib.vision.coco_archive import Split, member, open_split
 from sinara_lib.vision.letterbox import decode_image, letterbox, to_network_input
-
-ANNOTATIONS_NAME = "annotations.json"
-IMAGES_FOLDER = "images"
-
-
-@dataclass(frozen=True)
-class Split:
-    """A split of data_prep: where its images are read, and its COCO document."""
-
-    name: str
-    archive: ArchiveReader
-    dataset: CocoDataset
 
 
 @dataclass(frozen=True)
@@ -51,22 +38,15 @@ class NetworkImage:
     pixels: NDArray[np.float32]
 
 
-def open_split(url: str, name: str, *, card: ModelCard) -> Split:
+def open_fitting_split(url: str, name: str, *, card: ModelCard) -> Split:
     """Open the archive of a split. Raises DataError when it has no images, or other classes than the model."""
-    archive = open_archive(url)
-    try:
-        document = json.loads(archive.read(ANNOTATIONS_NAME))
-    except ValueError as error:
-        raise DataError(f"{url}: {ANNOTATIONS_NAME} is not valid JSON ({error}); run data_prep again.") from error
-    dataset = parse_coco(document, where=f"{url}/{ANNOTATIONS_NAME}")
-    if dataset.class_names != card.classes:
+    split = open_split(url, name)
+    if split.classes != card.classes:
         raise DataError(
-            f"The {name} split {url} has the classes {', '.join(dataset.class_names)}, the model of {card.run_id} "
+            f"The {name} split {url} has the classes {', '.join(split.classes)}, the model of {card.run_id} "
             f"knows {', '.join(card.classes)}: pack the model with the data that it was trained on."
         )
-    if not dataset.images:
-        raise DataError(f"The {name} split {url} has no images; give data_prep another share for it.")
-    return Split(name, archive, dataset)
+    return split
 
 
 def spread(images: Sequence[CocoImage], most: int) -> list[CocoImage]:
@@ -80,17 +60,13 @@ def read_images(split: Split, images: Sequence[CocoImage], *, size: tuple[int, i
 
     Raises DataError for an image that cannot be read.
     """
-    wanted = {f"{IMAGES_FOLDER}/{image.file_name}": image for image in images}
-    order = [name for name in split.archive.names() if name in wanted]
-    if len(order) < len(wanted):
-        lost = sorted(wanted.keys() - set(order))
-        raise DataError(f"The {split.name} split lists images that it does not hold: {', '.join(lost[:3])}.")
-    with contextlib.closing(split.archive.iterate(order)) as files:
-        for name, data in files:
+    with contextlib.closing(split.read_images(images)) as files:
+        for image, data in files:
             try:
-                yield prepare_image(data, wanted[name].file_name, size=size, image_id=wanted[name].id)
+                yield prepare_image(data, image.file_name, size=size, image_id=image.id)
             except ValueError as error:
-                raise DataError(f"Image {name} of the {split.name} split: {error}. Run data_prep again.") from error
+                place = f"Image {member(image)} of the {split.name} split"
+                raise DataError(f"{place}: {error}. Run data_prep again.") from error
 
 
 def prepare_image(data: bytes, name: str, *, size: tuple[int, int], image_id: int | None = None) -> NetworkImage:

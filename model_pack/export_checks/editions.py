@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 
 from detector_export.export import save_model
-from detector_export.images import Split, read_images, spread
+from detector_export.images import read_images, spread
 from detector_export.precision import CALIBRATION_IMAGES, to_half, to_int8
 from export_checks.accuracy import AveragePrecision, average_precision, measure_latency
 from export_checks.outputs import open_session, split_detections
@@ -19,6 +19,7 @@ from pack_params import PrecisionName
 from sinara_lib.errors import QualityGateError
 from sinara_lib.progress import progress
 from sinara_lib.tables import markdown_table
+from sinara_lib.vision.coco_archive import Split
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sinara_lib.errors import DataError
+from sinara_lib.vision.coco_archive import ANNOTATIONS, IMAGES
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
 from train_params import TrainingRecipe, TrainParams
 
@@ -103,7 +104,7 @@ def _data(
             "sampler": {"type": "DefaultSampler", "shuffle": False},
             "dataset": _dataset(place.evaluate, classes, eval_pipeline(params), test_mode=True),
         },
-        "val_evaluator": {"type": "CocoMetric", "ann_file": f"{place.evaluate}/annotations.json", "metric": "bbox"},
+        "val_evaluator": {"type": "CocoMetric", "ann_file": f"{place.evaluate}/{ANNOTATIONS}", "metric": "bbox"},
     }
 
 
@@ -113,8 +114,8 @@ def _dataset(
     return {
         "type": "CocoDataset",
         "data_root": place,
-        "ann_file": "annotations.json",
-        "data_prefix": {"img": "images/"},
+        "ann_file": ANNOTATIONS,
+        "data_prefix": {"img": f"{IMAGES}/"},
         "metainfo": {"classes": classes},
         "filter_cfg": {"filter_empty_gt": False},
         "test_mode": test_mode,

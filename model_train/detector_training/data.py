@@ -2,82 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import psutil
-from mmengine import fileio
 
-from sinara_lib.archive import open_archive, unpack
+from sinara_lib.archive import Readable, open_archive, unpack
 from sinara_lib.errors import DataError
-from sinara_lib.vision.coco import CocoDataset, CocoImage, parse_coco
+from sinara_lib.vision.coco import CocoImage
+from sinara_lib.vision.coco_archive import FolderFiles, Split
 from sinara_lib.vision.store_backend import archive_url, hold_archive, store_path
 
-ANNOTATIONS = "annotations.json"
-IMAGES = "images"
 
-
-@dataclass(frozen=True)
-class Split:
-    """One split: where mmengine reads its files, in the store or in a folder, and its COCO document."""
-
-    name: str
-    place: str
-    dataset: CocoDataset
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the category ids."""
-        return self.dataset.class_names
-
-    def image_path(self, image: CocoImage) -> str:
-        """Return where mmengine reads the image."""
-        return f"{self.place}/{IMAGES}/{image.file_name}"
-
-    def read_image(self, image: CocoImage) -> bytes:
-        """Return the bytes of the image file."""
-        data: bytes = fileio.get(self.image_path(image))
-        return data
-
-    def objects_per_class(self) -> dict[str, int]:
-        """Count the annotations of each class, crowds left out."""
-        names = {category.id: category.name for category in self.dataset.categories}
-        counts = Counter(names.get(one.category_id) for one in self.dataset.annotations if not one.iscrowd)
-        return {name: counts[name] for name in self.classes}
-
-
-def load_split(source: str | Path, name: str) -> Split:
-    """Read a split from the URL of its archive, or from a folder; images stay where they are until they are needed.
-
-    Raises DataError when the split is empty or images are missing.
-    """
-    place = store_path(str(source)) if "://" in str(source) else str(source)
-    split = Split(name, place, _read_document(f"{place}/{ANNOTATIONS}"))
-    if not split.dataset.images:
-        raise DataError(f"The {name} split has no images; give data_prep more images or another share.")
-    missing = [one.file_name for one in split.dataset.images if not fileio.isfile(split.image_path(one))]
-    if missing:
-        raise DataError(
-            f"The {name} split lists {len(missing)} image file(s) that are not there: {', '.join(missing[:5])}. "
-            "Run data_prep again."
-        )
-    return split
-
-
-def _read_document(path: str) -> CocoDataset:
-    data = fileio.get_text(path)
-    try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise DataError(f"{path} is not a JSON document: {error}. Run data_prep again.") from error
-    return parse_coco(document, where=path)
+def reading_place(split: Split) -> str:
+    """Return where mmengine reads the split's files: in the store, or in a folder."""
+    return store_path(split.place) if "://" in split.place else split.place
 
 
 def check_splits(train: Split, evaluate: Split) -> None:
@@ -115,16 +59,16 @@ def unpack_split(split: Split, folder: Path) -> Split:
 
     Raises DataError when the disk has no room for it.
     """
-    if (url := archive_url(split.place)) is None:
+    if "://" not in split.place:
         return split
     folder.mkdir(parents=True)
-    needed, free = _size(url), shutil.disk_usage(folder).free
+    needed, free = _size(split.files), shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
             _no_room("disk", split.name, needed, free, f"on the disk of {folder}; set TMPDIR, or cache to none")
         )
-    unpack(url, folder)
-    return replace(split, place=str(folder))
+    unpack(split.place, folder)
+    return replace(split, place=str(folder), files=FolderFiles(folder))
 
 
 @contextmanager
@@ -138,7 +82,7 @@ def hold_archives(cache: Cache, places: Sequence[str]) -> Iterator[None]:
         raise DataError(
             "cache: ram needs processes that share memory, which this system cannot fork; use disk or none."
         )
-    needed, free = sum(map(_size, urls)), psutil.virtual_memory().available
+    needed, free = sum(_size(open_archive(url)) for url in urls), psutil.virtual_memory().available
     if needed > free:
         raise DataError(_no_room("ram", "train and eval", needed, free, "of memory; use disk or none"))
     with ExitStack() as held:
@@ -147,9 +91,8 @@ def hold_archives(cache: Cache, places: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def _size(url: str) -> int:
-    archive = open_archive(url)
-    return sum(archive.length(name) for name in archive.names())
+def _size(files: Readable) -> int:
+    return sum(map(files.length, files.names()))
 
 
 def _no_room(cache: str, what: str, needed: int, free: int, remedy: str) -> str:

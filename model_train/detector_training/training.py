@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 
 from detector_training.config import TrainingPlace
-from detector_training.data import Split, check_splits, unpack_split
+from detector_training.data import check_splits, reading_place, unpack_split
 from detector_training.hooks import EpochRecord, Scores
 from detector_training.job import TrainingJob, run_job
 from detector_training.processes import choose_devices, run_in_processes
 from detector_training.state import take_up
 from pretrained_weights.fitting import FitReport
 from sinara_lib.runs.checkpoints import Checkpoints
+from sinara_lib.vision.coco_archive import Split
 from train_params import TrainingRecipe, TrainParams, choose_recipe
 
 
@@ -99,7 +100,7 @@ def _describe(
         take_up(resumed, work, params=params)
     return TrainingJob(
         params=params,
-        place=TrainingPlace(train.place, evaluate.place, str(work)),
+        place=TrainingPlace(reading_place(train), reading_place(evaluate), str(work)),
         classes=train.classes,
         train_images=len(train.dataset.images),
         weights=weights,

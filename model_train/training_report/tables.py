@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector_training.data import Split
 from detector_training.history import History
 from detector_training.training import TrainingResult
 from sinara_lib.tables import bold, markdown_table
+from sinara_lib.vision.coco_archive import Split
 
 
 def data_table(train: Split, evaluate: Split) -> str:

@@ -8,5 +8,6 @@ folder, or none. A folder as an entity of plain files belongs to `sinara_lib.sto
 
 from sinara_lib.archive.packing import SinaraArchive, fetch, open_archive, pack, unpack
 from sinara_lib.archive.reader import ArchiveReader
+from sinara_lib.archive.stream import Readable
 
-__all__ = ["ArchiveReader", "SinaraArchive", "fetch", "open_archive", "pack", "unpack"]
+__all__ = ["ArchiveReader", "Readable", "SinaraArchive", "fetch", "open_archive", "pack", "unpack"]

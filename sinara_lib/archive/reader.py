@@ -1,12 +1,12 @@
 """Reading an archive: one file by name, all in shard order, or all into a folder."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sinara_lib.archive.content import Content, RangeContent
 from sinara_lib.archive.format import FilePlace
 from sinara_lib.archive.index import gather_files, has_index, list_shards, read_index
-from sinara_lib.archive.stream import PREFETCH, Files, iterate
+from sinara_lib.archive.stream import PREFETCH, Files, batches_of, iterate
 from sinara_lib.archive.unpacking import unpack_files
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.store.entity import EntityReader
@@ -64,6 +64,10 @@ class ArchiveReader:
         found = self.content.read_many([place for places in rows.values() for place in places])
         return [b"".join(found[place] for place in rows[name]) for name in names]
 
+    def batches(self, names: Collection[str]) -> list[list[str]]:
+        """Group those of `names` that are there, in shard order, into lists of at most 4 MiB for `read_many`."""
+        return batches_of(self, names)
+
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of each file, in shard order."""
         return self.iterate()
@@ -77,7 +81,7 @@ class ArchiveReader:
         part: tuple[int, int] = (0, 1),
         prefetch: int = PREFETCH,
     ) -> Files:
-        """Return an iterator over name and bytes of each file, read ahead by threads; see `archive_stream.iterate`."""
+        """Return an iterator over name and bytes of each file, read ahead by threads; see `stream.iterate`."""
         return iterate(
             self, names, shuffle_seed=shuffle_seed, shuffle_window=shuffle_window, part=part, prefetch=prefetch
         )

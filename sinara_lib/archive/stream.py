@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -18,7 +18,7 @@ Files = Generator[tuple[str, bytes], None, None]
 
 
 class Readable(Protocol):
-    """What is asked of an archive's reader; `read_many` is called from several threads at once."""
+    """Files by name: those of an archive, or of a folder. `read_many` is called from several threads at once."""
 
     def names(self) -> list[str]:
         """Return the names of all files in shard order."""
@@ -26,8 +26,14 @@ class Readable(Protocol):
     def length(self, name: str) -> int:
         """Return the size of one file in bytes."""
 
+    def read(self, name: str) -> bytes:
+        """Return the bytes of one file."""
+
     def read_many(self, names: Sequence[str]) -> list[bytes]:
         """Return the bytes of each file."""
+
+    def batches(self, names: Collection[str]) -> list[list[str]]:
+        """Group those of `names` that are there, in shard order, into lists to give to `read_many`."""
 
 
 def iterate(
@@ -78,6 +84,12 @@ def plan(
         for batch in batches:
             mixer.shuffle(batch)
     return batches
+
+
+def batches_of(reader: Readable, names: Collection[str]) -> list[list[str]]:
+    """Group those of `names` that are there, in shard order, into lists of at most BATCH bytes; see `read_many`."""
+    wanted = set(names)
+    return list(_filled((name for name in reader.names() if name in wanted), BATCH, reader))
 
 
 def _known(names: Iterable[str], reader: Readable) -> list[str]:

@@ -27,6 +27,7 @@ __all__ = [
     "load_coco",
     "parse_annotation",
     "parse_coco",
+    "read_coco",
     "save_coco",
     "select_classes",
     "select_images",
@@ -117,12 +118,19 @@ def load_coco(path: str | Path) -> CocoDataset:
             COCO's; names the place.
     """
     try:
-        document = json.loads(Path(path).read_bytes(), object_pairs_hook=fields.object_of)
+        data = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: the COCO document cannot be read: {error.strerror}.") from error
+    return read_coco(data, where=str(path))
+
+
+def read_coco(data: bytes, *, where: str) -> CocoDataset:
+    """Decode and check a COCO document; `where` names it in errors. Raises DataError as `load_coco` does."""
+    try:
+        document = json.loads(data, object_pairs_hook=fields.object_of)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not a JSON document: {error}.") from error
-    return parse_coco(document, where=str(path))
+        raise DataError(f"{where}: is not a JSON document: {error}.") from error
+    return parse_coco(document, where=where)
 
 
 def parse_coco(document: object, *, where: str) -> CocoDataset:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from detector_export.model_card import ModelCard
-    from detector_training.data import Split
+    from sinara_lib.vision.coco_archive import Split
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 from pycocotools.coco import COCO
 
 from dataset_checks.checks import CheckedDataset, check_dataset
-from dataset_checks.image_files import FolderImages
 from dataset_conversion.parts import make_parts
 from dataset_split import split_dataset
 from prep_cases import archive_of
 from prep_params import Augment, CheckOptions, ConvertOptions, Tiles
 from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco, select_images
+from sinara_lib.vision.coco_archive import FolderFiles
 
 ROAD = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
 FRACTIONS = {"train": 0.7, "eval": 0.15, "test": 0.15}
@@ -35,7 +35,7 @@ def source(folder: Path) -> CocoDataset:
 
 @pytest.fixture(scope="module")
 def checked(source: CocoDataset, folder: Path) -> CheckedDataset:
-    return check_dataset(source, FolderImages(folder / "val2017"), options=CheckOptions(classes=ROAD))
+    return check_dataset(source, FolderFiles(folder / "val2017"), options=CheckOptions(classes=ROAD))
 
 
 def test_loading_agrees_with_pycocotools(source: CocoDataset, folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_real_coco_needs_no_repair(checked: CheckedDataset) -> None:
 
 def test_cleaning_all_classes_changes_no_annotation(source: CocoDataset, folder: Path) -> None:
     options = CheckOptions(classes=list(source.class_names), filter_empty_gt=False, min_object_size=0.0)
-    kept = check_dataset(source, FolderImages(folder / "val2017"), options=options).dataset
+    kept = check_dataset(source, FolderFiles(folder / "val2017"), options=options).dataset
     assert kept.images == source.images
     assert [(one.id, one.bbox, one.area) for one in kept.annotations] == [
         (one.id, one.bbox, one.area) for one in source.annotations
@@ -97,7 +97,7 @@ def test_tiles_and_copies_of_real_images_pass_every_check_again(
     for name, part in parts.items():
         again = check_dataset(
             part.dataset,
-            FolderImages(tmp_path / "parts" / name / "images"),
+            FolderFiles(tmp_path / "parts" / name / "images"),
             options=CheckOptions(classes=[], filter_empty_gt=False),
         )
         assert len(part.dataset.annotations) > 20

@@ -1,12 +1,12 @@
 """Small test sets with random boxes, and detectors that are more or less good at them."""
 
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sinara_lib.vision.coco import CocoDataset, parse_coco
+from sinara_lib.vision.coco_archive import FolderFiles, Split
 
 SIDE = 320
 CLASSES = ("person", "bicycle", "car")
@@ -78,17 +78,6 @@ def prediction(image: int, category: int, box: list[float], score: float) -> dic
     }
 
 
-class Folder:
-    """Stands in for the archive reader: the files of a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def names(self) -> list[str]:
-        return sorted(p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file())
-
-    def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
-
-    def iterate(self, names: list[str]) -> Generator[tuple[str, bytes], None, None]:
-        return ((name, self.read(name)) for name in names)
+def split_in(folder: Path, dataset: CocoDataset) -> Split:
+    """Return the test split whose files lie in a folder."""
+    return Split("test", str(folder), FolderFiles(folder), dataset)

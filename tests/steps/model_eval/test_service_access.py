@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detector_prediction import predict_dataset
-from scenes import Folder, document
+from scenes import document, split_in
 from service_access import RestClient, open_service
 from sinara_lib.errors import DataError, SinaraError
 from sinara_lib.vision.coco import CocoDataset
@@ -55,12 +55,12 @@ def test_over_http_the_predictions_are_those_in_process(
     for through in ("process", "rest"):
         with open_service(bento_url, through=through) as service:
             assert service.service_version()["model_name"] == "yolox_nano"
-            found[through] = predict_dataset(service, Folder(tmp_path), dataset=test_set, at_once=3)
+            found[through] = predict_dataset(service, split_in(tmp_path, test_set), at_once=3)
     assert len(found["process"]) > 50
     assert found["rest"] == found["process"]
     (tmp_path / "images" / test_set.images[0].file_name).write_bytes(b"no image")
     with open_service(bento_url, through="rest") as service, pytest.raises(DataError, match=r"0001\.jpg .*answered 4"):
-        predict_dataset(service, Folder(tmp_path), dataset=replace(test_set, images=test_set.images[:1]))
+        predict_dataset(service, split_in(tmp_path, replace(test_set, images=test_set.images[:1])))
 
 
 def test_an_answer_that_is_none_is_told_with_its_status(broken_server: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector_training.data import Split, load_split
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, save_coco
+from sinara_lib.vision.coco_archive import Split, open_split
 
 CLASSES = ("person", "car")
 SIDE = 64
@@ -29,4 +29,4 @@ def draw_split(folder: Path, name: str, *, images: int, seed: int, classes: tupl
         records.append(CocoImage(number, f"{number}.png", SIDE, SIDE))
     categories = tuple(CocoCategory(place, one) for place, one in enumerate(classes, start=1))
     save_coco(CocoDataset(tuple(records), tuple(annotations), categories), folder / "annotations.json")
-    return load_split(folder, name)
+    return open_split(folder, name)

@@ -10,12 +10,12 @@ from pycocotools.cocoeval import COCOeval
 
 from check_table import CHECKS, choose_actions
 from dataset_checks.checks import check_dataset
-from dataset_checks.image_files import FolderImages
 from dataset_report.findings import draw_findings, findings_table
 from prep_cases import CATEGORIES, box, dataset_of, picture, write_picture
 from prep_params import CheckOptions
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, save_coco
+from sinara_lib.vision.coco_archive import FolderFiles
 
 CARS = CheckOptions(classes=["car"])
 
@@ -39,7 +39,7 @@ def _faulty() -> CocoDataset:
 
 
 def _counts(options: CheckOptions, folder: Path) -> dict[str, int]:
-    checked = check_dataset(_faulty(), FolderImages(folder), options=options)
+    checked = check_dataset(_faulty(), FolderFiles(folder), options=options)
     return {finding.check.name: finding.count for finding in checked.findings if finding.count}
 
 
@@ -59,33 +59,33 @@ def test_every_fault_is_counted_once_under_its_name(folder: Path) -> None:
 
 
 def test_findings_list_every_check_in_order_also_those_that_found_nothing(folder: Path) -> None:
-    checked = check_dataset(_faulty(), FolderImages(folder), options=CARS)
+    checked = check_dataset(_faulty(), FolderFiles(folder), options=CARS)
     assert [finding.check for finding in checked.findings] == list(CHECKS)
 
 
 def test_the_counts_of_an_action_sum_its_checks(folder: Path) -> None:
-    checked = check_dataset(_faulty(), FolderImages(folder), options=CARS)
+    checked = check_dataset(_faulty(), FolderFiles(folder), options=CARS)
     assert checked.count("fixed") == 3
     assert checked.count("dropped") == 5
 
 
 def test_a_clean_dataset_passes_a_second_time_without_a_find(folder: Path) -> None:
     options = CheckOptions(classes=["car"], filter_empty_gt=False)
-    once = check_dataset(_faulty(), FolderImages(folder), options=options)
-    twice = check_dataset(once.dataset, FolderImages(folder), options=options)
+    once = check_dataset(_faulty(), FolderFiles(folder), options=options)
+    twice = check_dataset(once.dataset, FolderFiles(folder), options=options)
     assert twice.dataset == once.dataset
     assert {f.check.name for f in twice.findings if f.count} <= {"crowd", "file_not_listed"}
 
 
 def test_the_given_dataset_is_not_changed(folder: Path) -> None:
     dataset = _faulty()
-    check_dataset(dataset, FolderImages(folder), options=CARS)
+    check_dataset(dataset, FolderFiles(folder), options=CARS)
     assert dataset == _faulty()
 
 
 def test_images_without_the_wanted_classes_stay_as_the_asked_share(folder: Path) -> None:
     def kept(**options: object) -> int:
-        dataset = check_dataset(_faulty(), FolderImages(folder), options=CARS.model_copy(update=options)).dataset
+        dataset = check_dataset(_faulty(), FolderFiles(folder), options=CARS.model_copy(update=options)).dataset
         return sum(not dataset.annotations_of(image.id) for image in dataset.images)
 
     assert kept(filter_empty_gt=False) == 9
@@ -97,7 +97,7 @@ def test_images_without_the_wanted_classes_stay_as_the_asked_share(folder: Path)
 def test_which_empty_images_stay_depends_on_the_seed_and_not_on_the_order(folder: Path) -> None:
     def kept(dataset: CocoDataset, seed: int) -> set[int]:
         options = CARS.model_copy(update={"empty_share": 1.0, "seed": seed})
-        return {image.id for image in check_dataset(dataset, FolderImages(folder), options=options).dataset.images}
+        return {image.id for image in check_dataset(dataset, FolderFiles(folder), options=options).dataset.images}
 
     backwards = replace(_faulty(), images=_faulty().images[::-1])
     assert kept(_faulty(), 1) == kept(backwards, 1)
@@ -105,15 +105,15 @@ def test_which_empty_images_stay_depends_on_the_seed_and_not_on_the_order(folder
 
 
 def test_classes_are_renumbered_in_the_asked_order_and_all_kept_when_none_is_asked(folder: Path) -> None:
-    asked = check_dataset(_faulty(), FolderImages(folder), options=CheckOptions(classes=["car", "person"])).dataset
+    asked = check_dataset(_faulty(), FolderFiles(folder), options=CheckOptions(classes=["car", "person"])).dataset
     assert [(one.id, one.name) for one in asked.categories] == [(1, "car"), (2, "person")]
-    every = check_dataset(_faulty(), FolderImages(folder), options=CheckOptions(classes=[])).dataset
+    every = check_dataset(_faulty(), FolderFiles(folder), options=CheckOptions(classes=[])).dataset
     assert every.class_names == tuple(one.name for one in CATEGORIES)
 
 
 def test_a_class_without_objects_is_reported_and_stays(folder: Path) -> None:
     dataset = dataset_of([picture(1)], [box(1)])
-    checked = check_dataset(dataset, FolderImages(folder), options=CheckOptions(classes=["dog", "car"]))
+    checked = check_dataset(dataset, FolderFiles(folder), options=CheckOptions(classes=["dog", "car"]))
     finding = next(one for one in checked.findings if one.check.name == "class_without_objects")
     assert [example.text for example in finding.examples] == ["dog"]
     assert checked.dataset.class_names == ("dog", "car")
@@ -121,7 +121,7 @@ def test_a_class_without_objects_is_reported_and_stays(folder: Path) -> None:
 
 def test_an_unknown_class_stops_with_the_names_there_are(folder: Path) -> None:
     with pytest.raises(DataError, match="The dataset has: person, car, dog"):
-        check_dataset(_faulty(), FolderImages(folder), options=CheckOptions(classes=["tram"]))
+        check_dataset(_faulty(), FolderFiles(folder), options=CheckOptions(classes=["tram"]))
 
 
 @pytest.mark.parametrize("fault", ["empty document", "all unreadable", "all missing"])
@@ -131,18 +131,18 @@ def test_no_usable_image_stops_with_the_reason(folder: Path, fault: str) -> None
         path.write_bytes(b"") if fault == "all unreadable" else path.unlink()
     reason = {"empty document": "lists none", "all unreadable": "image_unreadable 2", "all missing": "image_missing 2"}
     with pytest.raises(DataError, match=f"No usable image: .*{reason[fault]}"):
-        check_dataset(dataset_of(images, [box(1)] if images else []), FolderImages(folder), options=CARS)
+        check_dataset(dataset_of(images, [box(1)] if images else []), FolderFiles(folder), options=CARS)
 
 
 def test_no_object_of_the_wanted_classes_stops(folder: Path) -> None:
     with pytest.raises(DataError, match="No object of the selected classes is left: dog"):
-        check_dataset(dataset_of([picture(1)], [box(1)]), FolderImages(folder), options=CheckOptions(classes=["dog"]))
+        check_dataset(dataset_of([picture(1)], [box(1)]), FolderFiles(folder), options=CheckOptions(classes=["dog"]))
 
 
 def test_pycocotools_loads_the_cleaned_document_and_scores_its_own_boxes_as_perfect(
     folder: Path, tmp_path: Path
 ) -> None:
-    dataset = check_dataset(_faulty(), FolderImages(folder), options=CheckOptions(classes=["car", "person"])).dataset
+    dataset = check_dataset(_faulty(), FolderFiles(folder), options=CheckOptions(classes=["car", "person"])).dataset
     save_coco(dataset, tmp_path / "annotations.json")
     oracle = COCO(str(tmp_path / "annotations.json"))
     results = [
@@ -159,19 +159,19 @@ def test_pycocotools_loads_the_cleaned_document_and_scores_its_own_boxes_as_perf
 
 def test_a_check_that_is_set_to_fail_stops_after_all_have_run(folder: Path) -> None:
     options = CheckOptions(classes=["car"], checks={"box_outside": "fail", "crowd": "fail", "image_size": "fail"})
-    checked = check_dataset(_faulty(), FolderImages(folder), options=options)
+    checked = check_dataset(_faulty(), FolderFiles(folder), options=options)
     assert checked.repairs()["fixed_box_over_edge"] == 1
     with pytest.raises(
         DataError, match=r"image_size 1 \(007.jpg: 1 x 48.*; box_outside 1 \(annotation 3.*; crowd 1 \("
     ):
         checked.stop_where_asked()
-    check_dataset(_faulty(), FolderImages(folder), options=CARS).stop_where_asked()
+    check_dataset(_faulty(), FolderFiles(folder), options=CARS).stop_where_asked()
 
 
 def test_what_a_check_is_set_to_drop_is_gone_and_passes_again(folder: Path) -> None:
     drop = {check.name: "drop" for check in CHECKS if "drop" in check.actions}
     options = CheckOptions(classes=["car"], checks=drop, filter_empty_gt=False)
-    checked = check_dataset(_faulty(), FolderImages(folder), options=options)
+    checked = check_dataset(_faulty(), FolderFiles(folder), options=options)
     assert {one.check.name: one.done for one in checked.findings if one.count and one.check.name in drop} == {
         "image_missing": "dropped",
         "image_size": "dropped",
@@ -184,7 +184,7 @@ def test_what_a_check_is_set_to_drop_is_gone_and_passes_again(folder: Path) -> N
     }
     assert [one.id for one in checked.dataset.annotations] == [1]
     assert 7 not in {image.id for image in checked.dataset.images}
-    again = check_dataset(checked.dataset, FolderImages(folder), options=options)
+    again = check_dataset(checked.dataset, FolderFiles(folder), options=options)
     assert again.dataset == checked.dataset
 
 
@@ -193,7 +193,7 @@ def test_every_example_that_names_a_file_can_be_drawn_and_names_are_no_markup(fo
     odd = [picture(1, file_name="<b>gone</b>.jpg"), picture(14, file_name="cut.jpg"), picture(15, file_name="copy.jpg")]
     (folder / "cut.jpg").write_bytes((folder / "001.jpg").read_bytes()[:300])
     (folder / "copy.jpg").write_bytes((folder / "002.jpg").read_bytes())
-    images = FolderImages(folder)
+    images = FolderFiles(folder)
     dataset = replace(faulty, images=(*faulty.images, *odd))
     findings = check_dataset(dataset, images, options=CARS).findings
     drawn = draw_findings(findings, images)

@@ -15,11 +15,11 @@ from pycocotools import mask as run_lengths
 
 from dataset_checks.decoding import read_picture, read_pictures
 from dataset_checks.findings import Ledger
-from dataset_checks.image_files import FolderImages
 from dataset_checks.images import check_image_files, check_image_records
 from dataset_checks.likeness import describe, similar_groups
 from prep_cases import box, dataset_of, picture, write_picture
 from sinara_lib.vision.coco import CocoDataset
+from sinara_lib.vision.coco_archive import FolderFiles
 from sinara_lib.vision.letterbox import decode_image
 from sinara_lib.vision.run_lengths import segmentation_of
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _checked(dataset: CocoDataset, folder: Path, ledger: Ledger) -> CocoDataset:
-    return check_image_files(dataset, FolderImages(folder), ledger, max_aspect_ratio=50.0).dataset
+    return check_image_files(dataset, FolderFiles(folder), ledger, max_aspect_ratio=50.0).dataset
 
 
 def _found(ledger: Ledger) -> dict[str, int]:
@@ -245,7 +245,7 @@ def test_a_picture_of_too_many_pixels_is_refused_by_its_header() -> None:
 
 def test_files_are_read_in_their_own_order_and_those_that_are_not_there_left_out(folder: Path) -> None:
     (folder / "002.jpg").write_bytes(b"broken")
-    found = read_pictures(FolderImages(folder), ["003.jpg", "none.jpg", "001.jpg", "002.jpg"])
+    found = read_pictures(FolderFiles(folder), ["003.jpg", "none.jpg", "001.jpg", "002.jpg"])
     assert list(found) == ["001.jpg", "002.jpg", "003.jpg"]
     assert isinstance(found["002.jpg"], ValueError)
     first = found["001.jpg"]

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from dataset_checks.decoding import read_pictures
 from dataset_checks.duplicates import check_copies
 from dataset_checks.findings import Ledger
-from dataset_checks.image_files import FolderImages
 from dataset_checks.likeness import MOST_BITS, MOST_DIFFERENCE, describe, similar_groups
 from dataset_split import split_dataset
 from prep_cases import box, dataset_of, picture, write_picture
 from sinara_lib.vision.coco import CocoDataset
+from sinara_lib.vision.coco_archive import FolderFiles
 
 Pixels = NDArray[np.uint8]
 
@@ -107,7 +107,7 @@ def _dataset() -> CocoDataset:
 
 
 def _checked(dataset: CocoDataset, folder: Path, **actions: str) -> tuple[CocoDataset, dict[str, list[str]]]:
-    pictures = read_pictures(FolderImages(folder), [image.file_name for image in dataset.images])
+    pictures = read_pictures(FolderFiles(folder), [image.file_name for image in dataset.images])
     ledger = Ledger(actions)
     checked = check_copies(dataset, pictures, ledger)
     return checked, {one.check.name: [e.text for e in one.examples] for one in ledger.findings() if one.count}
@@ -166,5 +166,5 @@ def test_the_order_of_the_document_changes_nothing(folder: Path) -> None:
 def test_pictures_of_the_other_tests_are_not_alike(tmp_path: Path) -> None:
     for number in range(1, 61):
         write_picture(tmp_path / f"{number:03}.jpg")
-    pictures = read_pictures(FolderImages(tmp_path), [f"{number:03}.jpg" for number in range(1, 61)])
+    pictures = read_pictures(FolderFiles(tmp_path), [f"{number:03}.jpg" for number in range(1, 61)])
     assert similar_groups([one.look for one in pictures.values()]) == []

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from dataset_checks.checks import check_dataset
-from dataset_checks.image_files import FolderImages
 from dataset_report.findings import findings_table
 from dataset_split import split_dataset
 from prep_cases import write_picture
@@ -23,6 +22,7 @@ from prep_params import CheckOptions
 from sinara_lib.errors import DataError
 from sinara_lib.tables import printable
 from sinara_lib.vision.coco import load_coco, save_coco
+from sinara_lib.vision.coco_archive import FolderFiles
 
 FRACTIONS = {"train": 0.5, "eval": 0.25, "test": 0.25}
 SIZE = (64, 48)
@@ -128,14 +128,14 @@ def as_bytes(document: dict[str, Any], harm: tuple[str, float] | None) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> FolderImages:
+def files(tmp_path_factory: pytest.TempPathFactory) -> FolderFiles:
     folder = tmp_path_factory.mktemp("pictures")
     for number in range(1, 7):
         write_picture(folder / f"{number:03}.jpg")
-    return FolderImages(folder)
+    return FolderFiles(folder)
 
 
-def assert_sound(document: dict[str, Any], files: FolderImages) -> None:
+def assert_sound(document: dict[str, Any], files: FolderFiles) -> None:
     """What every published document promises."""
     images = {one["id"]: one for one in document["images"]}
     categories = {one["id"] for one in document["categories"]}
@@ -165,7 +165,7 @@ def assert_sound(document: dict[str, Any], files: FolderImages) -> None:
         assert not one.get("segmentation") or oracle.annToMask(one).shape == (SIZE[1], SIZE[0])
 
 
-def test_the_document_that_is_damaged_is_sound_at_first(files: FolderImages, tmp_path: Path) -> None:
+def test_the_document_that_is_damaged_is_sound_at_first(files: FolderFiles, tmp_path: Path) -> None:
     (tmp_path / "instances.json").write_bytes(as_bytes(valid_document(), None))
     dataset = load_coco(tmp_path / "instances.json")
     checked = check_dataset(dataset, files, options=OPTIONS)
@@ -174,7 +174,7 @@ def test_the_document_that_is_damaged_is_sound_at_first(files: FolderImages, tmp
     assert (len(checked.dataset.images), len(checked.dataset.annotations)) == (6, 6)
 
 
-def pass_through(document: bytes, files: FolderImages, folder: Path) -> None:
+def pass_through(document: bytes, files: FolderFiles, folder: Path) -> None:
     """Check, split and write a document; what comes of it must be sound and pass again without a find.
 
     Raises DataError.
@@ -196,7 +196,7 @@ def pass_through(document: bytes, files: FolderImages, folder: Path) -> None:
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(_MILD, max_size=8))
 def test_wrong_values_end_in_a_message_or_in_sound_parts_that_pass_again(
-    changes: list[Change], files: FolderImages, tmp_path: Path
+    changes: list[Change], files: FolderFiles, tmp_path: Path
 ) -> None:
     with contextlib.suppress(DataError):
         pass_through(as_bytes(damage(valid_document(), changes), None), files, tmp_path)
@@ -205,7 +205,7 @@ def test_wrong_values_end_in_a_message_or_in_sound_parts_that_pass_again(
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mild=st.lists(_MILD, max_size=2), wild=st.lists(_WILD, max_size=2), harm=_HARM)
 def test_wrong_types_keys_and_bytes_end_in_a_message_or_in_sound_parts(
-    mild: list[Change], wild: list[Change], harm: tuple[str, float] | None, files: FolderImages, tmp_path: Path
+    mild: list[Change], wild: list[Change], harm: tuple[str, float] | None, files: FolderFiles, tmp_path: Path
 ) -> None:
     with contextlib.suppress(DataError):
         pass_through(as_bytes(damage(valid_document(), mild + wild), harm), files, tmp_path)

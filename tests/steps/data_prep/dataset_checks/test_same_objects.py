@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from dataset_checks.image_files import FolderImages
 
 from dataset_checks.checks import CheckOptions, check_dataset
-from dataset_checks.image_files import FolderImages
 from dataset_checks.same_objects import Boxes, same_objects
 from dataset_split import split_dataset
 from prep_cases import box, dataset_of, picture

@@ -9,7 +9,6 @@ import pytest
 from IPython.display import Image
 
 from dataset_checks.findings import Ledger
-from dataset_checks.image_files import FolderImages
 from dataset_report.charts import draw_class_histogram, draw_heat_maps, draw_size_histograms
 from dataset_report.examples import choose_examples, draw_gallery
 from dataset_report.findings import draw_findings
@@ -17,6 +16,7 @@ from dataset_report.stats import PartStats, measure, measure_parts
 from dataset_split import Splits
 from prep_cases import box, dataset_of, picture, write_picture
 from sinara_lib.vision.coco import CocoDataset
+from sinara_lib.vision.coco_archive import FolderFiles
 
 
 def _pixels(image: Image) -> np.ndarray:
@@ -62,15 +62,15 @@ def test_a_bar_is_as_long_as_its_class_is_frequent() -> None:
 
 
 def test_a_gallery_has_a_tile_for_each_example_in_rows_of_three(folder: Path) -> None:
-    five = _pixels(draw_gallery(_cars(8), FolderImages(folder).read, class_name="car", count=5))
-    two = _pixels(draw_gallery(_cars(8), FolderImages(folder).read, class_name="car", count=2))
+    five = _pixels(draw_gallery(_cars(8), FolderFiles(folder).read, class_name="car", count=5))
+    two = _pixels(draw_gallery(_cars(8), FolderFiles(folder).read, class_name="car", count=2))
     assert five.shape[1] == two.shape[1] == 3 * 420 + 2 * 10
     assert five.shape[0] == 2 * two.shape[0] + 10
     assert (two[:, 900:] > 250).all()
 
 
 def test_a_class_without_examples_gives_a_blank_gallery_and_no_error(folder: Path) -> None:
-    assert (_pixels(draw_gallery(_cars(2), FolderImages(folder).read, class_name="dog", count=3)) > 250).all()
+    assert (_pixels(draw_gallery(_cars(2), FolderFiles(folder).read, class_name="dog", count=3)) > 250).all()
 
 
 def test_examples_show_the_class_with_well_visible_objects_first() -> None:
@@ -92,10 +92,10 @@ def test_findings_with_boxes_are_drawn_also_outside_their_image(folder: Path) ->
     ledger.note("box_not_finite", "x", file_name="002.jpg", box=(float("nan"), 0.0, 1.0, 1.0))
     ledger.note("box_over_edge", "x", file_name="003.jpg", box=(-1e9, 0.0, 2e9, 1.0))
     ledger.note("image_missing", "no picture of this")
-    drawn = draw_findings(ledger.findings(), FolderImages(folder))
+    drawn = draw_findings(ledger.findings(), FolderFiles(folder))
     assert drawn is not None
     assert _pixels(drawn).std() > 5
 
 
 def test_without_findings_there_is_nothing_to_draw(folder: Path) -> None:
-    assert draw_findings(Ledger().findings(), FolderImages(folder)) is None
+    assert draw_findings(Ledger().findings(), FolderFiles(folder)) is None

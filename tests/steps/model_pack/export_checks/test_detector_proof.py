@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from detector_export.images import Split, open_split, read_images, spread
+from detector_export.images import open_fitting_split, read_images, spread
 from detector_export.model_card import ModelCard
 from detector_export.torchscript import METADATA_FILE, export_torchscript
 from export_checks.accuracy import AveragePrecision, average_precision
@@ -22,6 +22,7 @@ from export_checks.proof import check_scores, proof_table, prove_equal
 from export_checks.torchscript_parity import check_torchscript
 from pack_params import PrecisionName
 from sinara_lib.errors import DataError, QualityGateError
+from sinara_lib.vision.coco_archive import Split
 from small_network import CLASSES, NMS
 from split_cases import publish_split
 
@@ -33,7 +34,7 @@ def split_url(detector: nn.Module, card: ModelCard, tmp_path_factory: pytest.Tem
 
 @pytest.fixture(scope="module")
 def evaluate(split_url: str, card: ModelCard) -> Split:
-    return open_split(split_url, "eval", card=card)
+    return open_fitting_split(split_url, "eval", card=card)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_split_of_other_classes_is_refused(split_url: str, card: ModelCard) ->
     with pytest.raises(
         DataError, match=r"has the classes person, bicycle, car, the model of .* knows dog, bicycle, car"
     ):
-        open_split(split_url, "eval", card=replace(card, classes=("dog", "bicycle", "car")))
+        open_fitting_split(split_url, "eval", card=replace(card, classes=("dog", "bicycle", "car")))
 
 
 def test_images_are_spread_over_the_split(evaluate: Split) -> None:

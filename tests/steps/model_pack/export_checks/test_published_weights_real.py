@@ -10,7 +10,7 @@ import torch
 
 from detection_scores.scoring import score_detections
 from detector_export.export import export_detector
-from detector_export.images import Split, noise_image, open_split, prepare_image
+from detector_export.images import noise_image, open_fitting_split, prepare_image
 from detector_export.model_card import ModelCard, load_detector
 from export_checks.editions import check_loss, editions_table, measure_editions, write_edition
 from export_checks.parity import compare_models
@@ -21,6 +21,7 @@ from sinara_lib.archive import pack
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.store import store_at
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_classes, select_images
+from sinara_lib.vision.coco_archive import Split
 from small_network import started_run
 
 ROAD = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
@@ -112,7 +113,7 @@ def splits(
         store = store_at(str(folder.parent / "store"))
         url = store.url_of(started_run(store, "data_prep").entity(f"coco_{name}_dataset"))
         pack(folder, url)
-        opened.append(open_split(url, name, card=card))
+        opened.append(open_fitting_split(url, name, card=card))
     return opened[0], opened[1]
 
 

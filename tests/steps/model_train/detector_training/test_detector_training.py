@@ -8,12 +8,12 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from detector_training.data import Split
 from detector_training.history import read_history
 from detector_training.training import TrainingResult, train_detector
 from drawn_splits import draw_split
 from inference_files import write_inference_files
 from sinara_lib.errors import DataError
+from sinara_lib.vision.coco_archive import Split
 from sinara_lib.vision.letterbox import decode_image
 from train_params import TrainParams
 from training_report.pictures import draw_examples

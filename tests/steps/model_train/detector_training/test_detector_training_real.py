@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 import torch
 
-from detector_training.data import Split, load_split
 from detector_training.training import train_detector
 from pretrained_weights.fitting import load_checkpoint
 from pretrained_weights.megvii_names import mmdet_name
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_classes, select_images
+from sinara_lib.vision.coco_archive import Split, open_split
 from train_params import TrainParams
 
 ROAD_CLASSES = ["person", "bicycle", "car", "motorcycle", "bus", "truck"]
@@ -34,7 +34,7 @@ def _unpacked(dataset: CocoDataset, real_data: Path, folder: Path) -> Split:
         for image in dataset.images:
             (folder / "images" / image.file_name).write_bytes(archive.read(members[image.file_name]))
     save_coco(dataset, folder / "annotations.json")
-    return load_split(folder, folder.name)
+    return open_split(folder, folder.name)
 
 
 @pytest.fixture(scope="module")

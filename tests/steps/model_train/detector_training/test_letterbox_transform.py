@@ -11,9 +11,9 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 
 from detector_training.config import eval_pipeline
-from detector_training.data import Split
 from detector_training.transforms import DecodeImage, LetterboxImage
 from sinara_lib.errors import DataError
+from sinara_lib.vision.coco_archive import Split, member
 from sinara_lib.vision.letterbox import letterbox
 from tests.odd_images import ODD_IMAGES
 from train_params import TrainParams
@@ -79,7 +79,7 @@ def test_odd_images_come_to_the_network_as_through_mmdets_own_test_pipeline_and_
 
 
 def test_an_image_that_vanished_while_training_is_named(train: Split) -> None:
-    path = Path(train.image_path(train.dataset.images[0]))
+    path = Path(train.place, member(train.dataset.images[0]))
     path.unlink()
 
     with pytest.raises(DataError, match=path.name):

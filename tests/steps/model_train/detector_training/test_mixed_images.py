@@ -9,9 +9,10 @@ from mmdet.registry import DATASETS
 from mmdet.utils import register_all_modules
 
 from detector_training.config import TrainingPlace, build_config
-from detector_training.data import Split
+from detector_training.data import reading_place
 from detector_training.samples import SeededSamples
 from drawn_splits import draw_split
+from sinara_lib.vision.coco_archive import Split
 from train_params import TrainParams, choose_recipe
 
 IMAGES, EPOCHS = 6, 4
@@ -27,7 +28,7 @@ def _samples(split: Split, **asked: Any) -> SeededSamples:
     register_all_modules(init_default_scope=True)
     params = PARAMS.model_copy(update=asked)
     recipe = choose_recipe(params, has_weights=False)
-    place = TrainingPlace(split.place, split.place, "work")
+    place = TrainingPlace(reading_place(split), reading_place(split), "work")
     config = build_config(params, recipe, classes=split.classes, train_images=IMAGES, place=place)
     built: SeededSamples = DATASETS.build(config.train_dataloader.dataset)
     return built

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from mmengine import fileio
 
-from detector_training.data import Split, hold_archives, load_split, unpack_split
+from detector_training.data import hold_archives, reading_place, unpack_split
 from detector_training.training import train_detector
 from published_splits import publish_upstream
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.errors import DataError
+from sinara_lib.vision.coco_archive import Split, member, open_split
 from train_params import TrainParams
 
 TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=1, batch_size=3, recipe="fine_tune")
@@ -24,7 +26,7 @@ def published(tmp_path: Path) -> Published:
     """The splits of a run of data_prep in a store."""
     run_id = publish_upstream(tmp_path / "upstream", tmp_path / "store")
     run = tmp_path / "store" / "obj_detect_rest" / "test" / "data_prep" / run_id
-    train, evaluate = (load_split(f"file://{run}/coco_{name}_dataset", name) for name in ("train", "eval"))
+    train, evaluate = (open_split(f"file://{run}/coco_{name}_dataset", name) for name in ("train", "eval"))
     return train, evaluate
 
 
@@ -55,11 +57,12 @@ def test_what_is_held_in_memory_is_let_go_of(published: Published, monkeypatch: 
     train, _ = published
     image = train.dataset.images[0]
     monkeypatch.setattr(ArchiveReader, "read", _refuse)
-    with hold_archives("ram", [train.place]):
-        assert train.read_image(image)
+    path = f"{reading_place(train)}/{member(image)}"
+    with hold_archives("ram", [reading_place(train)]):
+        assert fileio.get(path)
 
     with pytest.raises(StoreWasAskedError):
-        train.read_image(image)
+        fileio.get(path)
 
 
 def test_splits_that_have_no_room_are_refused_before_they_are_read(
@@ -69,7 +72,10 @@ def test_splits_that_have_no_room_are_refused_before_they_are_read(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
 
-    with pytest.raises(DataError, match=r"cache: ram needs .* use disk or none"), hold_archives("ram", [train.place]):
+    with (
+        pytest.raises(DataError, match=r"cache: ram needs .* use disk or none"),
+        hold_archives("ram", [reading_place(train)]),
+    ):
         pass
     with pytest.raises(DataError, match=r"cache: disk needs .* for the train split.* set TMPDIR"):
         unpack_split(train, tmp_path / "copy")
@@ -77,5 +83,5 @@ def test_splits_that_have_no_room_are_refused_before_they_are_read(
 
 def test_a_split_in_a_folder_is_near_enough(train: Split, tmp_path: Path) -> None:
     assert unpack_split(train, tmp_path / "copy") is train
-    with hold_archives("ram", [train.place]):
+    with hold_archives("ram", [reading_place(train)]):
         assert train.read_image(train.dataset.images[0])

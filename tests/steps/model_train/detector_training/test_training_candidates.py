@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmdet.evaluation import CocoMetric
 
-from detector_training.data import Split
 from detector_training.training import TrainingResult, train_detector
+from sinara_lib.vision.coco_archive import Split
 from train_params import TrainParams
 
 TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=2, batch_size=3, recipe="from_scratch")

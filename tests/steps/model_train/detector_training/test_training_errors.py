@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from detector_training.data import Split
 from detector_training.errors import explain
 from detector_training.history import read_history
 from detector_training.training import train_detector
@@ -17,6 +16,7 @@ from sinara_lib.errors import DataError
 from sinara_lib.runs.checkpoints import Checkpoints
 from sinara_lib.store import store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
+from sinara_lib.vision.coco_archive import Split, member
 from train_params import TrainParams
 
 TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=3, batch_size=3, recipe="fine_tune", workers=1)
@@ -54,7 +54,7 @@ def test_other_errors_are_left_as_they_are() -> None:
 def test_an_image_that_breaks_in_a_worker_is_named_without_the_worker_s_traceback(
     train: Split, evaluate: Split, tmp_path: Path
 ) -> None:
-    Path(train.image_path(train.dataset.images[2])).write_bytes(b"no image any more")
+    Path(train.place, member(train.dataset.images[2])).write_bytes(b"no image any more")
 
     with pytest.raises(DataError, match=r"^Image .*/3\.png cannot be used: .* Run data_prep again\.$"):
         train_detector(TINY, train=train, evaluate=evaluate, weights=None, work=tmp_path / "work")

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector_training.data import load_split
 from detector_training.training import TrainingResult, train_detector
 from drawn_splits import draw_split
 from inference_files import write_inference_files
@@ -16,6 +15,7 @@ from sinara_lib.archive import pack
 from sinara_lib.layout import StepAddress
 from sinara_lib.store import store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
+from sinara_lib.vision.coco_archive import open_split
 from tests.s3_server import start_s3_server
 from train_params import TrainParams
 
@@ -64,7 +64,7 @@ def _packed(folders: Sources, root: str) -> Sources:
 
 def _trained(sources: Sources, work: Path, *, workers: int) -> TrainingResult:
     params = TINY.model_copy(update={"workers": workers})
-    train, evaluate = load_split(sources["train"], "train"), load_split(sources["eval"], "eval")
+    train, evaluate = open_split(sources["train"], "train"), open_split(sources["eval"], "eval")
     return train_detector(params, train=train, evaluate=evaluate, weights=None, work=work)
 
 
@@ -102,8 +102,8 @@ def test_published_files_are_the_same_and_name_no_store(
         write_inference_files(
             from_folders(0),
             tmp_path / kind,
-            train=load_split(sources["train"], "train"),
-            evaluate=load_split(sources["eval"], "eval"),
+            train=open_split(sources["train"], "train"),
+            evaluate=open_split(sources["eval"], "eval"),
             run_id="run-a",
             dataset_run="run-b",
         )

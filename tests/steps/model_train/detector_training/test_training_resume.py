@@ -15,7 +15,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from detector_training.data import Split, load_split
 from detector_training.history import read_history
 from detector_training.training import TrainingResult, train_detector
 from published_splits import ADDRESS, STEP, publish_upstream, write_params
@@ -26,6 +25,7 @@ from sinara_lib.runs.checkpoints import Checkpoints, newest_checkpoint
 from sinara_lib.step import run_step
 from sinara_lib.store import ArtifactStore, open_entity, store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
+from sinara_lib.vision.coco_archive import Split, open_split
 from train_params import TrainParams
 
 TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=3, batch_size=3, recipe="fine_tune")
@@ -40,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
 
 def _train_whole(params: TrainParams, folder: Path) -> TrainingResult:
     publish_upstream(folder / "upstream", folder / "store")
-    splits = [load_split(folder / "upstream" / name, name) for name in ("train", "eval")]
+    splits = [open_split(folder / "upstream" / name, name) for name in ("train", "eval")]
     return train_detector(params, train=splits[0], evaluate=splits[1], weights=None, work=folder / "work")
 
 

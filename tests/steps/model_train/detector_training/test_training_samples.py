@@ -11,9 +11,10 @@ from mmdet.registry import DATASETS
 from mmdet.utils import register_all_modules
 
 from detector_training.config import TrainingPlace, build_config
-from detector_training.data import Split
+from detector_training.data import reading_place
 from detector_training.samples import EpochSampler, SeededSamples
 from detector_training.training import train_detector
+from sinara_lib.vision.coco_archive import Split
 from train_params import TrainParams, choose_recipe
 
 TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=2, batch_size=3, recipe="fine_tune")
@@ -22,7 +23,7 @@ TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=2, batch
 @pytest.fixture
 def samples(train: Split) -> SeededSamples:
     register_all_modules(init_default_scope=True)
-    place = TrainingPlace(train.place, train.place, "work")
+    place = TrainingPlace(reading_place(train), reading_place(train), "work")
     recipe = choose_recipe(TINY, has_weights=True)
     config = build_config(TINY, recipe, classes=train.classes, train_images=6, place=place)
     built: SeededSamples = DATASETS.build(config.train_dataloader.dataset)
