@@ -20,6 +20,7 @@ from mmengine.runner import Runner, set_random_seed
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from detector_training import transforms  # noqa: F401  (registers those that the configuration names, here and in workers)
 from detector_training.batches import BatchPictures
 from detector_training.config import TrainingPlace, build_config
 from detector_training.data import hold_archives
