@@ -8,14 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from loaded_source import LoadedSource
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.tables import address, code, markdown_table, plain
-from sinara_lib.vision.coco import CocoDataset, CocoImage, draw_boxes
+from sinara_lib.vision.coco import CocoDataset, CocoImage
+from sinara_lib.vision.coco_drawing import Pixels
+from sinara_lib.vision.contact_sheet import annotated, empty, grid, jpeg, padded
 
 BAR_COLOUR = "#2f6f9f"
+_PAPER, _UNREADABLE = (236, 236, 236), (150, 150, 150)
 
 
 def origins_table(origins: Mapping[str, Origin | None]) -> str:
@@ -97,36 +99,19 @@ def class_chart(dataset: CocoDataset, *, most: int = 20) -> bytes:
 def contact_sheet(dataset: CocoDataset, folder: Path, *, count: int, columns: int = 4, side: int = 400) -> bytes:
     """Return JPEG: pictures spread evenly over the dataset with their annotated boxes; unreadable ones show as grey."""
     step = max(1, len(dataset.images) // max(count, 1))
-    chosen = dataset.images[::step][:count]
-    rows = -(-len(chosen) // columns)
-    sheet = Image.new("RGB", (columns * side, max(rows, 1) * side), (236, 236, 236))
-    for place, image in enumerate(chosen):
-        tile = _tile(dataset, folder, image, side=side - 8)
-        left, top = place % columns * side, place // columns * side
-        sheet.paste(tile, (left + (side - tile.width) // 2, top + (side - tile.height) // 2))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
+    tiles = [_tile(dataset, folder, image, side=side - 8) for image in dataset.images[::step][:count]]
+    cells = [padded(tile, (side, side), colour=_PAPER) for tile in tiles or [empty((1, 1), colour=_PAPER)]]
+    return jpeg(grid(cells, columns, colour=_PAPER))
 
 
-def _tile(dataset: CocoDataset, folder: Path, image: CocoImage, *, side: int) -> Image.Image:
+def _tile(dataset: CocoDataset, folder: Path, image: CocoImage, *, side: int) -> Pixels:
     path = folder / image.file_name
     loaded = cv2.imread(str(path)) if path.exists() else None
     if loaded is None:
-        return Image.new("RGB", (side, side), (150, 150, 150))
-    height, width = loaded.shape[:2]
-    scale = side / max(height, width)
-    pixels = np.asarray(cv2.resize(loaded, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA))
-    ids = dataset.category_ids
-    annotations = [one for one in dataset.annotations_of(image.id) if one.category_id in ids]
-    drawn = draw_boxes(
-        pixels.astype(np.uint8),
-        np.array([one.bbox for one in annotations], dtype=np.float64).reshape(-1, 4) * scale,
-        labels=[ids.index(one.category_id) for one in annotations],
-        class_names=dataset.class_names,
-        min_long_side=0,
-    )
-    return Image.fromarray(np.ascontiguousarray(drawn[:, :, ::-1]))
+        return empty((side, side), colour=_UNREADABLE)
+    pixels = np.asarray(loaded, dtype=np.uint8)
+    objects = dataset.annotations_of(image.id)
+    return annotated(pixels, objects, dataset=dataset, scale=side / max(pixels.shape[:2]))
 
 
 def formats_table(sources: Sequence[LoadedSource]) -> str:

@@ -14,10 +14,10 @@ from dataset_report.stats import Table, rest_words, shown_places
 from dataset_report.style import Pixels, as_jpeg
 from dataset_split import hash_order
 from sinara_lib.vision.coco import CocoDataset, CocoImage
-from sinara_lib.vision.coco_drawing import draw_boxes
+from sinara_lib.vision.contact_sheet import annotated, grid, padded, rows_of
 from sinara_lib.vision.letterbox import decode_image
 
-_TILE_WIDTH, _GAP = 420, 10
+_TILE_WIDTH = 420
 
 Read = Callable[[str], bytes]
 """The bytes of an image file by its name."""
@@ -29,7 +29,7 @@ def draw_gallery(dataset: CocoDataset, read: Read, *, class_name: str, count: in
     shape = float(np.median([image.height / image.width for image in chosen] or [1.0]))
     height = round(_TILE_WIDTH * min(max(shape, 0.6), 1.1))
     tiles = [_tile(dataset, image, read, height=height) for image in chosen]
-    return as_jpeg(_mosaic(tiles), alt=f"{len(tiles)} examples of the class {class_name} with their boxes")
+    return as_jpeg(grid(tiles, 3, gap=_GAP), alt=f"{len(tiles)} examples of the class {class_name} with their boxes")
 
 
 def choose_examples(dataset: CocoDataset, *, class_name: str, count: int, seed: int) -> list[CocoImage]:
@@ -50,29 +50,11 @@ def choose_examples(dataset: CocoDataset, *, class_name: str, count: int, seed: 
 
 def _tile(dataset: CocoDataset, image: CocoImage, read: Read, *, height: int) -> Pixels:
     """Return one drawn example in the gallery's width and the given height, padded with white."""
-    pixels = decode_image(read(image.file_name))
     scale = min(_TILE_WIDTH / image.width, height / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    objects = dataset.annotations_of(image.id)
-    places = {category_id: place for place, category_id in enumerate(dataset.category_ids)}
-    labels = [places[one.category_id] for one in objects]
-    boxes = [[value * scale for value in one.bbox] for one in objects]
-    drawn = draw_boxes(small, boxes, labels=labels, class_names=dataset.class_names, min_long_side=0)
-    tile = np.full((height, _TILE_WIDTH, 3), 255, dtype=np.uint8)
-    top, left = (height - size[1]) // 2, (_TILE_WIDTH - size[0]) // 2
-    tile[top : top + size[1], left : left + size[0]] = drawn
-    return tile
-
-
-def _mosaic(tiles: Sequence[Pixels], columns: int = 3) -> Pixels:
-    height, width = tiles[0].shape[:2] if tiles else (1, 1)
-    rows = -(-len(tiles) // columns) or 1
-    sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 255, dtype=np.uint8)
-    for place, tile in enumerate(tiles):
-        top, left = place // columns * (height + _GAP), place % columns * (width + _GAP)
-        sheet[top : top + height, left : left + width] = tile
-    return sheet
+    drawn = annotated(
+        decode_image(read(image.file_name)), dataset.annotations_of(image.id), dataset=dataset, scale=scale
+    )
+    return padded(drawn, (_TILE_WIDTH, height))
 
 
 _HEIGHT, _GAP, _CAPTION = 300, 10, 26
@@ -156,20 +138,13 @@ def _cells(part: SplitPart, images: Sequence[CocoImage]) -> list[Pixels]:
 
 def _cell(dataset: CocoDataset, image: CocoImage, read: Read, caption: str) -> Pixels:
     """Return one picture with its boxes, brought to a common height; below it the caption and its size."""
-    pixels = decode_image(read(image.file_name))
-    scale = _HEIGHT / image.height
-    width = max(1, round(image.width * scale))
-    small = cv2.resize(pixels, (width, _HEIGHT), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    objects = dataset.annotations_of(image.id)
-    drawn = draw_boxes(
-        small,
-        [[value * scale for value in one.bbox] for one in objects],
-        labels=[dataset.category_ids.index(one.category_id) for one in objects],
-        class_names=dataset.class_names,
-        min_long_side=0,
+    drawn = annotated(
+        decode_image(read(image.file_name)),
+        dataset.annotations_of(image.id),
+        dataset=dataset,
+        scale=_HEIGHT / image.height,
     )
-    cell = np.full((_HEIGHT + _CAPTION, width, 3), 255, dtype=np.uint8)
-    cell[:_HEIGHT] = drawn
+    cell = padded(drawn, (drawn.shape[1], _HEIGHT + _CAPTION), corner=(0, 0))
     text = f"{caption}: {image.width} x {image.height}"
     cv2.putText(cell, text, (2, _HEIGHT + 18), cv2.FONT_HERSHEY_SIMPLEX, 0.48, _INK, 1, cv2.LINE_AA)
     return cell
@@ -178,12 +153,4 @@ def _cell(dataset: CocoDataset, image: CocoImage, read: Read, caption: str) -> P
 def _sheet(rows: Sequence[Sequence[Pixels]], *, alt: str) -> Image | None:
     if not rows:
         return None
-    width = max(sum(cell.shape[1] + _GAP for cell in row) for row in rows) - _GAP
-    height = _HEIGHT + _CAPTION
-    sheet = np.full((len(rows) * (height + _GAP) - _GAP, width, 3), 255, dtype=np.uint8)
-    for place, row in enumerate(rows):
-        left, top = 0, place * (height + _GAP)
-        for cell in row:
-            sheet[top : top + height, left : left + cell.shape[1]] = cell
-            left += cell.shape[1] + _GAP
-    return as_jpeg(sheet, alt=alt)
+    return as_jpeg(rows_of(rows, gap=_GAP), alt=alt)

@@ -10,9 +10,10 @@ from matplotlib.patches import Rectangle
 
 from dataset_checks.findings import EXAMPLES, Box, Example, Finding
 from dataset_report.stats import Table
-from dataset_report.style import FAINT, LOOK, Pixels, as_jpeg, figure_pixels, new_figure
+from dataset_report.style import FAINT, LOOK, as_jpeg, figure_pixels, new_figure
 from sinara_lib.archive import Readable
 from sinara_lib.tables import bold, code, lines
+from sinara_lib.vision.contact_sheet import rows_of
 from sinara_lib.vision.letterbox import decode_image
 
 _GAP = 8
@@ -63,7 +64,7 @@ def draw_findings(findings: Sequence[Finding], images: Readable) -> Image | None
 def _draw_example(axes: Axes, example: Example, images: Readable) -> None:
     pixels = decode_image(images.read(str(example.file_name)))[:, :, ::-1]
     if example.resembles is not None:
-        pixels = _side_by_side(pixels, decode_image(images.read(example.resembles))[:, :, ::-1])
+        pixels = rows_of([[pixels, decode_image(images.read(example.resembles))[:, :, ::-1]]], gap=_GAP)
     height, width = pixels.shape[:2]
     axes.imshow(pixels, extent=(0, width, height, 0))
     left, top, right, bottom = 0.0, 0.0, float(width), float(height)
@@ -82,14 +83,6 @@ def _draw_box(axes: Axes, box: Box) -> None:
     x, y, width, height = box
     for colour, line in (("white", 3.4), ("#D55E00", 1.8)):
         axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=line))
-
-
-def _side_by_side(one: Pixels, other: Pixels) -> Pixels:
-    """Return two pictures with a white gap, the lower one filled with white."""
-    sheet = np.full((max(len(one), len(other)), one.shape[1] + _GAP + other.shape[1], 3), 255, dtype=np.uint8)
-    sheet[: len(one), : one.shape[1]] = one
-    sheet[: len(other), one.shape[1] + _GAP :] = other
-    return sheet
 
 
 def _shortened(text: str) -> str:

@@ -2,12 +2,13 @@
 
 import io
 
-import cv2
 import numpy as np
 from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from sinara_lib.vision.contact_sheet import jpeg
 
 Pixels = NDArray[np.uint8]
 
@@ -55,8 +56,7 @@ def figure_pixels(figure: Figure) -> Pixels:
 
 def as_jpeg(pixels: Pixels, *, alt: str) -> Image:
     """uint8 BGR pixels as a JPEG to display; `alt` says in words what it shows."""
-    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    return Image(data=data.tobytes(), format="jpeg", alt=alt, width=_shown_width(pixels.shape[1]))
+    return Image(data=jpeg(pixels), format="jpeg", alt=alt, width=_shown_width(pixels.shape[1]))
 
 
 def _shown_width(pixels: float) -> int:

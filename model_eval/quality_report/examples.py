@@ -15,6 +15,7 @@ from sinara_lib.archive import Readable
 from sinara_lib.vision.coco import CocoDataset, draw_boxes
 from sinara_lib.vision.coco_archive import member
 from sinara_lib.vision.coco_drawing import Pixels, class_colour
+from sinara_lib.vision.contact_sheet import jpeg, scaled
 from sinara_lib.vision.letterbox import decode_image
 
 BUDGET = 2_200_000
@@ -117,7 +118,7 @@ def _draw(
     image = decode_image(images.read(member(record)))
     scale = min(1.0, side / max(image.shape[:2]))
     if scale < 1.0:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = scaled(image, scale)
     known = [
         (list(one.bbox), truth.category_ids.index(one.category_id), None)
         for one in truth.annotations_of(outcome.image_id)
@@ -134,7 +135,7 @@ def _draw(
             scores=scores or None,
             min_long_side=min(640, side),
         )
-        return _jpeg(picture, quality=quality)
+        return jpeg(picture, quality=quality)
 
     return ExampleImage(
         record.file_name, truth=drawn(known), prediction=drawn(found.get(outcome.image_id, [])), outcome=outcome
@@ -150,14 +151,8 @@ def _cut(image: Pixels, mistake: Mistake, colour: tuple[int, int, int]) -> bytes
     right, bottom = (int(np.ceil(min(edge + margin, limit))) for edge, limit in far)
     part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
     scale = _CROP_SIDE / max(part.shape[:2])
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-    part = np.ascontiguousarray(cv2.resize(part, size, interpolation=method))
+    part = scaled(np.ascontiguousarray(part), scale)
     corners = [(round((px - left) * scale), round((py - top) * scale)) for px, py in ((x, y), (x + width, y + height))]
     cv2.rectangle(part, *corners, color=(16, 16, 16), thickness=4)
     cv2.rectangle(part, *corners, color=colour[::-1], thickness=2)
-    return _jpeg(part, quality=80)
-
-
-def _jpeg(image: Pixels, *, quality: int) -> bytes:
-    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    return jpeg(part, quality=80)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from mmengine.hooks import Hook
@@ -16,11 +15,11 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from sinara_lib.vision.coco import draw_boxes
+from sinara_lib.vision.coco_drawing import Pixels
+from sinara_lib.vision.contact_sheet import grid, jpeg, padded, scaled
 
 FOLDER = "batches"
 TILE, MOST_TILES = 320, 16
-
-Pixels = npt.NDArray[np.uint8]
 
 
 class BatchPictures(Hook):
@@ -54,7 +53,7 @@ class BatchPictures(Hook):
             for image, sample in zip(batch["inputs"][:MOST_TILES], batch["data_samples"], strict=False)
         ]
         part = path.with_suffix(".part")
-        part.write_bytes(cv2.imencode(".jpg", tile_images(tiles), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
+        part.write_bytes(jpeg(tile_images(tiles)))
         part.replace(path)  # whole when it is seen
 
 
@@ -84,15 +83,9 @@ def draw_batch_image(planes: npt.NDArray[Any], instances: Any, *, class_names: S
 def tile_images(images: Sequence[Pixels]) -> Pixels:
     """Lay images beside each other, at most four in a row, each fitted into a tile."""
     columns = min(4, math.ceil(math.sqrt(len(images))))
-    tiles = [_tile(image) for image in images]
-    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
-    rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
-    return np.vstack(rows)
+    return grid([_tile(image) for image in images], columns)
 
 
 def _tile(image: Pixels) -> Pixels:
-    scale = TILE / max(image.shape[:2])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:TILE, :TILE]
-    tile = np.full((TILE, TILE, 3), 255, np.uint8)
-    tile[: small.shape[0], : small.shape[1]] = small
-    return np.pad(tile, ((2, 2), (2, 2), (0, 0)), constant_values=255)
+    small = scaled(image, TILE / max(image.shape[:2]))[:TILE, :TILE]
+    return padded(small, (TILE + 4, TILE + 4), corner=(2, 2))

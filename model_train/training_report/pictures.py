@@ -6,10 +6,11 @@ from pathlib import Path
 
 import cv2
 
-from detector_training.batches import Pixels, tile_images
+from detector_training.batches import tile_images
 from detector_training.data import pick_example
 from sinara_lib.vision.coco import CocoImage, draw_boxes
 from sinara_lib.vision.coco_archive import Split
+from sinara_lib.vision.coco_drawing import Pixels
 from sinara_lib.vision.letterbox import decode_image
 
 

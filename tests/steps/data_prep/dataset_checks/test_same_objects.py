@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from dataset_checks.image_files import FolderImages
 
 from dataset_checks.checks import CheckOptions, check_dataset
 from dataset_checks.same_objects import Boxes, same_objects
 from dataset_split import split_dataset
 from prep_cases import box, dataset_of, picture
 from sinara_lib.vision.coco import CocoDataset
+from sinara_lib.vision.coco_archive import FolderFiles
 
 _FRACTIONS = {"train": 0.7, "eval": 0.15, "test": 0.15}
 
@@ -31,7 +31,7 @@ def _camera(folder: Path, count: int) -> CocoDataset:
 
 
 def test_frames_of_a_fixed_camera_with_small_objects_are_split_and_counted(tmp_path: Path) -> None:
-    checked = check_dataset(_camera(tmp_path, 60), FolderImages(tmp_path), options=CheckOptions(classes=["car"]))
+    checked = check_dataset(_camera(tmp_path, 60), FolderFiles(tmp_path), options=CheckOptions(classes=["car"]))
     found = {one.check.name: one.count for one in checked.findings if one.count}
     assert found == {"image_same_view": 59}
     parts = split_dataset(checked.dataset, _FRACTIONS, seed=1)
@@ -41,7 +41,7 @@ def test_frames_of_a_fixed_camera_with_small_objects_are_split_and_counted(tmp_p
 @pytest.mark.parametrize(("action", "left", "groups"), [("fix", 6, 1), ("drop", 1, 1), ("keep", 6, 6)])
 def test_alike_views_can_be_tied_together_or_dropped(tmp_path: Path, action: str, left: int, groups: int) -> None:
     options = CheckOptions(classes=["car"], actions={"image_same_view": action})
-    checked = check_dataset(_camera(tmp_path, 6), FolderImages(tmp_path), options=options)
+    checked = check_dataset(_camera(tmp_path, 6), FolderFiles(tmp_path), options=options)
     assert len(checked.dataset.images) == left
     assert len({one.extra.get("group", one.file_name) for one in checked.dataset.images}) == groups
 
@@ -56,7 +56,7 @@ def test_near_copies_can_be_kept_apart(tmp_path: Path) -> None:
     ])  # fmt: skip
     for action, groups in (("fix", 1), ("keep", 2)):
         options = CheckOptions(classes=["car"], actions={"image_nearly_repeated": action})
-        checked = check_dataset(twice, FolderImages(tmp_path), options=options)
+        checked = check_dataset(twice, FolderFiles(tmp_path), options=options)
         assert {one.check.name for one in checked.findings if one.count} == {"image_nearly_repeated"}
         assert len({one.extra.get("group", one.file_name) for one in checked.dataset.images}) == groups
 
