@@ -40,7 +40,7 @@ def test_frames_of_a_fixed_camera_with_small_objects_are_split_and_counted(tmp_p
 
 @pytest.mark.parametrize(("action", "left", "groups"), [("fix", 6, 1), ("drop", 1, 1), ("keep", 6, 6)])
 def test_alike_views_can_be_tied_together_or_dropped(tmp_path: Path, action: str, left: int, groups: int) -> None:
-    options = CheckOptions(classes=["car"], actions={"image_same_view": action})
+    options = CheckOptions(classes=["car"], checks={"image_same_view": action})
     checked = check_dataset(_camera(tmp_path, 6), FolderFiles(tmp_path), options=options)
     assert len(checked.dataset.images) == left
     assert len({one.extra.get("group", one.file_name) for one in checked.dataset.images}) == groups
@@ -55,7 +55,7 @@ def test_near_copies_can_be_kept_apart(tmp_path: Path) -> None:
         *dataset.annotations, box(2, image=2, bbox=dataset.annotations[0].bbox, area=576.0)
     ])  # fmt: skip
     for action, groups in (("fix", 1), ("keep", 2)):
-        options = CheckOptions(classes=["car"], actions={"image_nearly_repeated": action})
+        options = CheckOptions(classes=["car"], checks={"image_nearly_repeated": action})
         checked = check_dataset(twice, FolderFiles(tmp_path), options=options)
         assert {one.check.name for one in checked.findings if one.count} == {"image_nearly_repeated"}
         assert len({one.extra.get("group", one.file_name) for one in checked.dataset.images}) == groups
