@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from data_sources.fetch import is_remote, local_path
 from data_sources.gathering import Gathered
 from label_formats.coco_reading import CocoFile, read_coco
-from label_formats.image_index import ImageIndex, flat_names, image_size, is_spelled_otherwise, plain_path
+from label_formats.image_index import OTHERWISE, ImageIndex, flat_names, image_size, is_spelled_otherwise, plain_path
 from label_formats.tally import Tally
 from merged_documents import LoadedDocument, merge
 from sinara_lib.errors import DataError
@@ -18,7 +18,6 @@ from sinara_lib.vision.coco import CocoDataset, CocoImage
 from source_params import SourceFields
 
 log = logging.getLogger(__name__)
-OTHERWISE = "images found under a name that is spelled otherwise"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from label_formats.geometry import Box, polygon_area
-from label_formats.image_index import ImageIndex, plain_path
+from label_formats.image_index import OTHERWISE, ImageIndex, plain_path
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.tally import Tally
 from sinara_lib.errors import DataError
@@ -37,7 +37,7 @@ def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[Coc
     ids = _image_ids(labels)
     images: list[CocoImage] = []
     annotations: list[CocoAnnotation] = []
-    for image_id, (name, path, image) in zip(ids, _named(labels, files), strict=True):
+    for image_id, (name, path, image) in zip(ids, _named(labels, files, tally), strict=True):
         size = _size(image, path, files)
         if name is None or size is None:
             what = _UNKNOWN_IMAGE if name is None else _UNKNOWN_SIZE
@@ -56,15 +56,12 @@ def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[Coc
     return CocoDataset(tuple(images), tuple(annotations), categories, info, labels.licenses), tally
 
 
-def _named(labels: Labels, files: ImageFiles) -> list[tuple[str | None, str | None, LabelledImage]]:
+def _named(labels: Labels, files: ImageFiles, tally: Tally) -> list[tuple[str | None, str | None, LabelledImage]]:
     """Return each image with its flat name and its file's path; no name for a label file whose image is not there."""
-    index = ImageIndex(files.flat)
+    paths = _paths(labels, ImageIndex(files.flat), tally)
     seen: dict[str, str] = {}
     found: list[tuple[str | None, str | None, LabelledImage]] = []
-    for image in labels.images:
-        path = index.find_stem(image.stem, beside=image.beside) if image.stem else None
-        if path is None and image.name:
-            path = index.find(image.name, beside=image.beside)
+    for image, path in zip(labels.images, paths, strict=True):
         name = files.flat[path] if path is not None else plain_path(image.name).name or None
         if name is not None:
             what = image.place or (image.beside if image.stem else image.name)
@@ -72,6 +69,22 @@ def _named(labels: Labels, files: ImageFiles) -> list[tuple[str | None, str | No
                 raise DataError(f"Two labels stand for the image {name}: {seen[name]} and {what}. Remove one of them.")
             seen[name] = what
         found.append((name, path, image))
+    return found
+
+
+def _paths(labels: Labels, index: ImageIndex, tally: Tally) -> list[str | None]:
+    """Return the file of each image: by its stem or name, else one spelled otherwise that no other image has."""
+    found: list[str | None] = []
+    for image in labels.images:
+        path = index.find_stem(image.stem, beside=image.beside) if image.stem else None
+        found.append(path or (index.find(image.name, beside=image.beside) if image.name else None))
+    taken = set(found)
+    for place, image in enumerate(labels.images):
+        if found[place] is None and image.name and (twin := index.find_twin(image.name)) not in taken:
+            found[place] = twin
+            taken.add(twin)
+            tally.note(OTHERWISE)
+            tally.examples.setdefault(OTHERWISE, f"{twin} for {image.name}")
     return found
 
 

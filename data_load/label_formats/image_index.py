@@ -18,6 +18,7 @@ IMAGE_SUFFIXES = frozenset(
     }
 )
 """Endings of image files, in lower case: the one list for all of data_load."""
+OTHERWISE = "images found under a name that is spelled otherwise"
 
 
 class ImageIndex:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from label_formats.cvat import parse_cvat
 from label_formats.detection import HEAD_BYTES, MOST_HEAD_BYTES, files_of, judge
 from label_formats.image_index import ImageIndex
+from label_formats.joined_labels import join
 from label_formats.label_studio import parse_label_studio
 from label_formats.labels import Labels, Unit
 from label_formats.open_images import parse_open_images
@@ -48,10 +49,13 @@ def read_labels(
         return parse_open_images(_contents(files, chosen), wanted=wanted)
     if format_name == "yolo":
         return read_yolo(files, chosen, images)
-    found = _table(files, chosen)
-    labels = read_table(found.table, source, where=", ".join(chosen[:3]), decimal_comma=found.decimal_comma)
-    if found.coding:
-        labels.tally.note(f"text read as {found.coding}, because it is not Unicode")
+    return join([_table_labels(source, path, one) for path, one in _tables(files, chosen)], ImageIndex(images))
+
+
+def _table_labels(source: SourceFields, path: str, file: TableFile) -> Labels:
+    labels = read_table(file.table, source, where=path, decimal_comma=file.decimal_comma)
+    if file.coding:
+        labels.tally.note(f"text read as {file.coding}, because it is not Unicode")
     return labels
 
 
@@ -67,14 +71,12 @@ def _contents(files: Mapping[str, Path], chosen: list[str]) -> Iterator[tuple[st
         yield path, files[path].read_bytes()
 
 
-def _table(files: Mapping[str, Path], chosen: list[str]) -> TableFile:
+def _tables(files: Mapping[str, Path], chosen: list[str]) -> list[tuple[str, TableFile]]:
     found = [
-        (read_parquet if path.lower().endswith(".parquet") else read_csv)(data, path)
+        (path, (read_parquet if path.lower().endswith(".parquet") else read_csv)(data, path))
         for path, data in _contents(files, chosen)
     ]
-    for path, one in zip(chosen, found, strict=True):
-        if list(one.table) != list(found[0].table):
+    for path, one in found:
+        if list(one.table) != list(found[0][1].table):
             raise DataError(f"{path}: has other columns than {chosen[0]}. Name one of them in annotations_member.")
-    table = {name: [value for one in found for value in one.table[name]] for name in found[0].table}
-    coding = next((one.coding for one in found if one.coding), None)
-    return TableFile(table, decimal_comma=any(one.decimal_comma for one in found), coding=coding)
+    return found
