@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sinara_lib.errors import ParamsError
+from sinara_lib.gate import QUALITY_REPORT
 from sinara_lib.layout import step_name
 from sinara_lib.params import FULL_JOB
 from sinara_lib.runs.step_clones import clone_of, is_git_url, repository_name
@@ -113,8 +114,8 @@ def closing_lines(results: Sequence[StepResult], *, index: str | None = None) ->
     lines = []
     if "AP50" in metrics:
         lines.append(f"score    AP50 {metrics['AP50']:.2f}")
-    if "model_quality_report" in urls:
-        lines.append(f"report   {urls['model_quality_report'].removeprefix('file://')}/report.html")
+    if QUALITY_REPORT in urls:
+        lines.append(f"report   {urls[QUALITY_REPORT].removeprefix('file://')}/report.html")
     if index:
         lines.append(f"all      {index.removeprefix('file://')}")
     if "bento_service" in urls:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from eval_params import LAST
 from quality_gate.metrics import Metrics
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError, LayoutError
+from sinara_lib.gate import METRICS_PAGE, QUALITY_REPORT, ScoredModel, read_page
 from sinara_lib.layout import is_run_id, split_run_url
 from sinara_lib.store import ArtifactStore, open_entity, store_at
-
-REPORT = "model_quality_report"
 
 
 @dataclass(frozen=True)
@@ -38,16 +34,16 @@ def find_baseline(asked: str, *, run_url: str, ground_truth: str) -> Baseline:
     if asked == LAST:
         return _last(run_url, ground_truth)
     last_name = asked.rstrip("/").rsplit("/", 1)[-1]
-    url = f"{asked.rstrip('/')}/{REPORT}" if is_run_id(last_name) else asked
+    url = f"{asked.rstrip('/')}/{QUALITY_REPORT}" if is_run_id(last_name) else asked
     try:
-        page = _read_page(url)
+        page = read_page(open_entity(url).read(METRICS_PAGE), ScoredModel)
     except ArtifactNotFoundError:
         words = f"The baseline {asked} is not in the store; was it removed?"
         return Baseline("", metrics={}, words=words, missing=True)
     except (ArtifactError, LayoutError, ValueError) as error:
         return Baseline("", metrics={}, words=f"The baseline {asked} cannot be read: {error}", missing=True)
-    if page["ground_truth"] != ground_truth:
-        words = f"The baseline {page['run_id']} was measured on other ground truth, so the scores cannot be compared."
+    if page.ground_truth != ground_truth:
+        words = f"The baseline {page.run_id} was measured on other ground truth, so the scores cannot be compared."
         return Baseline("", metrics={}, words=words, missing=True)
     return _as_baseline(page)
 
@@ -59,12 +55,12 @@ def _last(run_url: str, ground_truth: str) -> Baseline:
         if run.run_id == own.run_id or not _resolvable(store, run_url=store.url_of(run)):
             continue
         try:
-            page = _read_page(f"{store.url_of(run)}/{REPORT}")
+            page = read_page(open_entity(f"{store.url_of(run)}/{QUALITY_REPORT}").read(METRICS_PAGE), ScoredModel)
         except (ArtifactError, ValueError):
             continue  # an older or damaged report, or one that is being removed: the next older run is as good
-        if not all(threshold["passed"] for threshold in page["gate"]):
+        if not page.passed:
             continue
-        if page["ground_truth"] == ground_truth:
+        if page.ground_truth == ground_truth:
             return _as_baseline(page)
         others += 1
     words = "No earlier run passed the gate"
@@ -80,15 +76,5 @@ def _resolvable(store: ArtifactStore, *, run_url: str) -> bool:
     return record is not None and record.status.resolvable
 
 
-def _read_page(url: str) -> Mapping[str, Any]:
-    """Read metrics.json of a report. Raises ArtifactError when it is gone, ValueError when it is not one of ours."""
-    page = json.loads(open_entity(url).read("metrics.json"))
-    wanted = {"run_id", "ground_truth", "metrics", "gate"}
-    if not isinstance(page, dict) or not wanted <= page.keys():
-        raise ValueError(f"its metrics.json lacks {', '.join(sorted(wanted - set(page)))}; an older version wrote it.")
-    return page
-
-
-def _as_baseline(page: Mapping[str, Any]) -> Baseline:
-    run_id = str(page["run_id"])
-    return Baseline(run_id, metrics=page["metrics"], words=f"Compared with {run_id}.")
+def _as_baseline(page: ScoredModel) -> Baseline:
+    return Baseline(page.run_id, metrics=page.metrics, words=f"Compared with {page.run_id}.")

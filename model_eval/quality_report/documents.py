@@ -14,6 +14,7 @@ from detection_scores.thresholds import THRESHOLDS
 from quality_gate.baseline import Baseline
 from quality_gate.gate import GateThreshold
 from quality_gate.metrics import named_metrics
+from sinara_lib.gate import JudgedThreshold
 from sinara_lib.tables import csv_table, markdown_table, plain
 
 NOT_MEASURED = "n/a"
@@ -58,7 +59,7 @@ def metrics_document(
         "calibration": asdict(scores.calibration),
         "baseline": {"run_id": baseline.run_id or None, "words": baseline.words},
         "gate": [
-            {**asdict(threshold), "passed": threshold.passed, "verdict": threshold.verdict} for threshold in thresholds
+            JudgedThreshold(**asdict(one), passed=one.passed, verdict=one.verdict).model_dump() for one in thresholds
         ],
     }
 

@@ -1,15 +1,14 @@
 """The newest packed model that may be used: one that no quality gate has refused."""
 
-import json
 import logging
 
 from sinara_lib.errors import ArtifactError, QualityGateError
+from sinara_lib.gate import METRICS_PAGE, QUALITY_REPORT, Gate, read_page
 from sinara_lib.layout import EntityAddress, RunAddress, run_id_order, split_entity_url
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import RunStatus
 
 SERVICE = "bento_service"
-REPORT = "model_quality_report"
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ def _last_judge(store: ArtifactStore, service: EntityAddress) -> RunAddress | No
         for run in store.runs(step):
             if run_id_order(run.run_id) < made:
                 break
-            if store.is_committed(run.entity(REPORT)) and _has_read(store, run, url):
+            if store.is_committed(run.entity(QUALITY_REPORT)) and _has_read(store, run, url):
                 judges.append(run)
                 break
     return max(judges, key=lambda run: run_id_order(run.run_id), default=None)
@@ -69,8 +68,7 @@ def _has_read(store: ArtifactStore, run: RunAddress, url: str) -> bool:
 def _passed(store: ArtifactStore, judge: RunAddress) -> bool:
     """Tell whether a report's gate was passed; one that cannot be read vouches for nothing."""
     try:
-        gate = json.loads(store.open(judge.entity(REPORT)).read("metrics.json"))["gate"]
-        return all(threshold["passed"] for threshold in gate)
-    except (ArtifactError, ValueError, KeyError, TypeError) as error:
-        log.warning("%s cannot be read: %s", store.url_of(judge.entity(REPORT)), error)
+        return read_page(store.open(judge.entity(QUALITY_REPORT)).read(METRICS_PAGE), Gate).passed
+    except (ArtifactError, ValueError) as error:
+        log.warning("%s cannot be read: %s", store.url_of(judge.entity(QUALITY_REPORT)), error)
         return False

@@ -15,9 +15,10 @@ from pathlib import Path
 from sinara_lib.catalog.find import Target, known_stores
 from sinara_lib.comparison.run_diff import shown
 from sinara_lib.comparison.run_report import gate_words, picture_names, report_pages
-from sinara_lib.comparison.run_summary import QUALITY_REPORT, RunSummary, open_quality_report, read_summary
+from sinara_lib.comparison.run_summary import RunSummary, open_quality_report, read_summary
 from sinara_lib.comparison.run_table import read_chain
 from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError
+from sinara_lib.gate import QUALITY_REPORT
 from sinara_lib.layout import split_run_url
 from sinara_lib.reports.pages import page_of
 from sinara_lib.settings import Settings

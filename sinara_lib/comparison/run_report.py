@@ -1,18 +1,17 @@
 """The pages of one run: where they are, opening them, and the short text that a pull request's comment needs."""
 
-import json
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
 from sinara_lib.catalog.find import Target
 from sinara_lib.comparison.run_diff import shown
-from sinara_lib.comparison.run_summary import QUALITY_REPORT, Metric, RunSummary, open_quality_report, read_summary
+from sinara_lib.comparison.run_summary import Metric, RunSummary, open_quality_report, read_summary
 from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, StoreUnavailableError
+from sinara_lib.gate import METRICS_PAGE, QUALITY_REPORT, Gate, read_page
 from sinara_lib.layout import split_entity_url
 from sinara_lib.store import fetch_folder
 from sinara_lib.store.entity import EntityReader
@@ -37,15 +36,6 @@ class ReportPage:
     def url(self) -> str:
         """The page's URL."""
         return f"{self.entity}/{self.name}"
-
-
-@dataclass(frozen=True)
-class GateThreshold:
-    """One threshold of the quality gate, whether it was reached, and the outcome in words."""
-
-    name: str
-    passed: bool
-    verdict: str
 
 
 def report_pages(run: RunSummary) -> list[ReportPage]:
@@ -128,8 +118,8 @@ def markdown(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
     yield from ("", f"From {commit}{dirty}, {code.library}, {run.started:%Y-%m-%d %H:%M} UTC.")
 
 
-def read_gate(run: RunSummary) -> tuple[GateThreshold, ...] | None:
-    """Return the thresholds that the model was held against; None when the run has no quality report.
+def read_gate(run: RunSummary) -> Gate | None:
+    """Return the gate that the model was held against; None when the run has no quality report.
 
     Raises ArtifactCorruptError when the report is damaged, or has no list of thresholds.
     """
@@ -137,22 +127,20 @@ def read_gate(run: RunSummary) -> tuple[GateThreshold, ...] | None:
     if entity is None:
         return None
     try:
-        thresholds = json.loads(entity.read("metrics.json"))["gate"]
-        return tuple(_threshold(threshold) for threshold in thresholds)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactCorruptError(f"{entity.path}/metrics.json has no readable gate ({error!r}).") from error
+        return read_page(entity.read(METRICS_PAGE), Gate)
+    except ValueError as error:
+        raise ArtifactCorruptError(f"{entity.path} has no readable gate: {error}") from error
 
 
 def gate_words(run: RunSummary) -> str:
     """Return in one line whether the run's model passed its gate, threshold by threshold."""
     try:
-        thresholds = read_gate(run)
+        gate = read_gate(run)
     except ArtifactError as error:
         return f"Gate: not known: {error}"
-    if not thresholds:
+    if gate is None or not gate.gate:
         return "Gate: none in this run."
-    verdict = "passed" if all(threshold.passed for threshold in thresholds) else "NOT PASSED"
-    return f"Gate: {verdict} ({'; '.join(threshold.verdict for threshold in thresholds)})."
+    return f"Gate: {'passed' if gate.passed else 'NOT PASSED'} ({'; '.join(one.words for one in gate.gate)})."
 
 
 def picture_names(entity: EntityReader) -> list[str]:
@@ -165,20 +153,6 @@ def read_base(run: RunSummary, given: Target | None) -> RunSummary | None:
     """Return the run to compare with: the given one, else the step's last success before `run`, else None."""
     target = given or previous_run(run)
     return read_summary(target) if target else None
-
-
-def _threshold(threshold: dict[str, Any]) -> GateThreshold:
-    name, passed = str(threshold["name"]), bool(threshold["passed"])
-    return GateThreshold(
-        name, passed, str(threshold["verdict"]) if "verdict" in threshold else _verdict(name, threshold)
-    )
-
-
-def _verdict(name: str, threshold: dict[str, Any]) -> str:
-    """Say the outcome of a threshold whose report does not, from its numbers."""
-    required, found = threshold.get("required"), threshold.get("found")
-    told = f"{name} not measured" if found is None else f"{name} {float(found):.3f}"
-    return told if required is None else f"{told}, threshold {float(required):.3f}"
 
 
 def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sinara_lib.catalog.catalog import read_entity_manifest
 from sinara_lib.catalog.find import Target
 from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, LayoutError
+from sinara_lib.gate import QUALITY_REPORT
 from sinara_lib.layout import EntityAddress, RunAddress, run_sort_key
 from sinara_lib.runs.environment import ENVIRONMENT_FILE, Environment, read_environment
 from sinara_lib.store import ArtifactStore
@@ -19,7 +20,6 @@ from sinara_lib.store.entity import EntityReader
 from sinara_lib.store.manifest import Manifest, Producer, RunRecord, RunStatus, Source
 
 REPORT_PREFIX = "reports_"
-QUALITY_REPORT = "model_quality_report"
 FOREIGN = "SinaraML"
 
 Metric = float | int | str
