@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -30,14 +32,57 @@ NO_CONTAINERS = containers.why_not()
 """What keeps this machine from building and running images; None when nothing does."""
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out tests on real data, in a browser and in containers, where those are absent."""
+QUICK = "not slow"
+"""What `make quick` gives as `-m`."""
+SLOW_PLACES = re.compile(r"tests/(pipeline|interop)/|_(real|browser|container)\.py$")
+SLOW_IMPORTS = re.compile(
+    r"^ *(?:from|import) (?:torch|mmengine|mmdet|mmcv|onnx|bentoml|starlette|detector_\w+|export_checks|service_cases"
+    r"|pretrained_weights|training_report|drawn_splits|small_network)\b|\bsys\.executable\b",
+    re.MULTILINE,
+)
+"""In a test module: it trains, exports, serves, or starts another Python."""
+SLOW_FIXTURES = frozenset(
+    {
+        *("make_step", "clone", "workspace", "saved", "new_url"),  # kernels, worktrees of whole checkouts, bentos
+        *("s3_server", "server_process", "browser", "bento_url", "service_folder", "onnx_file", "detector", "card"),
+    }
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the one mark; it is given below, never by hand."""
+    config.addinivalue_line("markers", "slow: needs a kernel, a server, a training, or another process; not in quick")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out tests on real data, in a browser and in containers, where those are absent; from quick what is slow."""
     absent = {
         "_real.py": not REAL_DATA.is_dir(),
         "_browser.py": CHROMIUM is None,
         "_container.py": NO_CONTAINERS is not None,
     }
-    return True if any(collection_path.name.endswith(end) for end, gone in absent.items() if gone) else None
+    if any(collection_path.name.endswith(end) for end, gone in absent.items() if gone):
+        return True
+    # Not even imported: torch and mmdet alone take longer than most of what is quick.
+    return (
+        True
+        if config.option.markexpr == QUICK and collection_path.suffix == ".py" and _is_slow(collection_path)
+        else None
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, by where it stands, what its module imports, and what it asks for."""
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        if asked & SLOW_FIXTURES or params.get("root") == "s3" or _is_slow(item.path):
+            item.add_marker("slow")
+
+
+@functools.cache
+def _is_slow(module: Path) -> bool:
+    return bool(SLOW_PLACES.search(module.as_posix()) or SLOW_IMPORTS.search(module.read_text(encoding="utf-8")))
 
 
 def pytest_report_header() -> list[str]:
