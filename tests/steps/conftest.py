@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -59,13 +61,19 @@ def detector(inference_files: Path) -> nn.Module:
 
 
 @pytest.fixture(scope="session")
-def onnx_file(detector: nn.Module, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small network as ONNX."""
+def onnx_file(request: pytest.FixtureRequest, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network as ONNX; exported once for all processes of a test run, since that takes half a minute."""
     from detector_export.export import export_detector
     from small_network import NMS
 
-    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    export_detector(detector, path, card=card, nms=NMS, metadata={"run_id": card.run_id})
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small_network.onnx"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            made = tmp_path_factory.mktemp("onnx") / "model.onnx"
+            detector = request.getfixturevalue("detector")
+            export_detector(detector, made, card=card, nms=NMS, metadata={"run_id": card.run_id})
+            made.replace(path)
     return path
 
 
