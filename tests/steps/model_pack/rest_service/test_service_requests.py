@@ -174,7 +174,7 @@ def test_a_bomb_is_refused_by_its_header_in_every_format(service_folder: Path, k
 def test_a_bomb_is_refused_before_it_is_decoded(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded(Image.new("1", (30_000, 30_000)), "PNG")
     assert len(data) < 200_000
-    monkeypatch.setattr("detector.decode_image", lambda _: pytest.fail("decoded"))
+    monkeypatch.setattr("rest_service.detector.decode_image", lambda _: pytest.fail("decoded"))
     answer = client.post("/predict", content=data)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_pixels")
 
