@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, FilePlace, check_member
+from sinara_lib.archive.index_table import read_table
 from sinara_lib.errors import ArchiveError, ArtifactCorruptError
 from sinara_lib.store.entity import EntityReader
 
@@ -33,9 +34,10 @@ def read_index(entity: EntityReader, shards: list[str]) -> Iterator[FilePlace]:
 
     Raises ArtifactCorruptError when the index is no index or points outside of the shards.
     """
+    data = entity.read(INDEX_FILE)
     try:
-        table = pa.ipc.open_file(pa.BufferReader(entity.read(INDEX_FILE))).read_all()
-    except pa.ArrowInvalid as error:
+        table = read_table(data)
+    except ValueError as error:
         raise ArtifactCorruptError(f"{entity.path}/{INDEX_FILE} is not an index ({error}).") from error
     if not table.schema.equals(INDEX_SCHEMA):
         raise ArtifactCorruptError(

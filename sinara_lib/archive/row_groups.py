@@ -114,7 +114,7 @@ def _open_parquet(stream: Any, path: str) -> pq.ParquetFile:
     """Open a shard. Raises ArtifactCorruptError when it is no parquet file, ArchiveError when it is another table."""
     try:
         file = pq.ParquetFile(stream, pre_buffer=False)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise ArtifactCorruptError(f"{path} is not a parquet file ({error}). Run the producing step again.") from error
     missing = {*_COLUMNS, "content"} - {*file.schema_arrow.names}
     if missing:

@@ -9,13 +9,14 @@ from typing import Any
 from fsspec import AbstractFileSystem
 
 from sinara_lib.archive.format import INDEX_FILE
-from sinara_lib.catalog.find import Target
+from sinara_lib.catalog.find import Target, is_there
 from sinara_lib.catalog.verify_archive import ArchiveIndex, RowDigests, shard_problems
 from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError
 from sinara_lib.layout import EntityAddress, RunAddress, entity_name
 from sinara_lib.parallel import MOST_THREADS, Check, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.manifest import (
     MANIFEST_FILE,
     RUN_FILE,
@@ -132,7 +133,7 @@ def verify_targets(targets: Iterable[Target]) -> Verification:
 def _plan_run(store: ArtifactStore, run: RunAddress, plan: _Plan) -> None:
     files = _sizes(store, run)
     url = store.url_of(run)
-    if not files and not store.fs.exists(f"{store.root}/{run.path}"):
+    if not files and not is_there(store, run):
         raise ArtifactNotFoundError(f"{url} does not exist; `sinara ls` lists the runs.")
     status = _check_record(store, run, files, plan)
     folders: dict[str, dict[str, int]] = {}
@@ -159,7 +160,7 @@ def _check_record(store: ArtifactStore, run: RunAddress, files: dict[str, int], 
         return None
     url = f"{store.url_of(run)}/{RUN_FILE}"
     try:
-        record = read_run_record(store.fs.cat_file(f"{store.root}/{run.path}/{RUN_FILE}"), url)
+        record = read_run_record(StoreFiles(store.fs).read(f"{store.root}/{run.path}/{RUN_FILE}"), url)
     except ArtifactCorruptError as error:
         plan.findings.append(StoreFinding(url, str(error).removeprefix(f"{url} ")))
         return None
@@ -173,7 +174,7 @@ def _plan_named_entity(store: ArtifactStore, address: EntityAddress, plan: _Plan
     if SUCCESS_FILE not in files:
         found = f"holds {len(files)} files but no {SUCCESS_FILE}" if files else "does not exist"
         raise ArtifactNotFoundError(f"{store.url_of(address)} is not a committed entity: it {found}.")
-    foreign = not store.fs.exists(f"{store.root}/{address.run.path}/{RUN_FILE}")
+    foreign = not StoreFiles(store.fs).exists(f"{store.root}/{address.run.path}/{RUN_FILE}")
     _plan_entity(store, address, files, plan, foreign=foreign)
 
 
@@ -183,14 +184,19 @@ def _plan_entity(
     """Check the marks, then line up the files that the manifest promises. `foreign`: SinaraML made the run."""
     url, path = store.url_of(address), f"{store.root}/{address.path}"
     plan.entities += 1
-    mark = store.fs.cat_file(f"{path}/{SUCCESS_FILE}").decode("ascii", "replace").strip()
+    store_files = StoreFiles(store.fs)
+    try:
+        mark = store_files.read(f"{path}/{SUCCESS_FILE}").decode("ascii", "replace").strip()
+        data = store_files.read(f"{path}/{MANIFEST_FILE}") if MANIFEST_FILE in files else b""
+    except ArtifactCorruptError as error:
+        plan.findings.append(StoreFinding(url, str(error)))
+        return
     if MANIFEST_FILE not in files:
         if mark or not foreign:
             plan.findings.append(StoreFinding(f"{url}/{MANIFEST_FILE}", f"is missing although {SUCCESS_FILE} is there"))
         else:
             plan.unverifiable.append(url)
         return
-    data = store.fs.cat_file(f"{path}/{MANIFEST_FILE}")
     plan.findings += _mark_findings(url, mark, hashlib.sha256(data).hexdigest())
     try:
         manifest = read_manifest(data, f"{url}/{MANIFEST_FILE}")
@@ -201,7 +207,9 @@ def _plan_entity(
     there = {name: size for name, size in files.items() if name not in _MARKS}
     plan.findings += _size_findings(url, manifest, there)
     whole = [e for e in manifest.files if there.get(e.path) == e.size]
-    index = ArchiveIndex(store.fs, path, whole) if INDEX_FILE in {entry.path for entry in whole} else None
+    # A folder that was published as it is may hold a file of that name; only an archive counts rows.
+    is_indexed = manifest.rows is not None and INDEX_FILE in {entry.path for entry in whole}
+    index = ArchiveIndex(store.fs, path, whole) if is_indexed else None
     plan.files += [_File(store.fs, f"{path}/{e.path}", f"{url}/{e.path}", e, index) for e in whole]
 
 
@@ -245,7 +253,7 @@ def _read(file: _File, advance: Callable[[int], None], check: Check) -> Iterator
     rows = file.index.rows(file.entry.path) if file.index and is_shard else None
     digest, digests = hashlib.sha256(), RowDigests(rows or ())
     try:
-        with file.fs.open(file.path, "rb") as stream:
+        with StoreFiles(file.fs).open(file.path) as stream:
             while chunk := stream.read(CHUNK):
                 check()
                 digest.update(chunk)
@@ -256,7 +264,7 @@ def _read(file: _File, advance: Callable[[int], None], check: Check) -> Iterator
                 yield StoreFinding(file.url, problem)
             if rows is not None:
                 yield from (StoreFinding(file.url, problem) for problem in shard_problems(stream, rows, digests))
-    except OSError as error:
+    except (OSError, ArtifactCorruptError) as error:
         yield StoreFinding(file.url, f"cannot be read: {error}")
     if file.index and file.entry.path == INDEX_FILE:
         yield from (StoreFinding(file.url, problem) for problem in file.index.problems())
@@ -271,6 +279,4 @@ def _sizes(store: ArtifactStore, address: RunAddress | EntityAddress) -> dict[st
     """Return path below the address -> size in bytes of every file there; one listing."""
     base = f"{store.root}/{address.path}"
     store.fs.invalidate_cache()
-    found = store.fs.find(base, detail=True)
-    start = len(store.fs._strip_protocol(base).rstrip("/")) + 1
-    return {name[start:]: int(info["size"]) for name, info in found.items()}
+    return StoreFiles(store.fs).sizes(base)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -12,11 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, shard_name
+from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, SCHEMA, shard_name
+from sinara_lib.archive.index_table import read_table
+from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.manifest import FileEntry
 
 _COLUMNS = ["relPath", "modificationTime", "length", "part", "parts"]
 _SHOWN = 10
+_MOST_TIMES = 1000
+"""A shard that claims this many times the rows it should have is not read: that could take all memory."""
 
 
 class IndexedRow(NamedTuple):
@@ -103,7 +107,7 @@ class ArchiveIndex:
             return None
         number = int(re.sub(r"\D", "", shard) or -1)
         inside = table.filter(pc.equal(table["shard"], number))
-        facts = zip(*(inside[name].to_pylist() for name in _COLUMNS), strict=True)
+        facts = _facts(inside)
         return [
             IndexedRow(*row)
             for row in zip(facts, inside["offset"].to_pylist(), inside["sha256"].to_pylist(), strict=True)
@@ -121,9 +125,10 @@ class ArchiveIndex:
 
     def _load(self) -> None:
         try:
-            with pa.ipc.open_file(pa.BufferReader(self._fs.cat_file(f"{self._path}/{INDEX_FILE}"))) as reader:
-                table = reader.read_all()
-        except (pa.ArrowInvalid, OSError) as error:
+            with StoreFiles(self._fs).open(f"{self._path}/{INDEX_FILE}") as stream:
+                data = stream.read()
+            table = read_table(data)
+        except (ValueError, OSError) as error:
             self._problem = f"cannot be read as an Arrow file: {error}"
             return
         if table.schema == INDEX_SCHEMA:
@@ -140,10 +145,16 @@ def shard_problems(stream: Any, rows: list[IndexedRow], digests: RowDigests) -> 
         problems.append(f"content of {_some(unfit)} is not what the index promises")
     stream.seek(0)
     try:
-        table = pq.ParquetFile(stream).read(columns=_COLUMNS)
-    except (pa.ArrowInvalid, OSError) as error:
+        file = pq.ParquetFile(stream)
+        if unlike := [name for name in _COLUMNS if _type(file.schema_arrow, name) != SCHEMA.field(name).type]:
+            return [*problems, f"has no column {', '.join(unlike)} of an archive's kind"]
+        if file.metadata.num_rows > _MOST_TIMES * (len(rows) + 1):
+            return [*problems, f"holds {file.metadata.num_rows} rows that are not the {len(rows)} of the index"]
+        table = file.read(columns=_COLUMNS)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
         return [*problems, f"cannot be read as parquet: {error}"]
-    facts = list(zip(*(table[name].to_pylist() for name in _COLUMNS), strict=True))
+    facts = list(_facts(table))
     if facts != (promised := [row.facts for row in rows]):
         problem = f"holds {len(facts)} rows that are not the {len(rows)} of the index"
         indexed, stored = set(promised), set(facts)
@@ -153,6 +164,16 @@ def shard_problems(stream: Any, rows: list[IndexedRow], digests: RowDigests) -> 
             problem += f"; not in the shard: {_some(absent)}"
         problems.append(problem)
     return problems
+
+
+def _facts(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """Yield what rows say of themselves; times as numbers, since some are no dates."""
+    columns = [table[name].cast(pa.int64()) if name == "modificationTime" else table[name] for name in _COLUMNS]
+    return zip(*(column.to_pylist() for column in columns), strict=True)
+
+
+def _type(schema: pa.Schema, name: str) -> pa.DataType | None:
+    return schema.field(name).type if name in schema.names else None
 
 
 def _some(names: list[str]) -> str:

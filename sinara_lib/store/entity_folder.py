@@ -1,5 +1,6 @@
 """A local folder as an entity of plain files, and back."""
 
+import os
 from pathlib import Path
 
 from sinara_lib.errors import LayoutError
@@ -22,6 +23,8 @@ def plain_files(folder: Path) -> list[Path]:
         raise LayoutError(f"{folder} cannot be published: it is no folder.")
     files = []
     for path in sorted(folder.rglob("*")):
+        if path != Path(os.fsencode(path).decode(errors="replace")):
+            raise LayoutError(f"{os.fsencode(path)!r} cannot be published: its name is not UTF-8. Rename it.")
         if path.is_file():
             files.append(path)
         elif path.is_symlink() or not path.is_dir():

@@ -49,12 +49,9 @@ class StoreFiles:
             if not self.local:
                 return bytes(self.fs.cat_file(path))
             with open_regular(path) as file:
-                data = file.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise ArtifactCorruptError(
-                f"{path} is larger than {MOST_BYTES >> 20} MiB, which no record is: see what it is."
-            )
-        return data
+                if os.fstat(file.fileno()).st_size <= MOST_BYTES:
+                    return file.read(MOST_BYTES)
+        raise ArtifactCorruptError(f"{path} is larger than {MOST_BYTES >> 20} MiB, which no record is: look at it.")
 
     def exists(self, path: str) -> bool:
         """Tell whether a file is there; a place that cannot be asked is an error, not a no."""
