@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from coco_source import PlacedDocument, place_documents, read_documents, references
+from data_sources.embedded_images import take_embedded
 from data_sources.gathering import Gathered, gather
 from data_sources.named_images import take_named
 from data_sources.origin import origin_of_files
@@ -55,6 +56,7 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
         return _sample(source, folder)
     gathered = gather(source, params, work, folder)
     take_frames(gathered, source.frames, folder)
+    take_embedded(gathered, folder, limits=params.limits)
     _ensure_images(source, gathered)
     where = shown_url((source.annotations_urls or source.images_urls)[0])
     if gathered.frames and not (gathered.labels or source.annotations_urls):
@@ -90,7 +92,7 @@ def _ensure_images(source: SourceFields, gathered: Gathered) -> None:
 
 
 def _ensure_table(source: SourceFields, format_name: Format) -> None:
-    named = source.given_columns.keys() - ({"image"} if format_name == "label_studio" else set())
+    named = source.given_columns.keys() - {"label_studio": {"image"}, "via": {"label"}}.get(format_name, set())
     if format_name != "table" and (named or source.relative_boxes):
         raise DataError(f"columns and relative_boxes belong to a table; this is {TITLES[format_name]}.")
 

@@ -12,7 +12,22 @@ from sinara_lib.params import UNREPEATED, ParamsModel
 from sinara_lib.url_checks import checked_url, names_password
 from sinara_lib.urls import without_credentials
 
-Format = Literal["coco", "voc", "yolo", "cvat", "label_studio", "open_images", "table"]
+Format = Literal[
+    "coco",
+    "voc",
+    "yolo",
+    "cvat",
+    "label_studio",
+    "open_images",
+    "labelme",
+    "labelme_xml",
+    "createml",
+    "via",
+    "supervisely",
+    "kitti",
+    "hugging_face",
+    "table",
+]
 
 SAMPLE_SCHEME = "sample:"
 SHA256 = "^[0-9A-Fa-f]{64}$"
@@ -92,7 +107,8 @@ class SourceFields(ParamsModel):
     query: str | None = None
     """With a database as `annotations_url`: the SELECT that gives the table."""
     columns: TableColumns = TableColumns()
-    """Which column of a table holds what, such as `{"label": "kind"}`, where it has none of the usual names."""
+    """Which column of a table holds what, such as `{"label": "kind"}`, where it has none of the usual names;
+    of VIA, which attribute is the class."""
     relative_boxes: bool = False
     """Whether the boxes of a table are shares of the image's sides (0 to 1)."""
     frames: FrameParams | None = None

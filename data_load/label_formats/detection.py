@@ -8,9 +8,12 @@ from pathlib import PurePosixPath
 from typing import get_args
 
 from label_formats.csv_text import csv_header
-from label_formats.foreign_formats import LABELME_XML, RESULTS, foreign_json, is_labelme_xml
+from label_formats.foreign_formats import RESULTS, foreign_json
 from label_formats.json_shape import JsonShape, json_shape
+from label_formats.kitti import is_kitti
+from label_formats.labelme_xml import is_labelme_xml
 from label_formats.open_images import BOX_COLUMNS
+from label_formats.via_csv import is_via_csv
 from sinara_lib.errors import DataError
 from source_params import COLUMN_NAMES, Format
 
@@ -21,6 +24,13 @@ TITLES: dict[Format, str] = {
     "cvat": "CVAT for images XML",
     "label_studio": "Label Studio JSON",
     "open_images": "Open Images CSV",
+    "labelme": "LabelMe JSON",
+    "labelme_xml": "LabelMe XML",
+    "createml": "CreateML JSON",
+    "via": "VGG Image Annotator",
+    "supervisely": "Supervisely JSON",
+    "kitti": "KITTI txt",
+    "hugging_face": "Hugging Face objects",
     "table": "a table",
 }
 SUFFIXES: dict[Format, frozenset[str]] = {
@@ -30,13 +40,26 @@ SUFFIXES: dict[Format, frozenset[str]] = {
     "cvat": frozenset({".xml"}),
     "label_studio": frozenset({".json", ""}),
     "open_images": frozenset({".csv"}),
+    "labelme": frozenset({".json", ""}),
+    "labelme_xml": frozenset({".xml"}),
+    "createml": frozenset({".json", ""}),
+    "via": frozenset({".json", ".csv", ""}),
+    "supervisely": frozenset({".json"}),
+    "kitti": frozenset({".txt"}),
+    "hugging_face": frozenset({".parquet", ".jsonl", ".csv"}),
     "table": frozenset({".csv", ".tsv", ".parquet"}),
 }
+"""Endings of each format's files."""
+GO_ALONG: frozenset[Format] = frozenset({"yolo", "kitti", "open_images"})
+"""Formats some of whose files, such as an empty one, do not tell what they are."""
 LABEL_SUFFIXES = frozenset().union(*SUFFIXES.values())
 HEAD_BYTES = 1 << 16
 MOST_HEAD_BYTES = 1 << 26
 """So much of a JSON document is read, where what tells its format stands late."""
+OBJECTS = "objects"
+"""The column of Hugging Face's tables that holds the boxes."""
 CLASS_LISTS = frozenset({"classes.txt", "obj.names"})
+_CREATEML = (frozenset({"image", "annotations"}), frozenset({"imagefilename", "annotation"}))
 _XML_ROOT = re.compile(rb"<([A-Za-z][\w.-]*)")
 _NAMES_KEY = re.compile(r"^(?:\{\s*)?(['\"]?)names\1\s*:", re.MULTILINE)
 
@@ -55,7 +78,7 @@ class Judgement:
 
 
 def judge(path: str, head: bytes) -> Judgement:
-    """Return what one file surely is, by its name and first bytes."""
+    """Return what one file surely is, by its name and first bytes, which of a parquet file are its columns by lines."""
     suffix = PurePosixPath(path).suffix.lower()
     if suffix in {".json", ""}:
         return _judge_json(head)
@@ -67,8 +90,13 @@ def judge(path: str, head: bytes) -> Judgement:
     if suffix in {".csv", ".tsv"}:
         return Judgement(_csv_format(head))
     if suffix == ".parquet":
-        return Judgement("table")
-    return Judgement("yolo" if is_class_list(path) else None)
+        return Judgement("hugging_face" if OBJECTS.encode() in head.split(b"\n") else "table")
+    if suffix == ".jsonl":
+        shape = json_shape(head)
+        return Judgement("hugging_face" if shape is not None and OBJECTS in shape.keys else None)
+    if is_class_list(path):
+        return Judgement("yolo")
+    return Judgement("kitti" if suffix == ".txt" and is_kitti(head.decode("utf-8", "ignore")) else None)
 
 
 def is_class_list(path: str) -> bool:
@@ -138,14 +166,14 @@ def files_of(format_name: Format, heads: Mapping[str, bytes]) -> list[str]:
         for path, head in heads.items()
         if PurePosixPath(path).suffix.lower() in SUFFIXES[format_name]
     }
-    undecided = format_name in {"yolo", "open_images"} or format_name not in kinds.values()
+    undecided = format_name in GO_ALONG or format_name not in kinds.values()
     return [path for path, kind in kinds.items() if kind == format_name or (kind is None and undecided)]
 
 
 def _judge_xml(head: bytes) -> Judgement:
     root = _XML_ROOT.search(re.sub(rb"<!--.*?-->", b"", head, flags=re.DOTALL))
     if root and root[1] == b"annotation":
-        return Judgement(foreign=LABELME_XML) if is_labelme_xml(head) else Judgement("voc")
+        return Judgement("labelme_xml" if is_labelme_xml(head) else "voc")
     return Judgement("cvat" if root and root[1] == b"annotations" else None)
 
 
@@ -153,6 +181,8 @@ def _judge_json(head: bytes) -> Judgement:
     shape = json_shape(head)
     if shape is None:
         return Judgement()
+    if (known := _json_format(shape)) is not None:
+        return Judgement(known)
     if (foreign := foreign_json(shape)) is not None:
         return Judgement(foreign=foreign)
     if _is_label_studio(shape):
@@ -160,6 +190,19 @@ def _judge_json(head: bytes) -> Judgement:
     if shape.kind == "object" and shape.keys & {"images", "annotations"}:
         return Judgement("coco")
     return Judgement(empty=shape.empty, ended=shape.ended)
+
+
+def _json_format(shape: JsonShape) -> Format | None:
+    """Return the format whose keys are its own; those that share theirs are told apart after these."""
+    if {"filename", "regions"} <= shape.keys or {"_via_settings", "_via_img_metadata"} & shape.keys:
+        return "via"
+    if shape.kind == "list":
+        return "createml" if shape.keys in _CREATEML or "coordinates" in shape.inner - shape.keys else None
+    if {"file", "metadata", "view"} <= shape.keys or {"filename", "regions"} <= shape.inner - shape.keys:
+        return "via"
+    if {"shapes", "imagePath"} <= shape.keys:
+        return "labelme"
+    return "supervisely" if {"objects", "size"} <= shape.keys or {"classes", "tags"} <= shape.keys else None
 
 
 def _is_label_studio(shape: JsonShape) -> bool:
@@ -174,6 +217,10 @@ def _is_label_studio(shape: JsonShape) -> bool:
 
 def _csv_format(head: bytes) -> Format | None:
     header = csv_header(head)
+    if is_via_csv(header):
+        return "via"
+    if OBJECTS in header:
+        return "hugging_face"
     if set(header) >= BOX_COLUMNS:
         return "open_images"
     lowered = {name.lower() for name in header}

@@ -76,7 +76,7 @@ def image_runs(
     part = np.repeat(flags, counts).reshape(height, width)
     columns = np.zeros((width, image_height), dtype=bool)
     columns[:, top : top + height] = part.T
-    runs = _runs(columns.ravel())
+    runs = run_lengths(columns.ravel())
     runs[0] += left * image_height
     after = (image_width - left - width) * image_height
     if len(runs) % 2:
@@ -86,7 +86,7 @@ def image_runs(
     return {"size": [image_height, image_width], "counts": runs}
 
 
-def _runs(flat: "np.ndarray[Any, np.dtype[np.bool_]]") -> list[int]:
+def run_lengths(flat: "np.ndarray[Any, np.dtype[np.bool_]]") -> list[int]:
     """Lengths of equal stretches; the first one is of zeros and may be 0."""
     changes = np.flatnonzero(np.diff(flat)) + 1
     edges = np.concatenate(([0], changes, [flat.size]))

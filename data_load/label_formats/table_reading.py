@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,11 +20,15 @@ FREE_VALUES, VALUES_PER_BYTE = 4_000_000, 100
 
 @dataclass(frozen=True)
 class TableFile:
-    """The columns of a file, whether its numbers may have a decimal comma, and its coding where it is not Unicode."""
+    """The columns of a file, whether its numbers may have a decimal comma, and its coding where it is not Unicode.
+
+    `features` is what Hugging Face's tools write into a parquet file about its columns, as JSON.
+    """
 
     table: Table
     decimal_comma: bool = False
     coding: str | None = None
+    features: str | None = None
 
 
 def read_csv(data: bytes, path: str) -> TableFile:
@@ -48,6 +53,7 @@ def read_parquet(data: bytes, path: str) -> TableFile:
         names = file.schema_arrow.names
         refuse_repeats(names, path)
         _refuse_bomb(file.metadata, len(data), path)
+        features = (file.schema_arrow.metadata or {}).get(b"huggingface")
         # As a dictionary a text that repeats takes its room once, however often it does.
         words = [column.path for column in _leaves(file.metadata) if column.physical_type == "BYTE_ARRAY"]
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=words)
@@ -60,7 +66,15 @@ def read_parquet(data: bytes, path: str) -> TableFile:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: is not a parquet file that can be read: {first_line(error)}.") from error
-    return TableFile(columns)
+    return TableFile(columns, features=None if features is None else features.decode("utf-8", "replace"))
+
+
+def column_names(file: Path) -> list[str]:
+    """Return the names of the columns of a parquet file; none where it cannot be read, which reading it will say."""
+    try:
+        return list(pq.read_schema(file).names)
+    except (pa.ArrowException, OSError, ValueError):
+        return []
 
 
 def _refuse_bomb(facts: pq.FileMetaData, size: int, path: str) -> None:

@@ -69,6 +69,21 @@ def points(values: Sequence[float], place: str) -> list[Point]:
     return list(zip(values[::2], values[1::2], strict=True))
 
 
+def list_of(value: object, place: str) -> list[Any]:
+    """Return a list of anything."""
+    if not isinstance(value, list):
+        raise DataError(f"{place} must be a list, found {shown(value)}.")
+    return value
+
+
+def pairs(value: object, place: str, *, least: int) -> list[Point]:
+    """Return points written as [[x, y], ...], at least so many."""
+    found = list_of(value, place)
+    if len(found) < least or not all(isinstance(one, list) and len(one) == 2 for one in found):
+        raise DataError(f"{place} must be {least} or more pairs of numbers, found {shown(value)}.")
+    return [(number(x, place), number(y, place)) for x, y in found]
+
+
 def decoded(data: bytes, place: str) -> str:
     """Return the text of a file in UTF-8, or in UTF-16 or 32, as its first bytes tell; without a byte order mark."""
     encoding = json.detect_encoding(data)

@@ -279,9 +279,7 @@ def test_errors_name_the_file_as_the_source_does(tmp_path: Path) -> None:
     ("content", "name"),
     [
         ([{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}], "COCO results"),
-        ([{"image": "1.jpg", "annotations": [{"label": "a", "coordinates": {"x": 1}}]}], "CreateML JSON"),
         ([{"name": "1.jpg", "labels": [{"category": "a", "box2d": {"x1": 1}}]}], "BDD100K"),
-        ([{"filename": "1.jpg", "regions": []}], "VGG Image Annotator"),
         ([{"some": "thing"}], "holds no annotations in a known format"),
         ([], r"instances\.json is an empty list"),
         ([1, 2], "holds no annotations in a known format"),

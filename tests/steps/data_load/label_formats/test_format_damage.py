@@ -17,8 +17,8 @@ from format_writers import WRITERS
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, load_coco
 
-EACH = 126
-"""Damaged documents of each of the eight kinds of file: 1,008 in all."""
+EACH = 63
+"""Damaged documents of each of the sixteen kinds of file: 1,008 in all."""
 TOKENS = [
     b"NaN",
     b"-1",

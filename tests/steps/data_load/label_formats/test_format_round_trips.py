@@ -22,10 +22,17 @@ HOLDS = {
     "cvat": {"id", "attributes", "polygon"},
     "label_studio": {"id", "polygon"},
     "open_images": {"iscrowd", "attributes"},
+    "labelme": {"polygon"},
+    "labelme_xml": {"polygon"},
+    "createml": set(),
+    "via": {"polygon"},
+    "via (csv)": {"polygon"},
+    "supervisely": {"polygon"},
+    "hugging_face": {"iscrowd", "area"},
     "table": {"iscrowd", "area"},
     "table (parquet)": {"iscrowd", "area"},
 }
-"""What each format holds besides names, sizes, classes and boxes."""
+"""What each format holds besides names, sizes, classes and boxes. KITTI is not among them: blanks part its names."""
 
 
 @st.composite
@@ -118,7 +125,7 @@ def test_what_a_format_holds_comes_back(format_name: str, tmp_path_factory: pyte
         found = read_back(dataset, format_name, folder)
 
         assert _plain(found, HOLDS[format_name]) == comparable(dataset, HOLDS[format_name])
-        declared = format_name not in {"voc", "table", "table (parquet)", "label_studio"}
+        declared = format_name in {"yolo", "cvat", "open_images", "supervisely"}
         assert (set(dataset.class_names) == set(found.class_names)) or not declared
         assert len({one.id for one in found.annotations}) == len(dataset.annotations)
 
