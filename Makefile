@@ -58,15 +58,16 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' || { echo "This Python has no venv: on Debian and Ubuntu, apt install python3-venv."; exit 1; }
 	@echo "Installing into $(VENV), once ..."
 	@$(PYTHON) -m venv $(VENV)
-	@# The lock is complete, so nothing is resolved; torch alone then adds the CUDA libraries its build asks for, if any.
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.lock)"
+	@# The lock is complete, so nothing is resolved, and each file must have one of its hashes.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@# torch alone has none: its builds for CPU and GPU are one version, and the one for GPU adds its CUDA libraries.
+	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -oE '^ *"torch==[^"]+' pyproject.toml | tr -d ' "')"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(TESTED): $(READY) requirements-test.lock
 	@echo "Adding what the tests need, once ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-test.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-test.lock
 	@touch $@
 
 # Keeps a checker's words until it finds something.
@@ -77,9 +78,9 @@ COMMA := ,
 WITH_EXTRAS := sinara_lib/(runs/notebook|reports/|vision/|downloads/|loopback|bento/|container/)
 
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --quiet \
-  $(addprefix --no-emit-package ,$(NOT_LOCKED))
+  --generate-hashes $(addprefix --no-emit-package ,$(NOT_LOCKED))
 
-# Left out of the lock: torch pins its CUDA libraries itself, and the CPU build has none.
-NOT_LOCKED := opencv-python triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+# Left out of the lock: torch, see above; it pins its CUDA libraries itself, and the CPU build has none.
+NOT_LOCKED := torch opencv-python triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
   nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
   nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
