@@ -38,11 +38,12 @@ import torch
 from benchmarks.table import Target, conclude, render, say, take_turns
 from detector_export.export import RawDetector, export_detector, export_raw
 from detector_export.images import ImagePlace, NetworkImage
-from detector_export.model_card import ModelCard, load_detector
+from detector_export.model_card import load_detector
 from detector_export.precision import to_half, to_int8
 from pack_params import NmsSettings
 from sinara_lib.vision.letterbox import decode_image, letterbox, to_network_input
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
+from sinara_lib.vision.model_pages import ModelCard
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 

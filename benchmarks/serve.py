@@ -106,9 +106,10 @@ def prepare(name: str, folder: Path) -> Path:
     from mmengine.registry import MODELS
 
     from detector_export.export import export_detector
-    from detector_export.model_card import ModelCard, load_detector
+    from detector_export.model_card import load_detector
     from pack_params import NmsSettings
     from service_packing import lay_out_service, write_expected_result, write_requirements
+    from sinara_lib.vision.model_pages import ModelCard
 
     register_all_modules(init_default_scope=True)
     folder.mkdir()

@@ -19,6 +19,7 @@ from merged_documents import LoadedDocument, clashing_names, merge
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoDataset, load_coco, save_coco
+from sinara_lib.vision.model_pages import WEIGHTS_PAGE, WeightsRecord
 
 DOCUMENT = "instances.json"
 
@@ -93,7 +94,7 @@ def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
     folder.mkdir()
     url = params.weights_url
     if url is None:
-        write_json(folder / "weights.json", {"url": None, "file_name": None, "sha256": None, "bytes": 0})
+        write_json(folder / WEIGHTS_PAGE, WeightsRecord(file_name=None).model_dump())
         return Weights(folder)
     fetched = fetch_source(url, Path(work) / DOWNLOADS, sha256=params.weights_sha256, options=params)
     origin, target = fetched.origin, folder / fetched.path.name
@@ -102,8 +103,8 @@ def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
         keep_server_time(target, origin)
     else:
         shutil.copystat(fetched.path, target)
-    page = {"url": origin.url, "file_name": target.name, "sha256": origin.sha256, "bytes": origin.size}
-    write_json(folder / "weights.json", page)
+    page = WeightsRecord(url=origin.url, file_name=target.name, sha256=origin.sha256, bytes=origin.size)
+    write_json(folder / WEIGHTS_PAGE, page.model_dump())
     return Weights(folder, target.name, origin)
 
 

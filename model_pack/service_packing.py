@@ -13,8 +13,8 @@ import cv2
 
 import sinara_lib.vision.image_size
 import sinara_lib.vision.letterbox
-from detector_export.model_card import ModelCard
 from pack_params import PrecisionName
+from rest_service.served_model import ServedModel
 from sinara_lib.container.package_pins import (
     ONNXRUNTIME_PACKAGES,
     OnnxruntimePackage,
@@ -26,6 +26,7 @@ from sinara_lib.isolation import isolated_modules
 from sinara_lib.runs.checkout import read_producer
 from sinara_lib.vision.coco import draw_boxes
 from sinara_lib.vision.letterbox import decode_image
+from sinara_lib.vision.model_pages import ModelCard
 
 _HERE = Path(__file__).parent
 _REQUIREMENTS = ("bentoml", "numpy", "opencv-python-headless", "pydantic", "starlette", "uvicorn", "python-multipart")
@@ -55,17 +56,16 @@ def lay_out_service(
         shutil.copyfile(str(module.__file__), Path(room) / Path(str(module.__file__)).name)
     shutil.copy(model, artifacts / "model.onnx")
     shutil.copy(test_image, artifacts / f"test_image{test_image.suffix.lower()}")
-    facts = {
-        "service_version": version,
-        "model_name": card.model_name,
-        "model_run": card.run_id,
-        "dataset_run": card.dataset_run,
-        "input_size": card.input_size,
-        "classes": card.classes,
-        "category_ids": card.category_ids,
-        "min_score": min_score,
-    }
-    _write_json(artifacts / "model.json", facts)
+    ServedModel(
+        service_version=version,
+        model_name=card.model_name,
+        model_run=card.run_id,
+        dataset_run=card.dataset_run,
+        input_size=card.input_size,
+        classes=card.classes,
+        category_ids=card.category_ids,
+        min_score=min_score,
+    ).write(artifacts)
     return folder
 
 

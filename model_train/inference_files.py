@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from detector_training.config import TrainingPlace, build_config
 from detector_training.data import pick_example
 from detector_training.training import TrainingResult
 from sinara_lib.vision.coco_archive import Split
+from sinara_lib.vision.model_pages import ModelCard
 
 PLACE = TrainingPlace(train="train", evaluate="eval", work="work")
 
@@ -31,20 +31,19 @@ def write_inference_files(
     config.dump(folder / "config.py")
     image = pick_example(evaluate)
     (folder / f"eval_image{Path(image.file_name).suffix.lower()}").write_bytes(evaluate.read_image(image))
-    document = describe_model(result, evaluate, run_id=run_id, dataset_run=dataset_run)
-    (folder / "model.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    describe_model(result, evaluate, run_id=run_id, dataset_run=dataset_run).write(folder)
     return folder
 
 
-def describe_model(result: TrainingResult, evaluate: Split, *, run_id: str, dataset_run: str) -> dict[str, object]:
+def describe_model(result: TrainingResult, evaluate: Split, *, run_id: str, dataset_run: str) -> ModelCard:
     """Return the content of model.json; category_ids are those of the splits, in the order of the classes."""
-    return {
-        "model_name": result.params.model_name,
-        "input_size": list(result.params.input_size),
-        "classes": list(result.classes),
-        "category_ids": list(evaluate.dataset.category_ids),
-        "run_id": run_id,
-        "dataset_run": dataset_run,
-        "best_is": result.best_is,
-        "scores": {"start": result.start, "best": result.best, "last": result.last},
-    }
+    return ModelCard(
+        model_name=result.params.model_name,
+        input_size=tuple(result.params.input_size),
+        classes=tuple(result.classes),
+        category_ids=tuple(evaluate.dataset.category_ids),
+        run_id=run_id,
+        dataset_run=dataset_run,
+        best_is=result.best_is,
+        scores={"start": result.start, "best": result.best, "last": result.last},
+    )

@@ -16,9 +16,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from detector_export.model_card import STRIDE, ModelCard
 from detector_export.nms import append_nms
 from pack_params import NmsSettings
+from sinara_lib.vision.model_pages import STRIDE, ModelCard
 
 OPSET = 18
 MODULES_KEY = "pkg.torch.onnx.name_scopes"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_export.model_card import ModelCard
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoImage
 from sinara_lib.vision.coco_archive import Split, member, open_split
 from sinara_lib.vision.letterbox import decode_image, letterbox, to_network_input
+from sinara_lib.vision.model_pages import ModelCard
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,47 +14,7 @@ from torch import nn
 from sinara_lib.errors import DataError
 from sinara_lib.store import open_entity
 from sinara_lib.vision.mmcv_ops import ensure_mmcv_ops
-
-STRIDE = 32
-"""Height and width of the input are multiples of the network's coarsest stride; model_train asks the same."""
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What model_train says about its model: `model.json` beside the weights."""
-
-    model_name: str
-    input_size: tuple[int, int]
-    """Height and width in pixels."""
-    classes: tuple[str, ...]
-    category_ids: tuple[int, ...]
-    run_id: str
-    dataset_run: str
-
-    @classmethod
-    def load(cls, folder: str | Path) -> ModelCard:
-        """Read `model.json` of an inference-files folder. Raises DataError when it is absent or incomplete."""
-        path = Path(folder) / "model.json"
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            height, width = document["input_size"]
-            card = cls(
-                model_name=document["model_name"],
-                input_size=(height, width),
-                classes=tuple(document["classes"]),
-                category_ids=tuple(document["category_ids"]),
-                run_id=document["run_id"],
-                dataset_run=document["dataset_run"],
-            )
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}); run model_train again.") from error
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{path}: not a complete model card ({error!r}); run model_train again.") from error
-        if len(card.classes) != len(card.category_ids) or not card.classes:
-            raise DataError(f"{path}: {len(card.classes)} classes but {len(card.category_ids)} category ids.")
-        if any(side < STRIDE or side % STRIDE for side in card.input_size):
-            raise DataError(f"{path}: input_size {list(card.input_size)} must be two multiples of {STRIDE}.")
-        return card
+from sinara_lib.vision.model_pages import ModelCard
 
 
 def load_detector(folder: str | Path, *, weights: str = "best.pth") -> nn.Module:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from detector_export.export import RawDetector
-from detector_export.model_card import ModelCard
 from pack_params import NmsSettings
+from sinara_lib.vision.model_pages import ModelCard
 
 METADATA_FILE = "metadata.json"
 """Of the extra files in the archive: classes, input size and origin, as the ONNX file has them."""

@@ -11,13 +11,13 @@ from typing import Any
 from torch import nn
 
 from detector_export.images import noise_image, prepare_image, read_images
-from detector_export.model_card import ModelCard
 from export_checks.accuracy import AveragePrecision, average_precision
 from export_checks.parity import MIN_IOU, RAW_TOLERANCE, SCORE_TOLERANCE, Comparison, compare_models
 from pack_params import NmsSettings
 from sinara_lib.errors import DataError
 from sinara_lib.progress import progress
 from sinara_lib.vision.coco_archive import Split
+from sinara_lib.vision.model_pages import ModelCard
 
 COMPARED_IMAGES = 64
 """Images of the eval split whose raw outputs and detections are compared one by one; all of them count for AP."""

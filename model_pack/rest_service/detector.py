@@ -1,13 +1,14 @@
-"""The detector as it is served: image bytes in, COCO-style detections out. Needs numpy, OpenCV and onnxruntime only."""
+"""The detector as it is served: image bytes in, COCO-style detections out.
+
+Needs numpy, OpenCV, pydantic and onnxruntime only.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rest_service.letterbox import boxes_to_original, decode_image, letterbox, to_network_input
+from rest_service.served_model import ServedModel
 
 # onnxruntime decides at import whether it sends usage data; nothing here may leave the machine.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -28,38 +30,6 @@ Timed = Callable[[str], AbstractContextManager[object]]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ServedModel:
-    """What the packed `model.json` says about the model."""
-
-    service_version: str
-    model_name: str
-    model_run: str
-    dataset_run: str
-    input_size: tuple[int, int]
-    """Height and width in pixels."""
-    classes: tuple[str, ...]
-    category_ids: tuple[int, ...]
-    min_score: float
-    """Detections below it are left out unless the caller asks for them."""
-
-    @classmethod
-    def load(cls, path: Path) -> ServedModel:
-        """Read `model.json`; a missing key raises KeyError, for the pack step wrote it."""
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        height, width = facts["input_size"]
-        return cls(
-            service_version=facts["service_version"],
-            model_name=facts["model_name"],
-            model_run=facts["model_run"],
-            dataset_run=facts["dataset_run"],
-            input_size=(height, width),
-            classes=tuple(facts["classes"]),
-            category_ids=tuple(facts["category_ids"]),
-            min_score=facts["min_score"],
-        )
-
-
 class Detector:
     """An ONNX detector with its preprocessing; safe to call from several threads."""
 
@@ -69,7 +39,7 @@ class Detector:
         `threads` 0 leaves the number to onnxruntime; `timed` may watch how long the stages of a prediction take.
         """
         folder = Path(folder)
-        self.model = ServedModel.load(folder / "model.json")
+        self.model = ServedModel.load(folder)
         self.timed = timed or _untimed
         self._session = _open_session(folder / "model.onnx", threads=threads)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 from collections.abc import Mapping
@@ -11,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from sinara_lib.errors import DataError
+from sinara_lib.vision.model_pages import WEIGHTS_PAGE, WeightsRecord
 
 
 class _Ignored:
@@ -72,21 +72,15 @@ def _named_code(path: Path) -> list[str]:
         return []
 
 
-class _WeightsRecord(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    file_name: str | None
-
-
 def find_weights(folder: str | Path) -> Path | None:
     """Return the checkpoint in the unpacked folder, or None when data_load was told to use none.
 
     Raises DataError when weights.json is missing or names a file that is not there.
     """
-    record_path = Path(folder) / "weights.json"
+    record_path = Path(folder) / WEIGHTS_PAGE
     try:
-        record = _WeightsRecord.model_validate(json.loads(record_path.read_text(encoding="utf-8")))
-    except (OSError, ValidationError, ValueError) as error:
+        record = WeightsRecord.model_validate_json(record_path.read_bytes())
+    except (OSError, ValidationError) as error:
         raise DataError(f"{record_path} does not say which weights to use ({error}). Run data_load again.") from error
     if record.file_name is None:
         return None

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from starlette.testclient import TestClient
     from torch import nn
 
-    from detector_export.model_card import ModelCard
     from sinara_lib.vision.coco_archive import Split
+    from sinara_lib.vision.model_pages import ModelCard
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def inference_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def card(inference_files: Path) -> ModelCard:
     """The model card of the small network."""
-    from detector_export.model_card import ModelCard
+    from sinara_lib.vision.model_pages import ModelCard
 
     return ModelCard.load(inference_files)
 

@@ -8,11 +8,11 @@ import numpy as np
 from torch import nn
 
 from detector_export.images import prepare_image
-from detector_export.model_card import ModelCard
 from export_checks.outputs import run_torch
 from sinara_lib.archive import pack
 from sinara_lib.store import store_at
 from sinara_lib.vision.letterbox import boxes_to_original
+from sinara_lib.vision.model_pages import ModelCard
 from small_network import MIN_SCORE, NMS, started_run
 
 WIDTH, HEIGHT = 200, 120

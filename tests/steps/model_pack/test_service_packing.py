@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import service_packing
-from detector_export.model_card import ModelCard
 from pack_params import PackParams
 from service_packing import draw_result, find_test_image, service_labels, write_expected_result
 from sinara_lib.errors import DataError, ParamsError
 from sinara_lib.params import parse_params
+from sinara_lib.vision.model_pages import ModelCard
 from small_network import MIN_SCORE
 
 

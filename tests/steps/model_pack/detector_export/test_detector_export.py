@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from detector_export.model_card import ModelCard, load_detector, model_metadata
+from detector_export.model_card import load_detector, model_metadata
 from export_checks.outputs import Detections
 from export_checks.parity import match_detections
 from sinara_lib.archive import pack
 from sinara_lib.errors import DataError
 from sinara_lib.store import store_at
+from sinara_lib.vision.model_pages import ModelCard
 from small_network import CLASSES, COMMIT, INPUT_SIZE, NMS, started_run
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from detector_export.images import NetworkImage, noise_image
-from detector_export.model_card import ModelCard
 from export_checks.layers import first_difference
 from export_checks.outputs import Detections
 from export_checks.parity import compare_models, match_detections
 from sinara_lib.errors import DataError
+from sinara_lib.vision.model_pages import ModelCard
 from small_network import NMS
 
 

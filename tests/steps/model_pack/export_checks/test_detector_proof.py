@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import torch
 from torch import nn
 
 from detector_export.images import open_fitting_split, read_images, spread
-from detector_export.model_card import ModelCard
 from detector_export.torchscript import METADATA_FILE, export_torchscript
 from export_checks.accuracy import AveragePrecision, average_precision
 from export_checks.editions import Edition, check_loss, editions_table, measure_editions, write_edition
@@ -23,6 +21,7 @@ from export_checks.torchscript_parity import check_torchscript
 from pack_params import PrecisionName
 from sinara_lib.errors import DataError, QualityGateError
 from sinara_lib.vision.coco_archive import Split
+from sinara_lib.vision.model_pages import ModelCard
 from small_network import CLASSES, NMS
 from split_cases import publish_split
 
@@ -72,7 +71,7 @@ def test_a_split_of_other_classes_is_refused(split_url: str, card: ModelCard) ->
     with pytest.raises(
         DataError, match=r"has the classes person, bicycle, car, the model of .* knows dog, bicycle, car"
     ):
-        open_fitting_split(split_url, "eval", card=replace(card, classes=("dog", "bicycle", "car")))
+        open_fitting_split(split_url, "eval", card=card.model_copy(update={"classes": ("dog", "bicycle", "car")}))
 
 
 def test_images_are_spread_over_the_split(evaluate: Split) -> None:

@@ -11,7 +11,7 @@ import torch
 from detection_scores.scoring import score_detections
 from detector_export.export import export_detector
 from detector_export.images import noise_image, open_fitting_split, prepare_image
-from detector_export.model_card import ModelCard, load_detector
+from detector_export.model_card import load_detector
 from export_checks.editions import check_loss, editions_table, measure_editions, write_edition
 from export_checks.parity import compare_models
 from export_checks.proof import prove_equal
@@ -22,6 +22,7 @@ from sinara_lib.isolation import isolated_modules
 from sinara_lib.store import store_at
 from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_classes, select_images
 from sinara_lib.vision.coco_archive import Split
+from sinara_lib.vision.model_pages import ModelCard
 from small_network import started_run
 
 ROAD = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
