@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 TESTED := $(VENV)/ready-for-tests
 
-.PHONY: help run test lint tables serve lab pictures lock clean
+.PHONY: help run test quick lint tables serve lab pictures lock clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -16,6 +16,9 @@ run: $(READY)    ## run the five steps on the built-in sample
 test: lint       ## lint, types and the whole test suite
 	@# One process per core, one thread each: more would only wait for each other.
 	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+
+quick: lint      ## lint, types and the tests that need no kernel, server, training or process of their own
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile -m "not slow"
 
 lint: $(TESTED)  ## lint, format, types, imports, declared packages, stripped notebooks
 	@$(BIN)/ruff check
