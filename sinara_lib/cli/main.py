@@ -99,15 +99,16 @@ def _params(args: argparse.Namespace) -> Iterator[str]:
     folder = find_step(load_settings(), args.step)
     models = step_models(folder)
     if args.schema:
-        yield json.dumps(params_schema(models, step=folder.resolve().name), indent=2, ensure_ascii=False)
+        yield from json.dumps(params_schema(models, step=folder.resolve().name), indent=2).splitlines()
     elif args.markdown:
-        yield from (f"{notebook}\n\n{parameter_table(model)}\n" for notebook, model in models.items())
+        for notebook, model in models.items():
+            yield from (notebook, "", *parameter_table(model).splitlines(), "")
     elif args.write:
         page = folder / "README.md"
         page.write_text(with_tables(page.read_text(encoding="utf-8"), models), encoding="utf-8")
         yield f"written: {page}"
     else:
-        yield help_text(models, width=shutil.get_terminal_size().columns).lstrip("\n") or "no parameters are described"
+        yield from help_text(models, width=shutil.get_terminal_size().columns).lstrip("\n").splitlines()
 
 
 def _write_index(runs: list[str]) -> str | None:
