@@ -15,7 +15,6 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
@@ -24,6 +23,7 @@ from traitlets.config import Config
 
 from sinara_lib import errors
 from sinara_lib.errors import InterfaceError, ParamsError, SinaraError
+from sinara_lib.runs.kernels import kernel_problem
 from sinara_lib.store.work_folders import short_folder, work_folder
 
 PARAMETERS_TAG = "parameters"
@@ -66,6 +66,9 @@ def run_notebook(
     wrong in a cell, a dead kernel and Ctrl-C are told in the result.
     """
     check_parameters(source, parameters)
+    kernel_name = kernel_name or _kernel_name(source)
+    if problem := kernel_problem(kernel_name):
+        return NotebookEnd(Outcome.FAILED, f"{source.name}: {problem}.")
     try:
         with _environment(environ):
             papermill.execute_notebook(
@@ -73,7 +76,7 @@ def run_notebook(
                 str(target),
                 parameters=dict(parameters),
                 engine_name=_ENGINE,
-                kernel_name=kernel_name or _kernel_name(source),
+                kernel_name=kernel_name,
                 language="python",
                 progress_bar=False,
                 stdout_file=sys.stdout,
@@ -87,8 +90,6 @@ def run_notebook(
         return NotebookEnd(Outcome.FAILED, f"{source.name}: {reason}.")
     except RuntimeError as error:  # jupyter_client: the kernel died, or stayed silent, while it started
         return NotebookEnd(Outcome.FAILED, f"{source.name}: the kernel did not start ({error}); see its words above.")
-    except NoSuchKernel as error:
-        return NotebookEnd(Outcome.FAILED, f"{source.name}: no Jupyter kernel {error.name!r}; install ipykernel.")
     except KeyboardInterrupt:
         return NotebookEnd(Outcome.STOPPED, f"{source.name}: interrupted.")
     return NotebookEnd(Outcome.DONE)

@@ -112,10 +112,35 @@ def test_a_kernel_that_dies_while_it_starts_is_told(
     assert "the kernel did not start" in str(end.reason)
 
 
-def test_a_kernel_that_is_not_installed_is_named(tmp_path: Path, write_notebook: Write) -> None:
+@pytest.mark.parametrize(
+    ("name", "spec", "words"),
+    [
+        ("julia-9", None, "there is no Jupyter kernel 'julia-9'"),
+        ("a b", None, "there is no Jupyter kernel 'a b'"),
+        ("odd", '{"argv":', "the Jupyter kernel 'odd' has a broken kernel.json"),
+        ("odd", '{"argv": ["/none/python"]}', "the Jupyter kernel 'odd' starts /none/python, which is no program here"),
+        ("odd", '{"argv": []}', "the Jupyter kernel 'odd' starts nothing"),
+    ],
+)
+def test_a_kernel_that_cannot_be_started_is_told_in_one_message_with_those_there_are(
+    tmp_path: Path,
+    write_notebook: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    name: str,
+    spec: str | None,
+    words: str,
+) -> None:
+    if spec is not None:
+        folder = tmp_path / "jupyter" / "kernels" / name
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(spec)
+        monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     source = write_notebook(tmp_path / "a.ipynb", "1")
-    end = run_notebook(source, tmp_path / "b.ipynb", parameters={}, environ={}, kernel_name="julia-9")
-    assert end == NotebookEnd(Outcome.FAILED, "a.ipynb: no Jupyter kernel 'julia-9'; install ipykernel.")
+    end = run_notebook(source, tmp_path / "b.ipynb", parameters={}, environ={}, kernel_name=name)
+    assert (end.outcome, str(end.reason).startswith(f"a.ipynb: {words}")) == (Outcome.FAILED, True)
+    assert "Kernels there are: python3. Name one in step_params.kernel_name" in str(end.reason)
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_a_full_disk_is_told_with_the_remedy(tmp_path: Path, write_notebook: Write) -> None:
