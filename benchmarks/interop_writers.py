@@ -25,6 +25,9 @@ def datumaro(format_name: str, document: Path, images: Path, folder: Path) -> No
     (layout / "images" / "val2017").symlink_to(images)
     (layout / "annotations" / "instances_val2017.json").symlink_to(document)
     dataset = datumaro.Dataset.import_from(str(layout), "coco_instances")
+    if format_name == "cvat":
+        # It would write the box and every polygon of an object as shapes of their own.
+        dataset.filter("/item/annotation[type='bbox']", filter_annotations=True)
     dataset.export(str(folder / "written"), format_name, save_media=True)
 
 
