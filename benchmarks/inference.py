@@ -5,8 +5,8 @@
 
 PyTorch runs the network with box decoding and no suppression, so it does less than the ONNX file, whose suppression is
 inside; "bare graph" is that file without it. Without --weights the network has random weights, its objectness set so
-that one prior in twenty passes the score threshold, which is many. In each round all take turns; each turn is a call
-to warm up and then calls for at least half a second. What suppression costs is less than the speed of a shared machine
+that one prior in twenty passes the threshold, which is many. In each round all take turns; each turn is a call to warm
+up and then calls for at least half a second. What suppression costs is less than the speed of a shared machine
 changes within a second, so the file and its bare graph are compared once more, call by call in turn.
 """
 

@@ -1,10 +1,11 @@
 """Bad days for the service: mutated requests, twice as much as it can answer, and SIGTERM in the middle of it.
 
-    python benchmarks/soak.py [--url BENTO_URL] [--requests 10000] [--minutes 10] [--check]
+    python benchmarks/soak.py [--url BENTO_URL] [--requests 10000] [--minutes 10] [--attack] [--check]
 
 No answer may be a fault of the service, its memory may not grow after the first minute (or quarter, of a short soak),
 and every request that it accepted is answered once, also those that SIGTERM finds. Without --url a YOLOX-Nano with the
-weights of nobody is packed first.
+weights of nobody is packed first. --attack measures instead what others notice of images and forms made to take long:
+their p99 may be three times what it is otherwise, and a probe takes less than a second.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "model_pack"))
 
+from benchmarks.attacks import measure_attacks
 from benchmarks.http_load import NO_ANSWER, Load, post_request, read_answer, run_load
 from benchmarks.mutated_requests import mutated_requests
 from benchmarks.serve import memory_of, photograph, prepare, publish
@@ -51,12 +53,15 @@ def main() -> int:
     parser.add_argument("--url", help="a bento_service entity")
     parser.add_argument("--requests", type=int, default=10_000, help="mutated ones")
     parser.add_argument("--minutes", type=float, default=10.0, help="of twice its capacity")
+    parser.add_argument("--attack", action="store_true", help="instead: what others notice while a stranger attacks")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         url = arguments.url or publish(prepare("yolox_nano", Path(work, "yolox_nano")))
         service = start_dev_bentoservice(url)
         try:
+            if arguments.attack:
+                return conclude(measure_attacks(service.url), check=arguments.check)
             mutated = send_mutated(service, arguments.requests)
             before = answered_so_far(service)
             rate = capacity(service)
