@@ -285,7 +285,7 @@ def promised(found: dict[Setting, dict[str, list[float]]], suppression: dict[Set
     faster = min(by_rounds(seconds, EAGER, FP32) for seconds in found.values())
     return [
         Target(
-            "ONNX fp32, time beside the bare graph without suppression, at worst",
+            "ONNX fp32 beside the bare graph without suppression, at worst",
             max(suppression.values()),
             at_most=TIMES_AS_SLOW,
         ),
