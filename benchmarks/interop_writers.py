@@ -35,7 +35,13 @@ def supervision(format_name: str, document: Path, images: Path, folder: Path) ->
     """Write by the exporters of supervision's DetectionDataset."""
     from supervision import DetectionDataset
 
-    dataset = DetectionDataset.from_coco(str(images), str(document))
+    # With outlines it would write every polygon of an object as a line of its own.
+    content = json.loads(document.read_text())
+    for one in content["annotations"]:
+        one.pop("segmentation", None)
+    boxes = folder / "boxes.json"
+    boxes.write_text(json.dumps(content))
+    dataset = DetectionDataset.from_coco(str(images), str(boxes))
     to, labels = folder / "written", str(folder / "written" / "labels")
     (to / "images").mkdir(parents=True)
     if format_name == "coco":
