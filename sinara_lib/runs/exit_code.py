@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sinara_lib.errors import SinaraError, StopStep
 from sinara_lib.progress import PlainLines
+from sinara_lib.runs.output import keep_output_open
 
 DONE, FAILED, STOPPED = 0, 1, 254
 
@@ -18,6 +19,7 @@ def exit_code_of(work: Callable[[], None]) -> int:
 
     0 done, 1 failed, 254 stopped on purpose: by StopStep, Ctrl-C or SIGTERM.
     """
+    keep_output_open()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(PlainLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
