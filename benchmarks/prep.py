@@ -38,7 +38,6 @@ from PIL import Image
 from benchmarks.jpegs import write_jpegs
 from benchmarks.table import Seconds, Target, conclude, ratio, render, say, take_turns
 from dataset_checks.checks import CheckedDataset, check_dataset
-from dataset_checks.decoding import core_count
 from dataset_conversion.parts import make_parts, published
 from dataset_report.figures import publish_summary
 from dataset_report.stats import measure_parts
@@ -46,6 +45,7 @@ from dataset_split import split_dataset
 from prep_params import PrepParams
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.layout import StepAddress
+from sinara_lib.parallel import core_count
 from sinara_lib.store import store_at
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus
 from sinara_lib.vision.coco import load_coco

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from label_formats.geometry import Box, polygon_area
+from label_formats.geometry import Box
 from label_formats.image_index import OTHERWISE, ImageIndex, plain_path
 from label_formats.labels import LabelledImage, LabelledObject, Labels
 from label_formats.tally import Tally
 from sinara_lib.errors import DataError
 from sinara_lib.urls import without_credentials
+from sinara_lib.vision.boxes import polygon_area
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
 Size = tuple[int, int]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sinara_lib.errors import DataError
+from sinara_lib.vision.run_lengths import runs_of
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -45,13 +46,6 @@ def flat(corners: Iterable[Point]) -> tuple[float, ...]:
     return tuple(value for corner in corners for value in corner)
 
 
-def polygon_area(polygon: Sequence[float]) -> float:
-    """Area within x, y, x, y, ..., by the shoelace formula."""
-    xs, ys = polygon[::2], polygon[1::2]
-    twice = sum(xs[i - 1] * ys[i] - xs[i] * ys[i - 1] for i in range(len(xs)))
-    return abs(twice) / 2
-
-
 MOST_PIXELS = 1 << 28
 """Masks of larger images are refused: each pixel takes a byte while the runs are rotated."""
 
@@ -76,7 +70,7 @@ def image_runs(
     part = np.repeat(flags, counts).reshape(height, width)
     columns = np.zeros((width, image_height), dtype=bool)
     columns[:, top : top + height] = part.T
-    runs = run_lengths(columns.ravel())
+    runs = runs_of(columns.T)
     runs[0] += left * image_height
     after = (image_width - left - width) * image_height
     if len(runs) % 2:
@@ -84,11 +78,3 @@ def image_runs(
     elif after:
         runs.append(after)
     return {"size": [image_height, image_width], "counts": runs}
-
-
-def run_lengths(flat: "np.ndarray[Any, np.dtype[np.bool_]]") -> list[int]:
-    """Lengths of equal stretches; the first one is of zeros and may be 0."""
-    changes = np.flatnonzero(np.diff(flat)) + 1
-    edges = np.concatenate(([0], changes, [flat.size]))
-    lengths: list[int] = np.diff(edges).tolist()
-    return [0, *lengths] if flat[0] else lengths

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from PIL import Image
 
 from sinara_lib.errors import DataError
+from sinara_lib.vision.exif import upright_size
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -126,16 +127,11 @@ def _shared(left: tuple[str, ...], right: tuple[str, ...]) -> int:
     return count
 
 
-ORIENTATION = 0x0112
-ON_ITS_SIDE = frozenset({5, 6, 7, 8})
-
-
 def image_size(path: Path) -> tuple[int, int] | None:
     """Return width and height in pixels; None where the file is not an image that can be read."""
     try:
         with Image.open(path) as image:
-            width, height = image.size
-            rotated = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
+            return upright_size(image)
     # Damaged headers make Pillow's readers raise more than they document.
     except (
         OSError,
@@ -149,4 +145,3 @@ def image_size(path: Path) -> tuple[int, int] | None:
         Image.DecompressionBombError,
     ):
         return None
-    return (height, width) if rotated else (width, height)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from label_formats.geometry import Box, image_runs, run_lengths
+from label_formats.geometry import Box, image_runs
 from sinara_lib.errors import DataError
+from sinara_lib.vision.run_lengths import runs_of
 
 MOST_BYTES = 1 << 26
 
@@ -26,7 +27,7 @@ def picture_mask(
     height, width = part.shape
     box = (*corner, width, height)
     return (float(corner[0]), float(corner[1]), float(width), float(height)), image_runs(
-        run_lengths(part.ravel()), box, sides=sides, place=place
+        runs_of(part.T), box, sides=sides, place=place
     )
 
 

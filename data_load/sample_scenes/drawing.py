@@ -13,6 +13,7 @@ from sample_scenes.light import Pixels, expose, haze
 from sample_scenes.people import draw_bicycle, draw_motorcycle, draw_person, draw_rider
 from sample_scenes.trucks import draw_truck
 from sample_scenes.vehicles import draw_bus, draw_car
+from sinara_lib.vision.boxes import areas, shared_areas
 
 PERSON, BICYCLE, CAR, MOTORCYCLE, BUS, TRUCK = 1, 2, 3, 4, 6, 8
 MIN_VISIBLE_PIXELS = 60
@@ -163,9 +164,6 @@ def _visible(canvas: Canvas, owner: int, full: int, mask: NDArray[np.bool_]) -> 
 
 def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> int:
     """Shared area in percent of the smaller box."""
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    if wide <= 0 or high <= 0:
-        return 0
-    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return wide * high * 100 // max(smaller, 1)
+    boxes = np.array([one, other])
+    smaller = int(areas(boxes).min())
+    return int(shared_areas(boxes[0], boxes[1])) * 100 // max(smaller, 1)

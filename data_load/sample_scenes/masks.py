@@ -14,14 +14,6 @@ def mask_box(mask: Mask) -> list[int]:
     return [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y]
 
 
-def mask_counts(mask: Mask) -> list[int]:
-    """COCO's uncompressed run lengths: column by column, starting with the run of zeros."""
-    flat = np.concatenate([[False], mask.T.ravel(), [False]])
-    edges = np.flatnonzero(flat[1:] != flat[:-1])
-    runs: list[int] = np.diff(np.concatenate([[0], edges, [mask.size]])).tolist()
-    return runs[:-1] if runs[-1] == 0 and len(runs) > 1 else runs
-
-
 def mask_polygons(mask: Mask) -> list[list[int]]:
     """Return segmentations along pixel edges, [x1, y1, x2, y2, ...] each, that cover exactly the mask.
 

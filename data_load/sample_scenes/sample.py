@@ -13,10 +13,11 @@ from PIL import Image
 
 from file_times import stamp
 from sample_scenes.drawing import KINDS, Drawn, Kind, Scene, draw_scene
-from sample_scenes.masks import mask_box, mask_counts, mask_polygons
+from sample_scenes.masks import mask_box, mask_polygons
 from scenes_url import ScenesRequest
 from sinara_lib.progress import progress
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, save_coco
+from sinara_lib.vision.run_lengths import runs_of
 
 CATEGORIES = (
     CocoCategory(1, "person", "person"),
@@ -80,7 +81,7 @@ def _jpeg(scene: Scene, *, quality: int) -> bytes:
 
 def _annotation(drawn: Drawn, *, image_id: int, annotation_id: int) -> CocoAnnotation:
     x, y, width, height = mask_box(drawn.mask)
-    crowd = {"counts": mask_counts(drawn.mask), "size": list(drawn.mask.shape)}
+    crowd = {"counts": runs_of(drawn.mask), "size": list(drawn.mask.shape)}
     polygons = [[float(value) for value in polygon] for polygon in mask_polygons(drawn.mask)]
     return CocoAnnotation(
         id=annotation_id,

@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 from dataset_checks.findings import Ledger, note_box
-from dataset_checks.segmentations import check_segmentation, polygon_area
+from dataset_checks.segmentations import check_segmentation, segmentation_area
+from sinara_lib.vision.boxes import clip_box
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset, CocoImage
 
 # COCO's own areas differ from ours by how a segmentation is drawn as pixels; more than this is another area.
@@ -104,8 +105,7 @@ def _check_box(
 
 def _clip(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotation | None:
     x, y, width, height = one.bbox
-    left, top = max(x, 0.0), max(y, 0.0)
-    right, bottom = min(x + width, float(image.width)), min(y + height, float(image.height))
+    left, top, right, bottom = clip_box((x, y, x + width, y + height), image.width, image.height)
     if min(x, y) >= 0 and max(x + width - right, y + height - bottom) <= _EDGE_TOLERANCE:
         return one
     if note_box(ledger, "box_over_edge", one, image) == "drop":
@@ -121,7 +121,7 @@ def _check_area(one: CocoAnnotation, ledger: Ledger) -> CocoAnnotation | None:
     most, least = box_area * (1 + _AREA_TOLERANCE) + 1, box_area * (1 - _AREA_TOLERANCE) - 1
     if one.area is not None and (0 if one.segmentation else least) < one.area <= most and one.area > 0:
         return one
-    area = min(box_area, polygon_area(one.segmentation) or box_area)
+    area = min(box_area, segmentation_area(one.segmentation) or box_area)
     stated = "none" if one.area is None else f"{one.area:g}"
     if ledger.note("area", f"annotation {one.id}: {stated}, should be {area:g}") == "drop":
         return None

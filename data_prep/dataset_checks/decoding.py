@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,13 +16,12 @@ from dataset_checks.darkness import why_dark
 from dataset_checks.likeness import GREY_SIDE, Look, describe
 from dataset_checks.picture_end import is_cut_short
 from sinara_lib.archive import Readable
-from sinara_lib.parallel import Check, in_threads
+from sinara_lib.parallel import Check, core_count, in_threads
 from sinara_lib.progress import progress
+from sinara_lib.vision.exif import SWAPS_SIDES, orientation_of
 from sinara_lib.vision.image_size import UnknownFormatError, stated_size
 from sinara_lib.vision.letterbox import decode_image
 
-_ORIENTATION = 0x0112
-_SWAPPED = {5, 6, 7, 8}
 # Decoded at an eighth a JPEG keeps at least this many pixels on its shorter side, enough to tell likeness.
 _LEAST_SIDE = 8 * GREY_SIDE
 
@@ -47,7 +45,7 @@ class ImageFacts:
     @property
     def swaps_sides(self) -> bool:
         """Tell whether making the picture upright exchanges width and height."""
-        return self.orientation in _SWAPPED
+        return self.orientation in SWAPS_SIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +76,6 @@ def read_pictures(files: Readable, names: Iterable[str]) -> dict[str, ImageFacts
             found.update(zip(batch, pictures, strict=True))
             bar.update(len(batch))
     return found
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def read_picture(data: bytes) -> ImageFacts:
@@ -147,7 +139,7 @@ def _decoded(data: bytes) -> _Decoded:
     width, height, orientation, kind = header
     large = min(width, height) >= _LEAST_SIDE
     grey = _eighth(data) if large and kind in {"JPEG", "MPO"} else _grey(data)
-    if orientation in _SWAPPED:
+    if orientation in SWAPS_SIDES:
         # A format whose EXIF the decoder passes over comes out as it lies.
         if (width - height) * (grey.shape[1] - grey.shape[0]) > 0:
             return _Decoded(width, height, 1, kind, grey)
@@ -177,8 +169,8 @@ def _header(data: bytes) -> tuple[int, int, int, str] | None:
             kind = str(image.format)
             # Most JPEG files have none, and looking for it in vain takes longer than reading their header.
             has_exif = kind != "JPEG" or b"Exif" in data
-            orientation = image.getexif().get(_ORIENTATION, 1) if has_exif else 1
-            return image.width, image.height, orientation if orientation in range(1, 9) else 1, kind
+            orientation = orientation_of(image) if has_exif else 1
+            return image.width, image.height, orientation, kind
     except UnidentifiedImageError:
         return None
     except Image.DecompressionBombError as error:

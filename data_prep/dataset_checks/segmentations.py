@@ -1,11 +1,13 @@
 """Checks of segmentations: polygons and run lengths."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from dataset_checks.findings import Box, Ledger, note_box
+from sinara_lib.vision.boxes import clip_box, iou, polygon_area
 from sinara_lib.vision.coco import CocoAnnotation, CocoImage, Segmentation
 from sinara_lib.vision.run_lengths import extent_of, read_runs
 
@@ -28,7 +30,7 @@ def check_segmentation(one: CocoAnnotation, image: CocoImage, ledger: Ledger) ->
         if note_box(ledger, "segmentation_over_edge", one, image) == "drop":
             return None
         segmentation = [
-            polygon for polygon in (_clamped(points, image) for points in segmentation) if polygon_area([polygon])
+            polygon for polygon in (_clamped(points, image) for points in segmentation) if polygon_area(polygon)
         ]
         one = replace(one, segmentation=segmentation or None)
     extent = _extent(segmentation, image)
@@ -37,9 +39,9 @@ def check_segmentation(one: CocoAnnotation, image: CocoImage, ledger: Ledger) ->
     return _removed(one, image, ledger, fault="segmentation_unlike_box")
 
 
-def polygon_area(segmentation: Segmentation) -> float:
+def segmentation_area(segmentation: Segmentation) -> float:
     """Square pixels inside polygons, by the shoelace formula; 0 for run lengths, which are left to the box."""
-    return sum(map(_area, segmentation)) if isinstance(segmentation, list) else 0.0
+    return sum(map(polygon_area, segmentation)) if isinstance(segmentation, list) else 0.0
 
 
 def _removed(one: CocoAnnotation, image: CocoImage, ledger: Ledger, *, fault: str) -> CocoAnnotation | None:
@@ -96,27 +98,10 @@ def _overlap(extent: Extent, box: Box, image: CocoImage) -> float:
 
     Both get a pixel more on each side, so that thin things a pixel apart agree.
     """
-    one = _cut(extent, image)
-    other = _cut((box[0], box[1], box[0] + box[2], box[1] + box[3]), image)
-    shared = _side(max(one[0], other[0]), min(one[2], other[2])) * _side(max(one[1], other[1]), min(one[3], other[3]))
-    joint = sum(_side(left, right) * _side(top, bottom) for left, top, right, bottom in (one, other)) - shared
-    return shared / joint
-
-
-def _side(low: float, high: float) -> float:
-    return max(0.0, high - low)
+    other = (box[0], box[1], box[0] + box[2], box[1] + box[3])
+    return float(iou(np.array(_cut(extent, image)), np.array(_cut(other, image))))
 
 
 def _cut(extent: Extent, image: CocoImage) -> Extent:
-    left, top, right, bottom = extent
-    return (
-        max(left, 0.0) - 1,
-        max(top, 0.0) - 1,
-        min(right, float(image.width)) + 1,
-        min(bottom, float(image.height)) + 1,
-    )
-
-
-def _area(points: Sequence[float]) -> float:
-    xs, ys = points[0::2], points[1::2]
-    return abs(math.fsum(xs[i - 1] * ys[i] - xs[i] * ys[i - 1] for i in range(len(xs)))) / 2
+    left, top, right, bottom = clip_box(extent, image.width, image.height)
+    return left - 1, top - 1, right + 1, bottom + 1

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prep_params import Rule
+from sinara_lib.vision.boxes import clip_box, clip_polygon, polygon_area
 from sinara_lib.vision.coco import CocoAnnotation, Segmentation
 from sinara_lib.vision.run_lengths import mask_of, read_runs, segmentation_of
 
@@ -60,7 +61,7 @@ def moved(one: CocoAnnotation, move: Affine, *, size: tuple[int, int], rule: Rul
     rotated = bool(move[0, 1] or move[1, 0])
     corners = _move(np.concatenate(polygons) if rotated and polygons else _corners(one.bbox), move)
     (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
-    box = max(left, 0.0), max(top, 0.0), min(right, float(size[0])), min(bottom, float(size[1]))
+    box = clip_box((left, top, right, bottom), *size)
     share = max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0) / max((right - left) * (bottom - top), 1e-12)
     if share <= 0 or (share < rule.min_visible and not one.iscrowd):
         return None
@@ -116,28 +117,8 @@ def _moved_mask(segmentation: dict[str, object], move: Affine, size: tuple[int, 
     return _Visible(segmentation_of(shown.astype(np.uint8)), extent, float(shown.sum()))
 
 
-def clip_polygon(points: Points, size: tuple[int, int]) -> Points:
-    """Return a polygon's part inside (0, 0) to `size`: Sutherland and Hodgman, "Reentrant Polygon Clipping" (1974)."""
-    for axis, bound, inwards in ((0, 0, 1), (0, size[0], -1), (1, 0, 1), (1, size[1], -1)):
-        inside = inwards * (points[:, axis] - bound)
-        if len(points) == 0 or (inside >= 0).all():
-            continue
-        kept = []
-        for place, (start, depth) in enumerate(zip(points, inside, strict=True)):
-            end, next_depth = points[(place + 1) % len(points)], inside[(place + 1) % len(points)]
-            if depth >= 0:
-                kept.append(start)
-            if depth * next_depth < 0:
-                kept.append(start + (end - start) * (depth / (depth - next_depth)))
-                kept[-1][axis] = bound
-        points = np.array(kept).reshape(-1, 2)
-    return points
-
-
 def _area(points: Points) -> float:
-    """Square pixels, by the shoelace formula."""
-    x, y = points[:, 0], points[:, 1]
-    return abs(float(np.dot(np.roll(x, 1), y) - np.dot(x, np.roll(y, 1)))) / 2
+    return polygon_area(points.ravel().tolist())
 
 
 def _corners(box: tuple[float, float, float, float]) -> Points:

@@ -6,12 +6,11 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 
-from dataset_checks.decoding import core_count
 from dataset_conversion.augment import Pixels, change_pixels
 from dataset_conversion.conversion import ImageRecipe
 from sinara_lib.archive import ArchiveReader
 from sinara_lib.errors import DataError
-from sinara_lib.parallel import Check, in_threads
+from sinara_lib.parallel import Check, core_count, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.vision.letterbox import decode_image
 

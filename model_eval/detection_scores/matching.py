@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection_scores.table import Flags, Floats, Ints, Objects
+from sinara_lib.vision.boxes import corners_of, iou
 
 NOBODY = -1
 _PAIRS_AT_ONCE = 2_000_000
@@ -39,11 +40,11 @@ def overlapping_pairs(image: Ints, box: Floats, *, objects: Objects, least: floa
         detection = np.repeat(some, count[some])
         within = np.arange(len(detection)) - np.repeat(np.cumsum(count[some]) - count[some], count[some])
         partner = by_image[first[detection] + within]
-        iou = box_iou(box[detection], objects.box[partner], crowd=objects.crowd[partner])
-        kept = iou >= least
-        parts.append((detection[kept], partner[kept], iou[kept]))
-    detection, partner, iou = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Pairs(detection, object=partner, iou=iou)
+        overlap = box_iou(box[detection], objects.box[partner], crowd=objects.crowd[partner])
+        kept = overlap >= least
+        parts.append((detection[kept], partner[kept], overlap[kept]))
+    detection, partner, overlaps = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Pairs(detection, object=partner, iou=overlaps)
 
 
 def box_iou(box: Floats, other: Floats, *, crowd: Flags) -> Floats:
@@ -51,13 +52,8 @@ def box_iou(box: Floats, other: Floats, *, crowd: Flags) -> Floats:
 
     The order of the operations is that of pycocotools, so that a box on the edge of a threshold falls on its side.
     """
-    width = np.minimum(box[:, 2] + box[:, 0], other[:, 2] + other[:, 0]) - np.maximum(box[:, 0], other[:, 0])
-    height = np.minimum(box[:, 3] + box[:, 1], other[:, 3] + other[:, 1]) - np.maximum(box[:, 1], other[:, 1])
-    shared = width * height
-    area, other_area = box[:, 2] * box[:, 3], other[:, 2] * other[:, 3]
-    union = np.where(crowd, area, area + other_area - shared)
-    touching = (width > 0) & (height > 0)
-    return np.where(touching, shared / np.where(touching, union, 1.0), 0.0)
+    sizes = (box[:, 2] * box[:, 3], other[:, 2] * other[:, 3])
+    return iou(corners_of(box), corners_of(other), known_areas=sizes, crowd=crowd)
 
 
 def match_greedily(pairs: Pairs, *, rank: Ints, thresholds: Floats, ignored: Flags, crowd: Flags) -> NDArray[np.int32]:
@@ -71,11 +67,11 @@ def match_greedily(pairs: Pairs, *, rank: Ints, thresholds: Floats, ignored: Fla
     chosen = np.full((len(thresholds), len(rank)), NOBODY, dtype=np.int32)
     lowest = np.minimum(thresholds, 1 - 1e-10)[:, None]
     order = np.lexsort((-pairs.object, -pairs.iou, ignored[pairs.object], pairs.detection, rank[pairs.detection]))
-    detection, wanted, iou = pairs.detection[order], pairs.object[order], pairs.iou[order]
+    detection, wanted, overlaps = pairs.detection[order], pairs.object[order], pairs.iou[order]
     turns = [*np.nonzero(np.diff(rank[detection], prepend=-1))[0].tolist(), len(order)]
     for start, stop in itertools.pairwise(turns):
         objects = wanted[start:stop]
-        free = (iou[start:stop] >= lowest) & (crowd[objects] | ~taken[:, objects])
+        free = (overlaps[start:stop] >= lowest) & (crowd[objects] | ~taken[:, objects])
         mine = detection[start:stop]
         (firsts,) = np.nonzero(np.diff(mine, prepend=-1))
         place = np.where(free, np.arange(stop - start), stop - start)

@@ -18,6 +18,7 @@ from export_checks.layers import first_difference
 from export_checks.outputs import RAW_OUTPUTS, Array, Detections, ModelOutput, open_session, run_onnx, run_torch
 from pack_params import NmsSettings
 from sinara_lib.errors import DataError
+from sinara_lib.vision.boxes import iou
 
 RAW_TOLERANCE = 1e-3
 SCORE_TOLERANCE = 1e-3
@@ -120,7 +121,7 @@ def match_detections(expected: Detections, found: Detections, *, threshold: floa
     ious, gaps, unmatched = [1.0], [0.0], 0
     for box, score, label in zip(expected.boxes, expected.scores, expected.labels, strict=True):
         rivals = [i for i in free if found.labels[i] == label and abs(found.scores[i] - score) <= SCORE_TOLERANCE]
-        overlaps = _iou(box, found.boxes[rivals]) if rivals else np.zeros(0)
+        overlaps = iou(box, found.boxes[rivals]) if rivals else np.zeros(0)
         if rivals and overlaps.max() >= MIN_IOU:
             partner = rivals[int(overlaps.argmax())]
             free.remove(partner)
@@ -151,13 +152,6 @@ def _relative_error(found: Array, expected: Array, *, scale: Any) -> float:
 def _sides(boxes: Array) -> Array:
     # A corner is a centre minus half a side, so its rounding grows with the side even where the corner is near 0.
     return np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True), 1.0)
-
-
-def _iou(box: Array, others: Array) -> Array:
-    corners = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = np.clip(corners, 0, None).prod(axis=1)
-    areas = np.prod(box[2:] - box[:2]) + (others[:, 2:] - others[:, :2]).prod(axis=1)
-    return np.asarray(shared / np.maximum(areas - shared, 1e-12))
 
 
 def _refusal(row: ParityRow, where: str) -> str:

@@ -79,6 +79,7 @@ class ServiceSettings:
         return self.body_seconds + self.deadline_seconds + 5
 
 
+# The service stands alone, with its own count of cores: the library's is in sinara_lib/parallel.py.
 def usable_cores() -> int:
     """Return how many cores this process may use: by its affinity and, in a container, by its quota; at least 1."""
     affinity = getattr(os, "sched_getaffinity", None)

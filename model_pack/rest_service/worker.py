@@ -140,6 +140,7 @@ def _has_partner(one: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) ->
     )
 
 
+# The service stands alone, with its own IoU: the library's is in sinara_lib/vision/boxes.py.
 def _iou(one: Sequence[float], other: Sequence[float]) -> float:
     width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])

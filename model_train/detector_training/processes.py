@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 
 from detector_training.job import TrainingJob, TrainingOutcome, run_job
 from sinara_lib.errors import DataError, SinaraError
+from sinara_lib.parallel import core_count
 from sinara_lib.progress import PROGRESS_VARIABLE, show_log
 
 JOB, OUTCOME = TypeAdapter(TrainingJob), TypeAdapter(TrainingOutcome)
@@ -59,7 +60,7 @@ def run_in_processes(job: TrainingJob, devices: Devices) -> TrainingOutcome:
 def _started(work: Path, devices: Devices) -> Iterator[subprocess.Popen[str]]:
     count = devices.processes
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    threads = str(max(1, (os.cpu_count() or 1) // count))
+    threads = str(max(1, core_count() // count))
     environ = {"OMP_NUM_THREADS": threads, **os.environ, PROGRESS_VARIABLE: "0", NOTEBOOK_PROCESS: str(os.getpid())}
     if devices.kind == "cpu":
         environ["CUDA_VISIBLE_DEVICES"] = ""

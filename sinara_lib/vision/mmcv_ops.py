@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sinara_lib.vision.boxes import iou
+
 logger = logging.getLogger(__name__)
 
 _EXTENSION = "mmcv._ext"
-
-Boxes = NDArray[np.float32]
 
 
 def ensure_mmcv_ops() -> None:
@@ -52,17 +52,8 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, offset:
     while len(left):
         best, left = left[0], left[1:]
         rows.append(int(best))
-        left = left[~(_overlaps(ranked[best], ranked[left], offset) > np.float32(iou_threshold))]
+        left = left[~(iou(ranked[best], ranked[left], offset=offset) > np.float32(iou_threshold))]
     return order[torch.tensor(rows, dtype=torch.int64, device=order.device)]
-
-
-def _overlaps(box: Boxes, others: Boxes, offset: int) -> Boxes:
-    """IoU of one box with N others; NaN where both have no area, as in the compiled operator."""
-    left_top, right_bottom = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    shared = np.maximum(right_bottom - left_top + offset, 0).prod(axis=1)
-    area, areas = (box[2:] - box[:2] + offset).prod(), (others[:, 2:] - others[:, :2] + offset).prod(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(shared / (area + areas - shared), dtype=np.float32)
 
 
 def stand_in() -> ModuleType:

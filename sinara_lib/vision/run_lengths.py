@@ -29,6 +29,14 @@ def read_runs(segmentation: dict[str, Any], *, width: int, height: int) -> list[
     return runs if runs and min(runs) >= 0 and sum(runs) == width * height else None
 
 
+def runs_of(mask: NDArray[np.bool_]) -> list[int]:
+    """Return the runs of a mask, H x W, column by column; the first is of 0 and may have no length."""
+    flat = mask.T.ravel()
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs: list[int] = np.diff(np.concatenate(([0], changes, [flat.size]))).tolist()
+    return [0, *runs] if flat.size and flat[0] else runs
+
+
 def mask_of(runs: list[int], *, width: int, height: int) -> NDArray[np.uint8]:
     """Return the mask of whole runs: H x W of 0 and 1."""
     mask: NDArray[np.uint8] = np.repeat(np.arange(len(runs), dtype=np.uint8) % 2, runs).reshape(width, height).T

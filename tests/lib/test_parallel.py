@@ -2,10 +2,11 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from sinara_lib.parallel import MOST_THREADS, Check, in_threads, thread_count
+from sinara_lib.parallel import MOST_THREADS, Check, core_count, in_threads, thread_count
 
 
 def test_results_come_in_the_order_of_the_items_whatever_ends_first() -> None:
@@ -60,3 +61,25 @@ def test_a_caller_who_leaves_stops_the_rest() -> None:
 
 def test_there_are_no_more_threads_than_cores_nor_than_the_limit() -> None:
     assert 1 <= thread_count() <= MOST_THREADS
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "200000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, 64),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 64),
+        ({"cpu.max": "what"}, 64),
+        ({}, 64),
+    ],
+)
+def test_cores_are_those_that_the_containers_quota_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)), raising=False)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert core_count(tmp_path) == cores

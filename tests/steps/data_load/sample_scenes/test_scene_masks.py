@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
-from sample_scenes.masks import mask_box, mask_counts, mask_polygons
+from sample_scenes.masks import mask_box, mask_polygons
+from sinara_lib.vision.run_lengths import runs_of
 
 MASKS = arrays(np.bool_, st.tuples(st.integers(1, 14), st.integers(1, 14))).filter(lambda mask: bool(mask.any()))
 
@@ -24,7 +25,7 @@ def test_polygons_cover_exactly_the_mask(mask: np.ndarray) -> None:
 
 @given(mask=MASKS)
 def test_run_lengths_are_cocos(mask: np.ndarray) -> None:
-    encoded = coco_mask.frPyObjects({"counts": mask_counts(mask), "size": list(mask.shape)}, *mask.shape)
+    encoded = coco_mask.frPyObjects({"counts": runs_of(mask), "size": list(mask.shape)}, *mask.shape)
 
     assert np.array_equal(coco_mask.decode(encoded).astype(bool), mask)
 

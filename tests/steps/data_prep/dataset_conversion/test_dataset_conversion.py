@@ -12,10 +12,11 @@ from pycocotools import mask as run_lengths
 
 from dataset_conversion.augment import change_move, change_pixels, draw_change
 from dataset_conversion.conversion import Conversion, Counts, add_copies, convert_images, limit_empty_tiles
-from dataset_conversion.geometry import clip_polygon, moved
+from dataset_conversion.geometry import moved
 from dataset_conversion.rendering import encode_picture, make_picture
 from prep_cases import box, dataset_of, picture
 from prep_params import Augment, Rule, Tiles
+from sinara_lib.vision.boxes import clip_polygon
 from sinara_lib.vision.coco import CocoAnnotation, CocoDataset
 from sinara_lib.vision.letterbox import decode_image
 
