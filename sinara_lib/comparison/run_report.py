@@ -1,5 +1,6 @@
 """The pages of one run: where they are, opening them, and the short text that a pull request's comment needs."""
 
+import re
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from sinara_lib.layout import split_entity_url
 from sinara_lib.store import fetch_folder
 from sinara_lib.store.entity import EntityReader
 from sinara_lib.store.manifest import RunStatus
-from sinara_lib.tables import markdown_table, plain
+from sinara_lib.tables import Markup, markdown_table, plain
 
 PAGE, BUSINESS_PAGE = "report.html", "business_report.html"
 PICTURES = 3
 FIRST = ("curves.png", "bars.png", "confusion.png")
 _LOCAL = "file://"
+_CALLS = re.compile(r"@(?=[\w-])|#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -101,21 +103,21 @@ def previous_run(run: RunSummary) -> Target | None:
 
 def markdown(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
     """Yield lines of markdown: the verdict, scores with their change against `base`, three pictures, links."""
-    yield f"### {run.address.step.step}: {run.status} ({run.run_id})"
-    yield from ("", f"> {plain(run.reason)}") if run.reason else ()
-    yield from ("", *(f"> cannot be read: {plain(words)}" for words in run.damage)) if run.damage else ()
-    yield from ("", plain(gate_words(run)))
+    yield f"### {_quiet(run.address.step.step)}: {run.status} ({run.run_id})"
+    yield from ("", f"> {_quiet(run.reason)}") if run.reason else ()
+    yield from ("", *(f"> cannot be read: {_quiet(words)}" for words in run.damage)) if run.damage else ()
+    yield from ("", _quiet(gate_words(run)))
     yield from ("", *_scores(run, base))
     if pictures := list(_pictures(run)):
         yield from ("", *pictures)
     yield from (
         "",
-        "Reports: " + " · ".join(f"[{plain(page.what)}]({show_place(page.url)})" for page in report_pages(run)),
+        "Reports: " + " · ".join(f"[{_quiet(page.what)}]({show_place(page.url)})" for page in report_pages(run)),
     )
     code = run.producer
     commit = f"commit `{code.commit[:12]}`" if code.commit else "no commit"
     dirty = " with uncommitted changes" if code.uncommitted else ""
-    yield from ("", f"From {commit}{dirty}, {code.library}, {run.started:%Y-%m-%d %H:%M} UTC.")
+    yield from ("", f"From {commit}{dirty}, {_quiet(code.library)}, {run.started:%Y-%m-%d %H:%M} UTC.")
 
 
 def read_gate(run: RunSummary) -> Gate | None:
@@ -160,17 +162,23 @@ def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
         yield "No metrics."
         return
     rows = [
-        [name, shown(value), *_change(value, base.metrics.get(name) if base else None)]
+        [_quiet(name), _quiet(shown(value)), *_change(value, base.metrics.get(name) if base else None)]
         for name, value in run.metrics.items()
     ]
     headers = ["metric", run.run_id, base.run_id if base else "no earlier run", "change"]
     yield from markdown_table(headers, rows).splitlines()
 
 
+def _quiet(text: object) -> Markup:
+    """Write text of strangers for a comment, in which it names nobody and refers to no issue."""
+    # A word joiner, which nobody sees, parts the sign from the name or number behind it.
+    return Markup(_CALLS.sub("\\g<0>\u2060", plain(text)))
+
+
 def _change(value: Metric, before: Metric | None) -> tuple[str, str]:
     """Show the value before, and how far it changed where both are numbers."""
     both = isinstance(value, int | float) and isinstance(before, int | float)
-    return shown(before), f"{value - before:+.4g}" if both else ""  # type: ignore[operator]  # both are numbers
+    return _quiet(shown(before)), f"{value - before:+.4g}" if both else ""  # type: ignore[operator]  # both are numbers
 
 
 def _pictures(run: RunSummary) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Where a run's report is, opening it, and its short form for a pull request."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -176,3 +177,12 @@ def test_the_command_prints_paths_or_markdown_and_refuses_an_unknown_run_in_word
     assert "No run run-26-01-01-000000-000 in user, test, prod" in capsys.readouterr().out
     assert main(["report", base.run_id, "--env", "user"]) == 1
     assert "Traceback" not in capsys.readouterr().out
+
+
+def test_a_comment_calls_nobody_and_refers_to_no_issue(reported: Reported) -> None:
+    call = "@team closes #12, GH-3 and a/b#4"
+    failed = reported.run("eval", metrics={call: call}, status=RunStatus.FAILED, reason=f"by {call}")
+    run = _summary(reported, failed)
+    text = "\n".join(markdown(run, None))
+    assert re.search(r"@[\w-]|#\d|GH-\d", text) is None
+    assert text.replace("\u2060", "").count(call) == 3
