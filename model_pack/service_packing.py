@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +26,7 @@ from sinara_lib.errors import DataError
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.runs.checkout import read_producer
 from sinara_lib.vision.coco import draw_boxes
+from sinara_lib.vision.image_size import MAX_PIXELS, stated_size
 from sinara_lib.vision.letterbox import decode_image
 from sinara_lib.vision.model_pages import ModelCard
 
@@ -55,7 +57,7 @@ def lay_out_service(
     for module in (sinara_lib.vision.image_size, sinara_lib.vision.letterbox):
         shutil.copyfile(str(module.__file__), Path(room) / Path(str(module.__file__)).name)
     shutil.copy(model, artifacts / "model.onnx")
-    shutil.copy(test_image, artifacts / f"test_image{test_image.suffix.lower()}")
+    _copy_test_image(test_image, artifacts)
     ServedModel(
         service_version=version,
         model_name=card.model_name,
@@ -118,6 +120,19 @@ def draw_result(image: Path, result: dict[str, Any]) -> bytes:
         class_names=names,
     )
     return cv2.imencode(".jpg", drawn)[1].tobytes()
+
+
+def _copy_test_image(image: Path, artifacts: Path) -> None:
+    """Copy the test image; one of more pixels than the service takes by default is made smaller, as PNG."""
+    data = image.read_bytes()
+    width, height = stated_size(data)
+    if width * height <= MAX_PIXELS:
+        shutil.copy(image, artifacts / f"test_image{image.suffix.lower()}")
+        return
+    scale = math.sqrt(MAX_PIXELS / (width * height))
+    pixels = decode_image(data)
+    size = (max(1, int(pixels.shape[1] * scale)), max(1, int(pixels.shape[0] * scale)))
+    cv2.imwrite(str(artifacts / "test_image.png"), cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def _is_installed(name: str) -> bool:

@@ -16,6 +16,7 @@ from sinara_lib.archive import Readable, open_archive, unpack
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoImage
 from sinara_lib.vision.coco_archive import FolderFiles, Split
+from sinara_lib.vision.image_size import MAX_PIXELS
 from sinara_lib.vision.store_backend import archive_url, hold_archive, store_path
 
 
@@ -42,13 +43,17 @@ def check_splits(train: Split, evaluate: Split) -> None:
 
 
 def pick_example(split: Split) -> CocoImage:
-    """Return the image that shows most different classes, then most objects; the first of equals."""
+    """Return the image that shows most different classes, then most objects; the first of equals.
+
+    It is packed with the service, so one that the service takes by default is chosen where there is one.
+    """
 
     def richness(image: CocoImage) -> tuple[int, int]:
         kinds = [one.category_id for one in split.dataset.annotations_of(image.id) if not one.iscrowd]
         return len(set(kinds)), len(kinds)
 
-    return max(split.dataset.images, key=richness)
+    images = split.dataset.images
+    return max([one for one in images if one.width * one.height <= MAX_PIXELS] or images, key=richness)
 
 
 Cache = Literal["none", "ram", "disk"]

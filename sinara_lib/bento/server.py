@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,17 +44,25 @@ class BentoServer:
 
 
 def start_server(
-    bento: Path, work: Path, *, host: str, port: int, quiet: bool, workers: int | None = None
+    bento: Path,
+    work: Path,
+    *,
+    host: str,
+    port: int,
+    quiet: bool,
+    workers: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> BentoServer:
     """Start the bento unzipped in `bento` as a child process; port 0 takes a free one. Does not wait.
 
     `work` holds BentoML's own files and, when `quiet`, the server's log; `workers` are processes, None leaves their
-    number to the environment. Raises SinaraError when the port is taken.
+    number to the environment, in which `settings` replace what is set. Raises SinaraError when the port is taken.
     """
     port = _check_port(host, port)
     command = [sys.executable, "-m", "bentoml", "serve", str(bento.resolve()), "--host", host, "--port", str(port)]
     command += ["--timeout-graceful-shutdown", str(GRACE_SECONDS)]
-    environment = bento_environment(work) | ({} if workers is None else {"SERVICE_WORKERS": str(workers)})
+    environment = bento_environment(work) | dict(settings or {})
+    environment |= {} if workers is None else {"SERVICE_WORKERS": str(workers)}
     environment["SERVICE_STARTER"] = str(os.getpid())  # the server ends with us, also when we are killed
     log = work / "server.log" if quiet else None
     with log.open("wb") if log else nullcontext() as output:

@@ -105,15 +105,22 @@ def extract_artifacts_from_bentoservice(url: str, folder: str | Path) -> Path:
 
 
 def start_dev_bentoservice(
-    url: str, *, host: str = "127.0.0.1", port: int = 0, ready_seconds: float = START_SECONDS
+    url: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ready_seconds: float = START_SECONDS,
+    settings: Mapping[str, str] | None = None,
 ) -> DevService:
     """Run the bento at `url` as a server in the background and return when it answers; port 0 takes a free one.
+
+    `settings` replace variables of the environment, such as SERVICE_MAX_PIXELS.
 
     Raises SinaraError with the server's last lines when it is not ready in `ready_seconds`.
     """
     folder = sign(Path(tempfile.mkdtemp(prefix="bento-")))
     try:
-        server = start_server(fetch_bento(url, folder), folder, host=host, port=port, quiet=True)
+        server = start_server(fetch_bento(url, folder), folder, host=host, port=port, quiet=True, settings=settings)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

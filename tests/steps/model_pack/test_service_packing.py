@@ -105,3 +105,14 @@ def test_the_full_job_lists_every_parameter_with_its_default() -> None:
     path = Path(service_packing.__file__).parent / "params" / "step_params.json"
     (substep,) = json.loads(path.read_text(encoding="utf-8"))["substeps_params"]
     assert substep["substep_params"] == PackParams().model_dump()
+
+
+def test_a_test_image_beyond_the_services_own_limit_is_packed_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_packing, "MAX_PIXELS", 5_000)
+    image = tmp_path / "eval_image.jpg"
+    cv2.imwrite(str(image), np.full((100, 200, 3), 90, np.uint8))
+    service_packing._copy_test_image(image, tmp_path)
+    height, width = cv2.imread(str(tmp_path / "test_image.png")).shape[:2]
+    assert (width, height) == (100, 50)
