@@ -47,7 +47,9 @@ class PredictInput(bentoml.IODescriptor):
     file_name: str = Field(default="image", description="Repeated in the answer")
     min_score: float | None = Field(default=None, description="Leave out detections scored below it")
     max_detections: int | None = Field(default=None, description="Keep so many of the best")
-    classes: str | None = Field(default=None, description="Keep these classes: names or ids, separated by commas")
+    classes: str | None = Field(
+        default=None, description="Classes to keep: names or ids, separated by commas, or a JSON list"
+    )
 
 
 @bentoml.service(

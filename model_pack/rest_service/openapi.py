@@ -8,6 +8,10 @@ from rest_service.image_size import MEDIA_TYPES
 from rest_service.settings import ServiceSettings
 
 Document = dict[str, Any]
+_CLASSES = (
+    "Keep these: names or ids of /categories. Repeat it, or separate by commas; a value that is a class's whole name "
+    'means that class, commas and all. A JSON list tells names from ids: ["7", "a, b", 7].'
+)
 _NUMBER: Document = {"type": "number"}
 _TEXT: Document = {"type": "string"}
 _WHOLE: Document = {"type": "integer"}
@@ -97,7 +101,7 @@ def _parameters(min_score: float) -> list[Document]:
     return [
         _parameter("min_score", {**score, "default": min_score}, "Leave out what is scored below it"),
         _parameter("max_detections", {"type": "integer", "minimum": 1, "maximum": 999999999}, "Keep the best"),
-        {**_parameter("classes", classes, "Keep these: names or ids of /categories"), "explode": False},
+        {**_parameter("classes", classes, _CLASSES), "explode": True},
         _parameter("file_name", {"type": "string"}, "Repeated in the answer"),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,6 +11,8 @@ from rest_service.errors import RequestError
 
 NAMES = ("min_score", "max_detections", "classes", "file_name")
 _LONGEST_NAME = 255
+_NAMED = 100
+"""Classes that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class PredictOptions:
 def read_options(pairs: Iterable[tuple[str, str]], *, categories: Mapping[str, int]) -> PredictOptions:
     """Read options from the query and from form fields; `categories` maps class names to their ids.
 
-    `classes` are names or ids, separated by commas, also given several times. Raises RequestError (400) naming the
+    `classes` are names or ids, separated by commas, also given several times; one that is a class's whole name means
+    that class, and a JSON list tells names ("7") from ids (7). Raises RequestError (400) naming the
     option, what was found and what is allowed; also for an option that does not exist.
     """
     found: dict[str, list[str]] = {}
@@ -37,7 +41,7 @@ def read_options(pairs: Iterable[tuple[str, str]], *, categories: Mapping[str, i
     return PredictOptions(
         min_score=_score(found["min_score"][-1]) if "min_score" in found else None,
         max_detections=_count(found["max_detections"][-1]) if "max_detections" in found else None,
-        classes=_classes(",".join(found["classes"]), categories) if "classes" in found else None,
+        classes=_classes(found["classes"], categories) if "classes" in found else None,
         file_name=found["file_name"][-1][:_LONGEST_NAME] if "file_name" in found else None,
     )
 
@@ -59,14 +63,34 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _classes(text: str, categories: Mapping[str, int]) -> frozenset[int]:
+def _classes(texts: Iterable[str], categories: Mapping[str, int]) -> frozenset[int]:
+    found: set[int] = set()
+    for text in texts:
+        # A value that is a class's whole name means it, whatever commas it holds.
+        wanted = [text] if text in categories else _json_list(text) or [one.strip() for one in text.split(",")]
+        found.update(_class_id(one, categories) for one in wanted)
+    return frozenset(found)
+
+
+def _json_list(text: str) -> list[str | int] | None:
+    try:
+        values = json.loads(text) if text.startswith("[") else None
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(values, list) and all(type(one) in (str, int) for one in values)
+    return values if whole else None
+
+
+def _class_id(wanted: str | int, categories: Mapping[str, int]) -> int:
+    """Return the id of a class: a number is an id; text is a name, or else an id."""
     ids = {str(i): i for i in categories.values()}
-    wanted = [one.strip() for one in text.split(",")]
-    for one in wanted:
-        if one not in categories and one not in ids:
-            known = ", ".join(f"{name} ({i})" for name, i in categories.items())
-            raise _refused("classes", f"there is no class {one[:40]!r}; known are {known}")
-    return frozenset(categories[one] if one in categories else ids[one] for one in wanted)
+    if isinstance(wanted, str) and wanted in categories:
+        return categories[wanted]
+    if str(wanted) in ids:
+        return ids[str(wanted)]
+    known = ", ".join(f"{name} ({i})" for name, i in list(categories.items())[:_NAMED])
+    more = f" and {len(categories) - _NAMED} more, see /categories" if len(categories) > _NAMED else ""
+    raise _refused("classes", f"there is no class {str(wanted)[:40]!r}; known are {known}{more}")
 
 
 def _refused(name: str, message: str) -> RequestError:

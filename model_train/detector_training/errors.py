@@ -31,6 +31,11 @@ def explain(error: Exception, runner: Runner, watch: TrainingWatch, params: Trai
     # The label assignment refuses a score of NaN before a loss can be computed from it.
     if "input should be between 0 and 1" in reason:
         return watch.non_finite_message(runner, float("nan"))
+    if "Expected more than 1 value per channel" in reason:
+        return (
+            f"A batch held one value per channel, which the network's normalisation cannot learn from: batch_size is "
+            f"{params.batch_size}, input_size {params.input_size}. Raise input_size, or set batch_size to 2 or more."
+        )
     return None
 
 
