@@ -114,7 +114,7 @@ def _place(path: str, read: CocoFile, gathered: Gathered) -> PlacedDocument:
 
 def _files_of(path: str, read: CocoFile, gathered: Gathered) -> dict[str, str | None]:
     """Return the file of each image name: of this name, of the record's URL, or one spelled otherwise that is free."""
-    index = ImageIndex(gathered.images)
+    index = ImageIndex(gathered.images, gathered.named)
     files: dict[str, str | None] = {}
     for one in read.dataset.images:
         file = index.find(one.file_name, beside=path)

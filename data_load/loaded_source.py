@@ -54,7 +54,8 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
     """
     if source.is_sample:
         return _sample(source, folder)
-    gathered = gather(source, params, work, folder)
+    options = params.options_for(source)
+    gathered = gather(source, work, folder, options=options, limits=params.limits)
     take_frames(gathered, source.frames, folder)
     take_embedded(gathered, folder, limits=params.limits)
     _ensure_images(source, gathered)
@@ -77,7 +78,7 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
         if not source.images_urls:
             known = ImageIndex(gathered.images)
             names = [one.name for one in labels.images if one.name and known.find(one.name, beside=one.beside) is None]
-            take_named(names, source, params, gathered, work)
+            take_named(names, source, gathered, work, options=options)
         return _converted(labels, format_name, gathered, where, said)
     except DataError as error:
         raise DataError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
@@ -101,7 +102,8 @@ def _coco(source: SourceFields, params: FetchParams, gathered: Gathered, work: P
     """Read COCO documents, whose images get the flat names under which their files are kept."""
     documents = read_documents(gathered, files_of("coco", heads(gathered.labels)))
     if not source.images_urls:
-        take_named(references(documents, source, gathered), source, params, gathered, work)
+        options = params.options_for(source)
+        take_named(references(documents, source, gathered), source, gathered, work, options=options)
     return place_documents(documents, gathered)
 
 
@@ -117,7 +119,7 @@ def _labels(source: SourceFields, format_name: Format, gathered: Gathered) -> La
 
 def _converted(labels: Labels, format_name: Format, gathered: Gathered, where: str, said: str) -> LoadedSource:
     flat = flat_names(gathered.images)
-    files = ImageFiles(flat, lambda path: image_size(gathered.images[path]))
+    files = ImageFiles(flat, lambda path: image_size(gathered.images[path]), gathered.named)
     dataset, tally = to_coco(labels, files, format_name=TITLES[format_name])
     _log_left_out(tally, where)
     return _loaded(gathered, where, f"{TITLES[format_name]}, {said}", dataset, tally=tally)

@@ -1,5 +1,6 @@
 """Parameters of one source: where its images and annotations are, and how they are to be read."""
 
+import codecs
 import re
 from typing import Any, Literal
 
@@ -113,6 +114,9 @@ class SourceFields(ParamsModel):
     """Whether the boxes of a table are shares of the image's sides (0 to 1)."""
     frames: FrameParams | None = None
     """Which frames of videos become images; needed where there are videos."""
+    names_coding: str | None = None
+    """How names in archives are coded that do not say it, such as `gbk`, `shift_jis` or `cp866`; `null`: UTF-8, else
+    what they look like, which is printed."""
     always_changed: bool = False
     """The source is labelled elsewhere: a run that finds all sources as they were publishes nothing."""
 
@@ -124,6 +128,14 @@ class SourceFields(ParamsModel):
         if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
             return [parsed_url(one) for one in value]
         raise PydanticCustomError("urls", "should be a string, or a list of strings that is not empty")
+
+    @field_validator("names_coding")
+    @classmethod
+    def _coding(cls, value: str | None) -> str | None:
+        try:
+            return value and codecs.lookup(value).name
+        except LookupError:
+            raise PydanticCustomError("coding", "no such coding; say gbk, shift_jis, cp866 or the like") from None
 
     @property
     def is_sample(self) -> bool:

@@ -4,6 +4,7 @@ import bz2
 import calendar
 import errno
 import gzip
+import logging
 import lzma
 import stat
 import struct
@@ -18,9 +19,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+from sinara_lib.downloads.names import coding_of
 from sinara_lib.errors import ArchiveError, SinaraError
 
 # zip stores no time before it.
+log = logging.getLogger(__name__)
+
+UTF8 = 0x800
+"""Flag of a zip member whose name is UTF-8."""
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 LOCAL_HEADER = 30
 """Bytes of a zip member's own header without its name."""
@@ -75,7 +81,7 @@ def is_archive(path: Path) -> bool:
 
 
 @contextmanager
-def open_members(archive: Path, where: str, *, most: int) -> Iterator[Iterator[Member]]:
+def open_members(archive: Path, where: str, *, most: int, coding: str | None = None) -> Iterator[Iterator[Member]]:
     """Give an archive's files one by one, and refuse a zip that announces more than `most`.
 
     Whatever goes wrong inside becomes an ArchiveError that begins with `where`; so do links, devices, encryption, and
@@ -85,10 +91,10 @@ def open_members(archive: Path, where: str, *, most: int) -> Iterator[Iterator[M
         if zipfile.is_zipfile(archive):
             _refuse_crowd(archive, where, most=most)
             with zipfile.ZipFile(archive) as opened:
-                yield _zip_members(opened, where)
+                yield _zip_members(opened, where, coding=coding)
         else:
             with _open_tar(archive) as opened_tar:
-                yield _tar_members(opened_tar, where)
+                yield _tar_members(opened_tar, where, coding=coding)
     except SinaraError:
         raise
     except MemoryError as error:
@@ -146,8 +152,9 @@ def _refuse_overlap(infos: list[zipfile.ZipInfo], where: str) -> None:
             )
 
 
-def _zip_members(opened: zipfile.ZipFile, where: str) -> Iterator[Member]:
+def _zip_members(opened: zipfile.ZipFile, where: str, *, coding: str | None) -> Iterator[Member]:
     _refuse_overlap(opened.infolist(), where)
+    _read_names(opened.infolist(), where, coding=coding)
     for info in opened.infolist():
         if info.is_dir():
             yield Member(info.filename, 0, 0, _no_content)
@@ -160,14 +167,64 @@ def _zip_members(opened: zipfile.ZipFile, where: str) -> Iterator[Member]:
         yield Member(info.filename, info.file_size, _zip_time(info), partial(opened.open, info))
 
 
-def _tar_members(opened: tarfile.TarFile, where: str) -> Iterator[Member]:
+def _tar_members(opened: tarfile.TarFile, where: str, *, coding: str | None) -> Iterator[Member]:
     for info in opened:
+        info.name = _tar_name(info.name, where, coding=coding)
         if info.isdir():
             yield Member(f"{info.name}/", 0, 0, _no_content)
             continue
         if not info.isfile():
             raise _no_plain_file(where, info.name)
         yield Member(info.name, info.size, int(info.mtime), partial(_tar_file, opened, info))
+
+
+def _read_names(infos: list[zipfile.ZipInfo], where: str, *, coding: str | None) -> None:
+    """Read names again that the archive does not call UTF-8: zip's own rule, cp437, is what few tools keep to."""
+    doubtful = [info for info in infos if not info.flag_bits & UTF8 and not info.filename.isascii()]
+    raw = {info.filename: _zip_bytes(info.filename) for info in doubtful}
+    told = coding or coding_of(one for one in raw.values() if one is not None)
+    for info in doubtful:
+        if (data := raw[info.filename]) is not None:
+            info.filename = _decoded(data, told, where)
+    if doubtful:
+        _tell(where, len(doubtful), told, coding)
+
+
+def _zip_bytes(name: str) -> bytes | None:
+    """Return a name's bytes; None where a field of its own said what it is."""
+    try:
+        return name.encode("cp437")
+    except UnicodeEncodeError:
+        return None
+
+
+def _tar_name(name: str, where: str, *, coding: str | None) -> str:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        data = name.encode("utf-8", "surrogateescape")
+        told = coding or coding_of([data])
+        _tell(where, 1, told, coding)
+        return _decoded(data, told, where)
+    return name
+
+
+def _decoded(data: bytes, coding: str, where: str) -> str:
+    try:
+        return data.decode(coding)
+    except UnicodeDecodeError as error:
+        raise ArchiveError(f"{where}: the name {data!r} is not {coding}. Correct names_coding.") from error
+
+
+def _tell(where: str, count: int, coding: str, given: str | None) -> None:
+    log.log(
+        logging.INFO if given or coding == "utf-8" else logging.WARNING,
+        "%s: %d names are read as %s, %s",
+        where,
+        count,
+        coding.upper(),
+        "as the parameters say" if given else "since the archive does not say it; if not, set names_coding",
+    )
 
 
 def _tar_file(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -216,5 +273,4 @@ def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
     opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
     with ExitStack() as stack:
         stream = stack.enter_context(opener(path) if opener else path.open("rb"))
-        # A name that is no UTF-8 could not even be printed.
-        yield stack.enter_context(tarfile.open(fileobj=_Measured(stream), mode="r:", errors="replace"))
+        yield stack.enter_context(tarfile.open(fileobj=_Measured(stream), mode="r:", errors="surrogateescape"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data_sources.archives import Member, is_archive, open_members, too_many
+from data_sources.folders import files_below
 from fetch_params import Limits
 from sinara_lib.errors import ArchiveError
 from sinara_lib.progress import progress
@@ -31,7 +32,13 @@ class Extraction:
 
 
 def extract(
-    archive: Path, folder: Path, *, choose: Choice, limits: Limits | None = None, where: str | None = None
+    archive: Path,
+    folder: Path,
+    *,
+    choose: Choice,
+    limits: Limits | None = None,
+    where: str | None = None,
+    names_coding: str | None = None,
 ) -> Extraction:
     """Write each member for which `choose(name)` gives a file name into `folder` under that name.
 
@@ -45,7 +52,7 @@ def extract(
     packed = archive.stat().st_size
     targets = Targets(where)
     entries = seen = size = 0
-    with open_members(archive, where, most=limits.files) as members:
+    with open_members(archive, where, most=limits.files, coding=names_coding) as members:
         for member in progress(members, label=f"Unpacking {archive.name}", unit="file"):
             _check(where, member.name)
             entries, size = entries + 1, size + member.size
@@ -123,7 +130,7 @@ def _write(where: str, member: Member, target: Path) -> None:
 def copy_folder(source: Path, folder: Path, *, choose: Choice) -> Extraction:
     """Copy each file below `source` for which `choose` gives a name, as `extract` does for an archive."""
     targets = Targets(str(source))
-    paths = sorted(path for path in source.rglob("*") if path.is_file())
+    paths = files_below(source)
     for path in progress(paths, label=f"Copying {source.name}", unit="file"):
         name = path.relative_to(source).as_posix()
         target = choose(name)

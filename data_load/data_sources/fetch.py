@@ -10,15 +10,17 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pydantic import TypeAdapter
 
+from data_sources.folders import files_below
 from data_sources.origin import origin_of_files
 from sinara_lib.downloads.cache import cache_key, file_sha256
 from sinara_lib.downloads.digests import named_sha256
 from sinara_lib.downloads.fetching import bring
+from sinara_lib.downloads.names import file_name, fitting
 from sinara_lib.downloads.objects import is_object, object_errors, open_object
 from sinara_lib.downloads.options import FetchOptions
 from sinara_lib.downloads.origin import Origin, other_checksum
@@ -59,7 +61,7 @@ def fetch_source(
     elif is_object(url) and url.endswith("/"):
         fetched = _object_folder(url, place, options)
     else:
-        path = place / url_file_name(url)
+        path = place / file_name(url)
         fetched = FetchedSource(path, bring(url, path, promised=promised, options=options))
     _refuse_other_content(fetched, promised)
     (place / ORIGIN_FILE).write_bytes(_SOURCES.dump_json(fetched))
@@ -80,23 +82,24 @@ def is_remote(url: str) -> bool:
 
 
 def local_path(url: str) -> Path:
-    """Return the path of a file: URL or of a plain path. Raises DownloadError when nothing is there."""
-    path = Path(url2pathname(urlsplit(url).path)) if url.lower().startswith("file:") else Path(url).expanduser()
-    if not path.exists():
-        raise DownloadError(f"{url}: there is no file or folder {path.absolute()}. Correct the path in the parameters.")
-    return path
+    """Return the path of a file: URL or of a plain path. Raises DownloadError when nothing is there.
 
-
-def url_file_name(url: str) -> str:
-    """Return the last part of the URL's path as a file name."""
-    name = unquote(urlsplit(url).path).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".") or "download"
+    A percent sign is read as one of a URL in file: alone, and there too a name that holds it as it is counts.
+    """
+    paths = [Path(url).expanduser()]
+    if url.lower().startswith("file:"):
+        raw = re.sub(r"^file:(//(localhost)?(?=/))?", "", url, flags=re.IGNORECASE)
+        paths = [Path(url2pathname(urlsplit(url).path)), Path(raw), Path(url2pathname(raw))]
+    for path in paths:
+        if path.exists():
+            return path
+    raise DownloadError(f"{url}: there is no file or folder {paths[0].absolute()}. Correct the path in the parameters.")
 
 
 def _local(url: str) -> FetchedSource:
     path = local_path(url)
     if path.is_dir():
-        return FetchedSource(path, origin_of_files(url, path, [one for one in path.rglob("*") if one.is_file()]))
+        return FetchedSource(path, origin_of_files(url, path, files_below(path)))
     origin = Origin(url, path.stat().st_size, file_sha256(path), datetime.now(timezone.utc))
     return FetchedSource(path, origin)
 
@@ -111,15 +114,18 @@ def _object_folder(url: str, place: Path, options: FetchOptions) -> FetchedSourc
         raise DownloadError(f"{url}: cannot be listed: {error}. Check the endpoint, then run again.") from error
     if not names:
         raise DownloadError(f"{url}: there is no object below it. Correct the URL in the parameters.")
-    target = place / "files"
+    target, taken = place / "files", dict[Path, str]()
     for name in names:
         relative = name.removeprefix(prefix.rstrip("/")).lstrip("/")
-        if ".." in relative.split("/") or "\\" in relative:
+        if {"..", "."} & set(relative.split("/")) or "\\" in relative or "\0" in relative:
             raise DownloadError(f"{url}: the object {relative!r} has no usable file name. Rename it.")
-        path = target / relative
+        path = target.joinpath(*map(fitting, relative.split("/")))
+        if path in taken:
+            raise DownloadError(f"{url}: {taken[path]!r} and {relative!r} would become one file. Rename one of them.")
+        taken[path] = relative
         path.parent.mkdir(parents=True, exist_ok=True)
         bring(fs.unstrip_protocol(name), path, promised="", options=options)
-    return FetchedSource(target, origin_of_files(url, target, [one for one in target.rglob("*") if one.is_file()]))
+    return FetchedSource(target, origin_of_files(url, target, files_below(target)))
 
 
 def _refuse_other_content(fetched: FetchedSource, promised: str) -> None:

@@ -14,9 +14,10 @@ from data_sources.extract import copy_folder, extract, is_archive
 from data_sources.fetch import FetchedSource, fetch_source, is_remote
 from data_sources.frames import is_video
 from data_sources.origin import keep_server_time
-from fetch_params import FetchParams
+from fetch_params import Limits
 from label_formats.detection import LABEL_SUFFIXES, is_class_list
 from label_formats.image_index import IMAGE_SUFFIXES
+from sinara_lib.downloads.options import FetchOptions
 from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DataError
 from source_params import SourceFields, shown_url
@@ -38,11 +39,13 @@ class Video:
 class Gathered:
     """Images, videos and label files by their paths in the source, and the origin of each URL by its role.
 
-    `frames` are the fields of images that are frames of videos, `frame_sizes` their width and height;
+    `named` gives the path of an image that annotations name by a URL or path of its own. `frames` are the fields of
+    images that are frames of videos, `frame_sizes` their width and height;
     `other_files` counts what else lay beside the images.
     """
 
     images: dict[str, Path] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
     videos: dict[str, Video] = field(default_factory=dict)
     frames: dict[str, dict[str, Any]] = field(default_factory=dict)
     frame_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -51,7 +54,7 @@ class Gathered:
     origins: dict[str, Origin] = field(default_factory=dict)
 
 
-def gather(source: SourceFields, params: FetchParams, work: Path, folder: Path) -> Gathered:
+def gather(source: SourceFields, work: Path, folder: Path, *, options: FetchOptions, limits: Limits) -> Gathered:
     """Fetch a source and put its files into the new `folder`; what was downloaded stays below `work`.
 
     Raises DownloadError, ArchiveError, or DataError when annotations_member is not there.
@@ -63,11 +66,11 @@ def gather(source: SourceFields, params: FetchParams, work: Path, folder: Path) 
     for role, urls in (("images", source.images_urls), ("annotations", annotations)):
         for number, url in enumerate(urls, start=1):
             sha256 = source.images_sha256 if role == "images" else source.annotations_sha256
-            fetched = fetch_source(url, work / DOWNLOADS, sha256=sha256, options=params.options_for(source))
+            fetched = fetch_source(url, work / DOWNLOADS, sha256=sha256, options=options)
             name = "images and annotations" if both and not source.is_query else role
             gathered.origins[name if number == 1 else f"{name} {number}"] = fetched.origin
-            taking = Taking(gathered, folder, url, prefix=_prefix(urls, number))
-            taking.take(fetched, images=both or role == "images", labels=both or role == "annotations", params=params)
+            taking = Taking(gathered, folder, url, prefix=_prefix(urls, number), names_coding=source.names_coding)
+            taking.take(fetched, images=both or role == "images", labels=both or role == "annotations", limits=limits)
     if source.annotations_member is not None:
         gathered.labels = _member(gathered.labels, source.annotations_member)
     return gathered
@@ -81,8 +84,9 @@ class Taking:
     folder: Path
     url: str
     prefix: str
+    names_coding: str | None = None
 
-    def take(self, fetched: FetchedSource, *, images: bool, labels: bool, params: FetchParams) -> None:
+    def take(self, fetched: FetchedSource, *, images: bool, labels: bool, limits: Limits) -> None:
         """Take the asked kinds of files out of a fetched folder, archive or single file."""
         taken: dict[str, str] = {}
 
@@ -101,7 +105,9 @@ class Taking:
             self._copy(fetched, choose)
         else:
             where = fetched.origin.url
-            left_out = extract(fetched.path, self.folder, choose=choose, limits=params.limits, where=where).left_out
+            coding = self.names_coding
+            out = extract(fetched.path, self.folder, choose=choose, limits=limits, where=where, names_coding=coding)
+            left_out = out.left_out
         if images:
             self.gathered.other_files += left_out
         for name, member in taken.items():

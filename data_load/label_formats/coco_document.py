@@ -1,7 +1,7 @@
 """Labels of any format as one COCO document: names of files, sizes in pixels, numbers for everything."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from label_formats.geometry import Box
 from label_formats.image_index import OTHERWISE, ImageIndex, plain_path
@@ -24,6 +24,7 @@ class ImageFiles:
 
     flat: Mapping[str, str]
     size_of: Callable[[str], Size | None]
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[CocoDataset, Tally]:
@@ -59,7 +60,7 @@ def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[Coc
 
 def _named(labels: Labels, files: ImageFiles, tally: Tally) -> list[tuple[str | None, str | None, LabelledImage]]:
     """Return each image with its flat name and its file's path; no name for a label file whose image is not there."""
-    paths = _paths(labels, ImageIndex(files.flat), tally)
+    paths = _paths(labels, ImageIndex(files.flat, files.named), tally)
     seen: dict[str, str] = {}
     found: list[tuple[str | None, str | None, LabelledImage]] = []
     for image, path in zip(labels.images, paths, strict=True):

@@ -1,16 +1,20 @@
 """Which image file is meant: by the name, path or URL under which annotations know it."""
 
+import logging
 import struct
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from PIL import Image
 
+from sinara_lib.downloads.names import fitting, same_name, url_path
 from sinara_lib.errors import DataError
 from sinara_lib.vision.exif import upright_size
+
+log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -23,30 +27,33 @@ OTHERWISE = "images found under a name that is spelled otherwise"
 
 
 class ImageIndex:
-    """Finds files of one source by the ends of their paths."""
+    """Finds files of one source by the ends of their paths; `named` gives the paths of names that were fetched."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], named: Mapping[str, str] | None = None) -> None:
+        self._named = named or {}
         self._by_name: dict[str, list[str]] = {}
         self._by_stem: dict[str, list[str]] = {}
         self._by_form: dict[str, list[str]] = {}
         for path in paths:
             name = PurePosixPath(path)
-            self._by_name.setdefault(name.name, []).append(path)
-            self._by_stem.setdefault(name.stem, []).append(path)
+            self._by_name.setdefault(same_name(name.name), []).append(path)
+            self._by_stem.setdefault(same_name(name.stem), []).append(path)
             self._by_form.setdefault(_form(name.name), []).append(path)
 
     def find(self, name: str, *, beside: str = "") -> str | None:
         """Return the file of this name, which may lack the ending; None when there is none; see `_closest`."""
+        if name in self._named:
+            return self._named[name]
         wanted = plain_path(name)
-        paths = self._by_name.get(wanted.name, [])
+        paths = _as_written(self._by_name.get(same_name(wanted.name), []), wanted.name)
         if not paths and wanted.suffix.lower() not in IMAGE_SUFFIXES:
-            paths = self._by_stem.get(wanted.name, [])
+            paths = self._by_stem.get(same_name(wanted.name), [])
         return _closest(paths, wanted.parts, beside, shown=name)
 
     def find_stem(self, stem: str, *, beside: str = "") -> str | None:
         """Return the file of this path without suffix, None when there is none; see `_closest`."""
         wanted = PurePosixPath(stem)
-        return _closest(self._by_stem.get(wanted.name, []), wanted.parts, beside, shown=stem)
+        return _closest(self._by_stem.get(same_name(wanted.name), []), wanted.parts, beside, shown=stem)
 
     def find_twin(self, name: str) -> str | None:
         """Return the one file whose name differs in spelling only: in Unicode form, case or percent form."""
@@ -67,28 +74,43 @@ def _form(name: str) -> str:
 def plain_path(name: str) -> PurePosixPath:
     """Return the path in a name that may be a URL or a path of Windows."""
     if "://" in name:
-        name = unquote(urlsplit(name).path)
+        name = url_path(name)
     return PurePosixPath(name.replace("\\", "/"))
 
 
+def _as_written(paths: list[str], name: str) -> list[str]:
+    """Return the files of this very name; else those whose name differs by Unicode's form alone, and say so."""
+    exact = [path for path in paths if PurePosixPath(path).name == name]
+    if paths and not exact:
+        log.info("%s is the file %s, whose name is stored in another form of Unicode or shortened", name, paths[0])
+    return exact or paths
+
+
 def flat_names(paths: Iterable[str]) -> dict[str, str]:
-    """Return a file name for each path: its own, or, where another path has the same in any case, the whole path."""
+    """Return a file name for each path: its own, or, where another path has the same in any case, the whole path.
+
+    Names that differ by Unicode's form alone are the same to some disks; none is longer than every disk takes.
+    """
     paths = sorted(paths)
-    own = Counter(PurePosixPath(path).name.casefold() for path in paths)
+    own = Counter(_folded(PurePosixPath(path).name) for path in paths)
     names: dict[str, str] = {}
     taken = {name for name, count in own.items() if count == 1}
     for path in paths:
         pure = PurePosixPath(path)
-        name = pure.name
-        if own[name.casefold()] > 1:
+        name = fitting(pure.name)
+        if own[_folded(pure.name)] > 1:
             long, number = "__".join(part for part in pure.parts if part not in {"/", "."}), 1
-            name = long
-            while name.casefold() in taken:
+            name = fitting(long)
+            while _folded(name) in taken:
                 number += 1
-                name = f"{PurePosixPath(long).stem}__{number}{pure.suffix}"
-            taken.add(name.casefold())
+                name = fitting(f"{PurePosixPath(long).stem}__{number}{pure.suffix}")
+            taken.add(_folded(name))
         names[path] = name
     return names
+
+
+def _folded(name: str) -> str:
+    return same_name(name).casefold()
 
 
 def _closest(paths: list[str], wanted: tuple[str, ...], beside: str, *, shown: str) -> str | None:

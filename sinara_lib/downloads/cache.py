@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sinara_lib.errors import DownloadError
-from sinara_lib.urls import without_credentials
+from sinara_lib.urls import OBJECT_STORES, without_credentials
 
 CACHE_VARIABLE = "SINARA_CACHE"
 ENTRY_FILE, PARTIAL_FILE, STATE_FILE, ADDRESS_FILE = "entry.json", "partial", "partial.json", "url"
@@ -193,6 +193,9 @@ def total(downloads: Sequence[CachedDownload]) -> str:
 
 def cache_key(url: str) -> str:
     """Return the name of a URL's slot: a hash of the URL without user, password, fragment and signature."""
+    scheme, _, key = without_credentials(url).partition("://")
+    if scheme.lower() in OBJECT_STORES:
+        return hashlib.sha256(f"{scheme.lower()}://{key}".encode()).hexdigest()[:32]
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not _signs(name)]
     bare = urlunsplit((parts.scheme.lower(), parts.netloc.rpartition("@")[2], parts.path, urlencode(query), ""))

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from sinara_lib.downloads.names import url_path
 
 READ = 1 << 20
 # OpenMMLab and torch hub end a checkpoint's name with the start of its sha256, which may be of digits alone.
@@ -32,7 +33,7 @@ class Digest:
 
 def named_sha256(url: str) -> str:
     """Return the start of the sha256 that a checkpoint's name ends with; empty for none, or a date in its place."""
-    match = NAMED_SHA256.search(urlsplit(url).path if "://" in url else url)
+    match = NAMED_SHA256.search(url_path(url) if "://" in url else url)
     return match[1] if match and not DATE.fullmatch(match[1]) else ""
 
 

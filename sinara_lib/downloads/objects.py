@@ -76,10 +76,11 @@ def is_object(url: str) -> bool:
 
 def open_object(url: str) -> tuple[Any, str]:
     """Return the filesystem and the path in it. Raises DownloadError when the package for it is not installed."""
+    scheme, _, path = url.partition("://")
     try:
-        fs, path = fsspec.core.url_to_fs(url)
+        fs = fsspec.filesystem(scheme.lower())  # by hand, since a key may hold :: and what else leads fsspec elsewhere
     except ImportError as error:
-        package = SCHEMES[url.partition("://")[0].lower()]
+        package = SCHEMES[scheme.lower()]
         raise DownloadError(f"{url}: {package} is not installed. Run: pip install {package}") from error
     return fs, path
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from data_sources.fetch import url_file_name
 from download_cases import BODY, SHA256, Patience, obtain
 from faulty_server import FaultyServer, chunked, cut, ignores_range, status, whole
 from sinara_lib.downloads import download
+from sinara_lib.downloads.names import file_name
 from sinara_lib.downloads.transfer import refuse_downgrade
 from sinara_lib.errors import DownloadError
 from sinara_lib.urls import without_credentials
@@ -260,7 +260,7 @@ def test_passwords_and_signatures_are_never_shown(server: FaultyServer, tmp_path
 
 
 def test_file_names_from_urls_are_safe() -> None:
-    assert url_file_name("http://h/a/b%20c.zip?x=1") == "b_c.zip"
-    assert url_file_name("http://h/..%2F..%2Fetc%2Fpasswd") == "passwd"
-    assert url_file_name("http://h/") == "download"
-    assert url_file_name("http://h/a/..") == "download"
+    assert file_name("http://h/a/b%20c.zip?x=1") == "b c.zip"
+    assert file_name("http://h/..%2F..%2Fetc%2Fpasswd") == "passwd"
+    assert file_name("http://h/") == "download"
+    assert file_name("http://h/a/..") == "download"
