@@ -1,6 +1,5 @@
 """Which image file is meant: by the name, path or URL under which annotations know it."""
 
-import logging
 import struct
 import unicodedata
 from collections import Counter
@@ -13,8 +12,6 @@ from PIL import Image
 from sinara_lib.downloads.names import fitting, same_name, url_path
 from sinara_lib.errors import DataError
 from sinara_lib.vision.exif import upright_size
-
-log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -36,7 +33,7 @@ class ImageIndex:
         self._by_form: dict[str, list[str]] = {}
         for path in paths:
             name = PurePosixPath(path)
-            self._by_name.setdefault(same_name(name.name), []).append(path)
+            self._by_name.setdefault(fitting(name.name), []).append(path)
             self._by_stem.setdefault(same_name(name.stem), []).append(path)
             self._by_form.setdefault(_form(name.name), []).append(path)
 
@@ -45,7 +42,7 @@ class ImageIndex:
         if name in self._named:
             return self._named[name]
         wanted = plain_path(name)
-        paths = _as_written(self._by_name.get(same_name(wanted.name), []), wanted.name)
+        paths = self._by_name.get(fitting(wanted.name), [])
         if not paths and wanted.suffix.lower() not in IMAGE_SUFFIXES:
             paths = self._by_stem.get(same_name(wanted.name), [])
         return _closest(paths, wanted.parts, beside, shown=name)
@@ -76,14 +73,6 @@ def plain_path(name: str) -> PurePosixPath:
     if "://" in name:
         name = url_path(name)
     return PurePosixPath(name.replace("\\", "/"))
-
-
-def _as_written(paths: list[str], name: str) -> list[str]:
-    """Return the files of this very name; else those whose name differs by Unicode's form alone, and say so."""
-    exact = [path for path in paths if PurePosixPath(path).name == name]
-    if paths and not exact:
-        log.info("%s is the file %s, whose name is stored in another form of Unicode or shortened", name, paths[0])
-    return exact or paths
 
 
 def flat_names(paths: Iterable[str]) -> dict[str, str]:
