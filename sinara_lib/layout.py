@@ -10,6 +10,10 @@ from sinara_lib.errors import LayoutError
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 RUN_ID = re.compile(r"run-(\d\d-\d\d-\d\d-\d{6})(?:-([A-Za-z0-9_]+))?", re.ASCII)
 
+PIPELINE_RUNS = "@runs"
+"""Folder beside the steps' folders that holds the pipeline's runs; with its sign, no step can have the name."""
+PIPELINE_RUN_ID = re.compile(r"pipeline-\d\d-\d\d-\d\d-\d{6}-\d{3}", re.ASCII)
+
 _SECONDS = len("run-YY-MM-DD-HHMMSS")
 
 
@@ -82,6 +86,16 @@ def is_run_id(name: str) -> bool:
     return True
 
 
+def new_pipeline_run_id(now: datetime) -> str:
+    """Return the id of a pipeline's run at an aware time: `pipeline-26-11-21-013711-482` (UTC)."""
+    return f"pipeline-{new_run_id(now).removeprefix('run-')}"
+
+
+def is_pipeline_run_id(name: str) -> bool:
+    """Tell whether `name` is the id of a pipeline's run."""
+    return bool(PIPELINE_RUN_ID.fullmatch(name)) and is_run_id(f"run-{name.removeprefix('pipeline-')}")
+
+
 def _century(year: str) -> str:
     """Return the first two digits of a year of two digits, as strptime reads it."""
     return "19" if year >= "69" else "20"
@@ -127,6 +141,31 @@ class RunAddress:
 
 
 @dataclass(frozen=True)
+class PipelineRunAddress:
+    """A run of a whole pipeline."""
+
+    pipeline: str
+    zone: str
+    run_id: str
+
+    def __post_init__(self) -> None:
+        check_name(self.pipeline, "pipeline")
+        check_name(self.zone, "zone")
+        if not is_pipeline_run_id(self.run_id):
+            raise LayoutError(f"{self.run_id!r} is no id of a pipeline's run: expected pipeline-YY-MM-DD-HHMMSS-mmm.")
+
+    @property
+    def folder(self) -> str:
+        """Path, under the environment's root, of the folder of all runs of this pipeline."""
+        return f"{self.pipeline}/{self.zone}/{PIPELINE_RUNS}"
+
+    @property
+    def path(self) -> str:
+        """Path under the environment's root."""
+        return f"{self.folder}/{self.run_id}"
+
+
+@dataclass(frozen=True)
 class EntityAddress:
     """What a run publishes under one name."""
 
@@ -150,6 +189,16 @@ def split_run_url(url: str) -> tuple[str, RunAddress]:
         raise LayoutError(f"{url} is not a run URL: expected <root>/<pipeline>/<zone>/<step>/<run id>.")
     pipeline, zone, step, run_id = names
     return root, RunAddress(StepAddress(pipeline, zone, step), run_id)
+
+
+def split_pipeline_run_url(url: str) -> tuple[str, PipelineRunAddress]:
+    """Split the URL of a pipeline's run into the environment's root and the run's address. Raises LayoutError."""
+    root, *names = url.rstrip("/").rsplit("/", 4)
+    if len(names) != 4 or not root or names[2] != PIPELINE_RUNS:
+        raise LayoutError(
+            f"{url} is no URL of a pipeline's run: expected <root>/<pipeline>/<zone>/{PIPELINE_RUNS}/<pipeline run id>."
+        )
+    return root, PipelineRunAddress(names[0], names[1], names[3])
 
 
 def split_entity_url(url: str) -> tuple[str, EntityAddress]:

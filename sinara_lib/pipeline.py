@@ -1,7 +1,7 @@
 """The steps of a pipeline in their order: where each lives, running them, and what to say at the end."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +9,15 @@ from sinara_lib.errors import ParamsError
 from sinara_lib.gate import QUALITY_REPORT
 from sinara_lib.layout import step_name
 from sinara_lib.params import FULL_JOB
+from sinara_lib.pipeline_runs import RunInProgress, started_run
+from sinara_lib.pipeline_runs.base import find_base, taken_steps
+from sinara_lib.runs.checkout import current_user
 from sinara_lib.runs.step_clones import clone_of, is_git_url, repository_name
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import SETTINGS_FILE
 from sinara_lib.step import StepResult, check_step, run_step
+from sinara_lib.store.pipeline_record import StepOfRun, StepState
+from sinara_lib.store.pipeline_runs import PipelineRuns
 
 MODE_OF_ENV = {"user": "dev", "prod": "prod"}
 SAMPLE = "sample"
@@ -71,13 +76,21 @@ def find_step(settings: Settings, name: str) -> Path:
 
 
 def run_pipeline(
-    steps: Sequence[PipelineStep], *, env: str, params: str | None, done: list[StepResult], begun: list[str]
+    steps: Sequence[PipelineStep],
+    *,
+    env: str,
+    params: str | None,
+    done: list[StepResult],
+    begun: list[str],
+    base: str | None = None,
+    on_start: Callable[[str], object] | None = None,
 ) -> None:
-    """Run steps one after the other, adding each result to `done`, so that a failure leaves what came before.
+    """Run steps of a pipeline as one run of it, adding each result to `done`: a failure leaves what came before.
 
-    The parameters of all steps are checked before the first one starts. `begun` gets the URLs of the runs as they
-    begin, so that a failed one is there too. `params` is `sample`, a file below each step's folder, or None for the
-    full job.
+    The parameters of all steps are checked before the first one starts. Each step reads what this run made; of steps
+    that are not among `steps`, what `base` has, a run of the pipeline by id or URL, or else the newest whole one.
+    `begun` gets the URLs of the steps' runs as they begin, so that a failed one is there too; `on_start` is told the
+    URL of the pipeline's run. `params` is `sample`, a file below each step's folder, or None for the full job.
 
     >>> done, begun = [], []
     >>> run_pipeline(pipeline_steps(load_settings()), env="user", params=None, done=done, begun=begun)
@@ -86,12 +99,71 @@ def run_pipeline(
     """
     file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
     mode = MODE_OF_ENV[env]
-    folders = [step.folder() for step in steps]
-    for folder in folders:
-        check_step(folder, mode=mode, params_file=file)
-    for number, (step, folder) in enumerate(zip(steps, folders, strict=True), 1):
+    folders = {step.name: step.folder() for step in steps}
+    checked = {name: check_step(folder, mode=mode, params_file=file) for name, folder in folders.items()}
+    place = checked[steps[-1].name].pipeline_params
+    runs = PipelineRuns(steps[0].settings.store(env), place.pipeline_name, place.zone_name)
+    found, listed = _steps_of_run(runs, steps, base)
+    call = {"steps": [step.name for step in steps], "params": params, "env": env, "base": base}
+    user = current_user(folders[steps[0].name])
+    with started_run(runs, listed, user=user, call=call, base=found, on_start=on_start) as run:
+        log.info("pipeline  %s", run.url)
+
+        def work(step: PipelineStep) -> None:
+            result = _run_one(run, step, folders[step.name], mode=mode, file=file, begun=begun)
+            done.append(result)
+
+        run_in_order(steps, work)
+
+
+def run_in_order(steps: Sequence[PipelineStep], work: Callable[[PipelineStep], None]) -> None:
+    """Do the work of each step, one after the other; the first failure ends it."""
+    for number, step in enumerate(steps, 1):
         log.info("[%d/%d] %s", number, len(steps), step.name)
-        done.append(run_step(folder, mode=mode, params_file=file, settings=step.settings, on_start=begun.append))
+        work(step)
+
+
+def _run_one(
+    run: RunInProgress, step: PipelineStep, folder: Path, *, mode: str, file: Path, begun: list[str]
+) -> StepResult:
+    """Run a step as a part of a pipeline's run, and record there how it went."""
+
+    def begins(url: str) -> None:
+        begun.append(url)
+        run.step_runs(step.name, url)
+
+    run.step_starts(step.name)
+    try:
+        told, settings = run.instructions(), step.settings
+        result = run_step(folder, mode=mode, params_file=file, settings=settings, instructions=told, on_start=begins)
+    except BaseException as error:
+        run.step_failed(step.name, str(error) or type(error).__name__)
+        raise
+    if result.unchanged_since:
+        run.step_kept(step.name, result.unchanged_since, str(result.reason))
+    else:
+        run.step_done(step.name, result.run_url)
+    return result
+
+
+def _steps_of_run(
+    runs: PipelineRuns, chosen: Sequence[PipelineStep], base: str | None
+) -> tuple[str | None, list[StepOfRun]]:
+    """Return the URL of the base, where one is needed, and all steps of the pipeline as they stand at the start."""
+    settings, names = chosen[0].settings, [step.name for step in chosen]
+    whole = [step.name for step in pipeline_steps(settings)]
+    before = [name for name in whole[: whole.index(names[-1])] if name not in names]
+    found = find_base(runs, base, needed=before) if before or base else None
+    if before and found is None:
+        log.info("the pipeline has no whole run to go on from: of %s the newest good runs are read", ", ".join(before))
+    taken = {step.name: step for step in taken_steps(found, before, settings)} if found else {}
+    listed = [
+        StepOfRun(name=name)
+        if name in names
+        else taken.get(name) or StepOfRun(name=name, state=StepState.NOT_STARTED, reason="not asked for")
+        for name in whole
+    ]
+    return runs.url_of(found.run_id) if found else None, listed
 
 
 def published_rows(results: Sequence[StepResult]) -> list[list[str]]:

@@ -22,6 +22,11 @@ class StepParser(argparse.ArgumentParser):
         source.add_argument("--resume", metavar="RUN", help="go on from the last checkpoint of a run that did not end")
         self.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="override one parameter")
         self.add_argument("--run-id", help="use this run id instead of a new one")
+        reads = "read this run, by id or URL, of an upstream step; may be repeated (SINARA_READ: JSON)"
+        self.add_argument("--read", nargs=2, action="append", default=[], metavar=("STEP", "RUN"), help=reads)
+        belongs = "record that the run belongs to this run of a pipeline, in any words (SINARA_PIPELINE_RUN)"
+        self.add_argument("--pipeline-run", metavar="TEXT", help=belongs)
+        self.add_argument("--run-id-file", type=Path, metavar="FILE", help="write the new run's id into this file")
         if mode == "prod":
             self.add_argument("--push", action="store_true", help="push the run's tag to origin")
 

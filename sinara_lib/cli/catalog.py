@@ -13,9 +13,10 @@ def add_store_commands(commands: Any, *, show: Any) -> None:
     """Add the commands to an argparse subparsers action; `show` prints what the function `args.lines` yields."""
     ls = commands.add_parser("ls", help="list runs and what they published")
     ls.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    ls.add_argument("--pipelines", action="store_true", help="list runs of the whole pipeline instead")
     ls.set_defaults(command=show, lines=_ls)
 
-    one = commands.add_parser("show", help="show a run or an entity")
+    one = commands.add_parser("show", help="show a run, an entity, or a run of the pipeline")
     one.add_argument("target", metavar="RUN_OR_URL")
     one.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
     one.set_defaults(command=show, lines=_show)
@@ -74,19 +75,29 @@ def _add_retention_commands(commands: Any, *, show: Any) -> None:
 
 def _ls(args: argparse.Namespace) -> Iterator[str]:
     from sinara_lib.catalog.catalog import read_runs
+    from sinara_lib.catalog.pipeline_show import pipeline_rows
     from sinara_lib.catalog.show import run_rows
     from sinara_lib.settings import load_settings
 
     store = load_settings().store(args.env)
     yield store.url
-    yield from text_table([["step", "run", "status", "published"], *run_rows(read_runs(args.env, store))])
+    if args.pipelines:
+        yield from text_table(pipeline_rows(store))
+    else:
+        yield from text_table([["step", "run", "status", "published"], *run_rows(read_runs(args.env, store))])
 
 
 def _show(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.catalog.pipeline_show import find_pipeline_runs, names_pipeline_run, pipeline_run_lines
     from sinara_lib.catalog.show import describe
     from sinara_lib.settings import load_settings
 
-    yield from describe(load_settings().store(args.env), args.target)
+    store = load_settings().store(args.env)
+    if names_pipeline_run(args.target):
+        for runs, record in find_pipeline_runs(store, args.target):
+            yield from pipeline_run_lines(runs, record)
+    else:
+        yield from describe(store, args.target)
 
 
 def _fetch(args: argparse.Namespace) -> Iterator[str]:

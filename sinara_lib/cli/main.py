@@ -32,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the steps of the pipeline in order")
     run.add_argument("steps", nargs="*", metavar="STEP", help="only these steps (default: all)")
     run.add_argument("--from", dest="start", metavar="STEP", help="begin with this step")
+    run.add_argument(
+        "--base", metavar="RUN", help="run of the pipeline to take earlier steps from (default: newest whole)"
+    )
     run.add_argument("--env", choices=("user", "prod"), default="user", help="user: working tree; prod: HEAD, tagged")
     run.add_argument("--params", metavar="sample|FILE", help="the built-in sample, or a file in each step's folder")
     run.set_defaults(command=_run)
@@ -82,7 +85,7 @@ def _run(args: argparse.Namespace) -> None:
     steps = choose_steps(pipeline_steps(load_settings()), args.steps, args.start)
     ended_well = False
     try:
-        run_pipeline(steps, env=args.env, params=args.params, done=done, begun=begun)
+        run_pipeline(steps, env=args.env, params=args.params, done=done, begun=begun, base=args.base)
         ended_well = True
     finally:
         print()

@@ -10,13 +10,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from sinara_lib.catalog.catalog import read_entity_manifest
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError
-from sinara_lib.layout import RunAddress, StepAddress, split_entity_url, split_run_url
+from sinara_lib.layout import EntityAddress, RunAddress, StepAddress, split_entity_url, split_run_url
 from sinara_lib.params import PipelineParams
 from sinara_lib.runs.checkout import read_producer
+from sinara_lib.runs.instructions import CHOSEN_VARIABLE, READ_VARIABLE, told_run
 from sinara_lib.runs.tensorboard_logs import gather_logs, log_folder, publish_logs
 from sinara_lib.settings import load_settings
-from sinara_lib.store import store_at
+from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, Source
 from sinara_lib.store.work_folders import sign
@@ -94,13 +96,18 @@ class NotebookRun:
     def resolve(self, key: StepKey, names: Sequence[str], *, pin: str | None) -> dict[str, str]:
         """Return the URLs of entities of one upstream step, all of one run.
 
-        That run is the pinned one, else the one an earlier notebook of this run read, else the newest that has
-        them all. Entities of this very step come from this very run, unless the notebook is opened by hand.
+        That run is the one told from outside, the pinned one, the one that the pipeline's run made or chose, the one
+        an earlier notebook of this run read, or the newest that has them all: the first of these that there is.
+        Entities of this very step come from this very run, unless the notebook is opened by hand.
         """
         env, pipeline, zone, step = key
         store, address = self._settings.store(env), StepAddress(pipeline, zone, step)
         if (address, env) == (self._address.step, self._env) and pin is None and not self.by_hand:
             run = self._own(names)
+        elif told := told_run(READ_VARIABLE, step):
+            store, run = self._told(told, names, key=key, pin=pin)
+        elif pin is None and (chosen := self._chosen(key)):
+            run = store.resolve(address, names, run_id=chosen.run_id)
         else:
             before = _run_among(self._record().inputs, store.url, address, but=self._address)
             run = store.resolve(address, names, run_id=pin or before)
@@ -121,7 +128,7 @@ class NotebookRun:
                 f"{url} was not made from a run of {'.'.join(key)}, as far as its record says: pin RUN_ID instead of "
                 "USED_BY, or run its step again."
             )
-        return run_id
+        return self._alike(key, RunAddress(StepAddress(pipeline, zone, step), run_id), inputs) or run_id
 
     def remember(self, urls: Iterable[str]) -> None:
         """Record what the run reads; the manifests of what it publishes name it as their inputs."""
@@ -142,11 +149,47 @@ class NotebookRun:
         `sinara gc` marks a run before it looks who uses it; a run recorded and then confirmed is never removed.
         Raises ArtifactNotFoundError when it was marked in between.
         """
-        env, pipeline, zone, step = key
         one = next(iter(urls.values()))
         if not one.startswith(f"{self.url}/"):
-            run_id = split_entity_url(one)[1].run.run_id
-            self._settings.store(env).resolve(StepAddress(pipeline, zone, step), list(urls), run_id=run_id)
+            root, entity = split_entity_url(one)
+            own = self._settings.store(key[0])
+            store = own if root == own.url else store_at(root)
+            store.resolve(entity.run.step, list(urls), run_id=entity.run.run_id)
+
+    def _told(
+        self, told: tuple[str, RunAddress], names: Sequence[str], *, key: StepKey, pin: str | None
+    ) -> tuple[ArtifactStore, RunAddress]:
+        """Return the run that was told, wherever it lies. Raises InterfaceError where the notebook pins another."""
+        root, run = told
+        if pin is not None and pin != run.run_id:
+            raise InterfaceError(
+                f"The notebook reads {pin} of {'.'.join(key)}, by RUN_ID or USED_BY, and was told from outside to read "
+                f"{run.run_id}, which holds something else: tell that run, or none."
+            )
+        store = store_at(root)
+        return store, store.resolve(run.step, names, run_id=run.run_id)
+
+    def _chosen(self, key: StepKey) -> RunAddress | None:
+        """Return the run of step `key` that the pipeline's run has made or chosen; None where it has none."""
+        env, pipeline, zone, step = key
+        found = told_run(CHOSEN_VARIABLE, step)
+        here = (self._settings.store(env).url, StepAddress(pipeline, zone, step))
+        return found[1] if found and (found[0], found[1].step) == here else None
+
+    def _alike(self, key: StepKey, used: RunAddress, inputs: Iterable[str]) -> str | None:
+        """Return the id of the run that was told or chosen, where it holds what was read of the run `used`.
+
+        A step that was not run because its inputs are the same may have been made from an earlier run of them.
+        """
+        told = told_run(READ_VARIABLE, key[-1])
+        other = told[1] if told else self._chosen(key)
+        if other is None or other == used:
+            return None
+        mine, its = self._settings.store(key[0]), store_at(told[0]) if told else self._settings.store(key[0])
+        names = [url.rsplit("/", 1)[-1] for url in inputs if url.startswith(f"{mine.url_of(used)}/")]
+        read = [_content(mine, used.entity(name)) for name in names]
+        same = all(read) and read == [_content(its, other.entity(name)) for name in names]
+        return other.run_id if same else None
 
     def _own(self, names: Sequence[str]) -> RunAddress:
         missing = [name for name in names if not self._store.is_committed(self._address.entity(name))]
@@ -186,6 +229,15 @@ def _run_among(urls: Iterable[str], root: str, step: StepAddress, *, but: RunAdd
         if (found_root, entity.run.step) == (root, step) and entity.run != but:
             return entity.run.run_id
     return None
+
+
+def _content(store: ArtifactStore, entity: EntityAddress) -> str | None:
+    """Return the content hash of a committed entity; None for what is gone, so that it equals nothing that is there."""
+    try:
+        manifest = read_entity_manifest(store, entity)
+    except ArtifactNotFoundError:
+        return None
+    return manifest.content if manifest else None
 
 
 def _new_folder(path: Path) -> str:

@@ -100,7 +100,9 @@ class RunRecord(Record):
     sources: tuple[Source, ...] = ()
     params: dict[str, Any] = {}
     metrics: dict[str, float | int | str] = {}
-    """Of a notebook opened by hand, which publishes no report."""
+    """Of a notebook opened by hand, which publishes no report; and of a step's run that has ended well."""
+    pipeline_run: str | None = None
+    """The run of the pipeline that this one belongs to: its URL, or what an orchestrator calls its own."""
 
     def with_inputs(self, urls: Iterable[str]) -> "RunRecord":
         """Return the record with `urls` added, each once, in the order they were first named."""
@@ -166,15 +168,16 @@ def content_hash(files: Iterable[FileEntry]) -> str:
 
 def read_manifest(data: bytes, url: str) -> Manifest:
     """Parse a manifest. Raises ArtifactCorruptError when it is broken or of a newer format."""
-    return _parse(Manifest, data, url)
+    return parse_record(Manifest, data, url)
 
 
 def read_run_record(data: bytes, url: str) -> RunRecord:
     """Parse a run record. Raises ArtifactCorruptError when it is broken or of a newer format."""
-    return _parse(RunRecord, data, url)
+    return parse_record(RunRecord, data, url)
 
 
-def _parse(kind: type[R], data: bytes, url: str) -> R:
+def parse_record(kind: type[R], data: bytes, url: str) -> R:
+    """Parse a record of any kind. Raises ArtifactCorruptError when it is broken or of a newer format."""
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
