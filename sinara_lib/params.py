@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -63,6 +63,9 @@ class StepParams(ParamsModel):
     """Name in the store; default: the folder's name after its last `-`."""
     kernel_name: str | None = None
     """Jupyter kernel to run the notebooks with; default: the one each notebook names."""
+    depends_on: list[Literal["day", "device"]] = Field(default_factory=list)
+    """What the result depends on besides code, parameters and data: the `day` (UTC) or the `device`; a run of the
+    pipeline keeps an earlier run of the step only where these are the same."""
 
 
 class SubstepParams(ParamsModel):

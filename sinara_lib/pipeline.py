@@ -1,21 +1,23 @@
 """The steps of a pipeline in their order: where each lives, running them, and what to say at the end."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.gate import QUALITY_REPORT
-from sinara_lib.layout import step_name
+from sinara_lib.layout import split_run_url, step_name
 from sinara_lib.params import FULL_JOB
-from sinara_lib.pipeline_runs import RunInProgress, started_run
+from sinara_lib.pipeline_runs import ReadyStep, StepWork, explain, ready_steps, resumed_run, started_run
 from sinara_lib.pipeline_runs.base import find_base, taken_steps
+from sinara_lib.pipeline_runs.resume import find_unfinished
 from sinara_lib.runs.checkout import current_user
 from sinara_lib.runs.step_clones import clone_of, is_git_url, repository_name
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import SETTINGS_FILE
-from sinara_lib.step import StepResult, check_step, run_step
+from sinara_lib.step import StepResult
 from sinara_lib.store.pipeline_record import StepOfRun, StepState
 from sinara_lib.store.pipeline_runs import PipelineRuns
 
@@ -60,6 +62,11 @@ def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str
     return chosen
 
 
+def forced_steps(steps: Sequence[PipelineStep], names: Sequence[str]) -> list[str]:
+    """Return the names of the steps to run whatever has changed; `*` stands for all. Raises ParamsError."""
+    return [step.name for step in (steps if "*" in names else choose_steps(steps, names, None) if names else ())]
+
+
 def find_step(settings: Settings, name: str) -> Path:
     """Return the folder of a step: of the pipeline's, by its name, or of one by its path.
 
@@ -83,67 +90,93 @@ def run_pipeline(
     done: list[StepResult],
     begun: list[str],
     base: str | None = None,
+    force: Collection[str] = (),
     on_start: Callable[[str], object] | None = None,
 ) -> None:
     """Run steps of a pipeline as one run of it, adding each result to `done`: a failure leaves what came before.
 
-    The parameters of all steps are checked before the first one starts. Each step reads what this run made; of steps
-    that are not among `steps`, what `base` has, a run of the pipeline by id or URL, or else the newest whole one.
-    `begun` gets the URLs of the steps' runs as they begin, so that a failed one is there too; `on_start` is told the
-    URL of the pipeline's run. `params` is `sample`, a file below each step's folder, or None for the full job.
+    The parameters of all steps are checked before the first one starts. A step whose parameters, code, library,
+    packages and inputs are those of an earlier good run is kept, not run, unless `force` names it. Each step reads what
+    this run made or kept; of steps that are not among `steps`, what `base` has, a run of the pipeline by id or URL, or
+    else the newest whole one. `begun` gets the URLs of the steps' runs as they begin, so that a failed one is there too;
+    `on_start` is told the URL of the pipeline's run. `params` is `sample`, a file below each step's folder, or None for
+    the full job.
 
     >>> done, begun = [], []
     >>> run_pipeline(pipeline_steps(load_settings()), env="user", params=None, done=done, begun=begun)
     >>> [(result.step, list(result.outputs)) for result in done]
     [('count', ['user.rest.test.count.numbers'])]
     """
-    file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
-    mode = MODE_OF_ENV[env]
-    folders = {step.name: step.folder() for step in steps}
-    checked = {name: check_step(folder, mode=mode, params_file=file) for name, folder in folders.items()}
-    place = checked[steps[-1].name].pipeline_params
-    runs = PipelineRuns(steps[0].settings.store(env), place.pipeline_name, place.zone_name)
-    found, listed = _steps_of_run(runs, steps, base)
-    call = {"steps": [step.name for step in steps], "params": params, "env": env, "base": base}
-    user = current_user(folders[steps[0].name])
-    with started_run(runs, listed, user=user, call=call, base=found, on_start=on_start) as run:
-        log.info("pipeline  %s", run.url)
-
-        def work(step: PipelineStep) -> None:
-            result = _run_one(run, step, folders[step.name], mode=mode, file=file, begun=begun)
-            done.append(result)
-
-        run_in_order(steps, work)
+    with _ready(steps, env=env, params=params) as ready:
+        runs = _runs_of(ready)
+        found, listed = _steps_of_run(runs, steps, base)
+        call = {"steps": list(ready), "params": params, "env": env, "base": base, "force": sorted(force)}
+        user = current_user(next(iter(ready.values())).folder)
+        with started_run(runs, listed, user=user, call=call, base=found, on_start=on_start) as run:
+            log.info("pipeline  %s", run.url)
+            run_in_order(list(ready.values()), StepWork(run, done=done, begun=begun, force=force))
 
 
-def run_in_order(steps: Sequence[PipelineStep], work: Callable[[PipelineStep], None]) -> None:
+def resume_pipeline(
+    steps: Sequence[PipelineStep],
+    *,
+    env: str,
+    run: str | None = None,
+    done: list[StepResult],
+    begun: list[str],
+    on_start: Callable[[str], object] | None = None,
+) -> None:
+    """Go on with a run of the pipeline that failed or was killed: the one named by id or URL, or else the newest.
+
+    `steps` are all of the pipeline. What is done stays; a step that left a checkpoint goes on from there. The rest is
+    as in `run_pipeline`, with the parameters that the run was started with.
+    """
+    names = [step.name for step in steps]
+    found = find_unfinished(steps[0].settings.store(env), run, steps=names)
+    call = found.record.call
+    asked = choose_steps(steps, [str(name) for name in call.get("steps", names)], None)
+    with _ready(asked, env=env, params=call.get("params")) as ready:
+        with resumed_run(found.runs, found.record, on_start=on_start) as run_again:
+            log.info("pipeline  %s goes on", run_again.url)
+            work = StepWork(run_again, done=done, begun=begun, force=call.get("force", []), unfinished=found.unfinished)
+            run_in_order(list(ready.values()), work)
+
+
+def explain_pipeline(
+    steps: Sequence[PipelineStep],
+    *,
+    env: str,
+    params: str | None,
+    base: str | None = None,
+    force: Collection[str] = (),
+) -> list[str]:
+    """Return a line for each step: whether `run_pipeline` would run it or keep an earlier run, and why."""
+    with _ready(steps, env=env, params=params) as ready:
+        _, listed = _steps_of_run(_runs_of(ready), steps, base)
+        chosen = {split_run_url(step.run)[1].step.step: step.run for step in listed if step.run}
+        verdicts = explain(ready, chosen=chosen, force=force)
+    return [verdict.line(name) for name, verdict in verdicts.items()]
+
+
+def run_in_order(steps: Sequence[ReadyStep], work: Callable[[ReadyStep], None]) -> None:
     """Do the work of each step, one after the other; the first failure ends it."""
     for number, step in enumerate(steps, 1):
         log.info("[%d/%d] %s", number, len(steps), step.name)
         work(step)
 
 
-def _run_one(
-    run: RunInProgress, step: PipelineStep, folder: Path, *, mode: str, file: Path, begun: list[str]
-) -> StepResult:
-    """Run a step as a part of a pipeline's run, and record there how it went."""
+def _ready(
+    steps: Sequence[PipelineStep], *, env: str, params: str | None
+) -> AbstractContextManager[dict[str, ReadyStep]]:
+    file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
+    folders = {step.name: step.folder() for step in steps}
+    return ready_steps(folders, mode=MODE_OF_ENV[env], params_file=file, settings=steps[0].settings)
 
-    def begins(url: str) -> None:
-        begun.append(url)
-        run.step_runs(step.name, url)
 
-    run.step_starts(step.name)
-    try:
-        told, settings = run.instructions(), step.settings
-        result = run_step(folder, mode=mode, params_file=file, settings=settings, instructions=told, on_start=begins)
-    except BaseException as error:
-        run.step_failed(step.name, str(error) or type(error).__name__)
-        raise
-    if result.unchanged_since:
-        run.step_kept(step.name, result.unchanged_since, str(result.reason))
-    else:
-        run.step_done(step.name, result.run_url)
-    return result
+def _runs_of(ready: Mapping[str, ReadyStep]) -> PipelineRuns:
+    """Return the runs of the pipeline in the place of its last step."""
+    last = list(ready.values())[-1].step
+    return PipelineRuns(last.store, last.address.pipeline, last.address.zone)
 
 
 def _steps_of_run(
@@ -171,7 +204,8 @@ def published_rows(results: Sequence[StepResult]) -> list[list[str]]:
     rows = []
     for result in results:
         first, *others = list(result.outputs.values()) or [result.reason or result.run_url]
-        rows.append([result.step, result.run_id, f"{result.seconds:.0f}", first])
+        run = f"kept from {result.run_id}" if result.kept else result.run_id
+        rows.append([result.step, run, "-" if result.kept else f"{result.seconds:.0f}", first])
         rows += [["", "", "", url] for url in others]
     return rows
 

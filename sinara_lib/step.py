@@ -16,11 +16,11 @@ from sinara_lib.runs.run_tags import check_tag, tag_run
 from sinara_lib.runs.safeguard import StepSafeguard
 from sinara_lib.runs.worktrees import head_worktree
 from sinara_lib.settings import Settings, load_settings
-from sinara_lib.step_models import check_step_params, step_models
+from sinara_lib.step_models import step_models
 from sinara_lib.step_parser import StepParser
 from sinara_lib.step_run import RUN_ID_VARIABLE, Step, StepResult
 
-__all__ = ["RUN_ID_VARIABLE", "Step", "StepResult", "StepSafeguard", "check_step", "main", "run_step"]
+__all__ = ["RUN_ID_VARIABLE", "Step", "StepResult", "StepSafeguard", "main", "run_step", "step_at"]
 
 ENV_OF_MODE = {"dev": "user", "prod": "prod"}
 
@@ -38,39 +38,66 @@ def run_step(
     settings: Settings | None = None,
     push: bool = False,
     instructions: Instructions | None = None,
+    tree: Path | None = None,
     on_start: Callable[[str], object] | None = None,
 ) -> StepResult:
     """Run a step: in `dev` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds.
 
     Where the environments live is read around `folder` in both, unless `settings` are given.
     `resume` names a run, by id or URL, to go on from: its parameters and inputs are taken, not those of `params_file`.
-    `instructions` say which runs of other steps are read; `on_start` is told the URL of the run as it begins.
+    `instructions` say which runs of other steps are read; `tree` is the step as it stands in HEAD, where the caller has
+    checked it out; `on_start` is told the URL of the run as it begins.
     """
     folder = folder.resolve()
     settings = settings or load_settings(folder)
     resumption = find_resumption(settings, resume, env=ENV_OF_MODE[mode]) if resume else None
-    params_of = functools.partial(_params, file=params_file, mode=mode, assignments=assignments, resumption=resumption)
     step_in = functools.partial(
-        Step, run_id=run_id, settings=settings, resumption=resumption, instructions=instructions
+        step_at,
+        mode=mode,
+        params_file=params_file,
+        assignments=assignments,
+        run_id=run_id,
+        settings=settings,
+        resumption=resumption,
+        instructions=instructions,
     )
     if mode == "dev":
-        return step_in(folder, params_of(folder)).run(on_start=on_start)
-    with head_worktree(folder) as tree:
-        check_tag(tree, run_id or os.environ.get(RUN_ID_VARIABLE), push=push)
+        return step_in(folder).run(on_start=on_start)
+    with nullcontext(tree) if tree else head_worktree(folder) as head:
+        check_tag(head, run_id or os.environ.get(RUN_ID_VARIABLE), push=push)
         if left_out := uncommitted_files(folder):
             log.info("prod runs HEAD; left out, not committed: %s", _some(left_out))
-        library = next((p for p in tree.parents if (p / "sinara_lib" / "step.py").is_file()), None)
-        result = step_in(tree, params_of(tree), library=library).run(on_start=on_start)
-        tag_run(tree, result.run_id, url=result.run_url, push=push)
+        result = step_in(head).run(on_start=on_start)
+        tag_run(head, result.run_id, url=result.run_url, push=push)
     return result
 
 
-def check_step(folder: Path, *, mode: str, params_file: Path = FULL_JOB) -> ParamsFile:
-    """Return the parameters that `run_step` would take; nothing is run. Raises ParamsError for what it would refuse."""
-    with head_worktree(folder) if mode == "prod" else nullcontext(folder.resolve()) as tree:
-        params = _params(tree, file=params_file, mode=mode)
-        check_step_params(tree, params)
-        return params
+def step_at(
+    place: Path,
+    *,
+    mode: str,
+    params_file: Path = FULL_JOB,
+    assignments: Sequence[str] = (),
+    run_id: str | None = None,
+    settings: Settings | None = None,
+    resumption: Resumption | None = None,
+    instructions: Instructions | None = None,
+) -> Step:
+    """Return the step in the folder `place`, which is the working tree's in `dev` and one of HEAD's in `prod`.
+
+    Raises ParamsError for parameters that it does not take; nothing is run.
+    """
+    library = next((p for p in place.parents if (p / "sinara_lib" / "step.py").is_file()), None)
+    return Step(
+        place,
+        _params(place, file=params_file, mode=mode, assignments=assignments, resumption=resumption),
+        params_file=params_file,
+        run_id=run_id,
+        settings=settings,
+        library=library if mode == "prod" else None,
+        resumption=resumption,
+        instructions=instructions,
+    )
 
 
 def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:

@@ -43,12 +43,13 @@ def step_models(folder: Path) -> Models:
     return found
 
 
-def check_step_params(folder: Path, params: ParamsFile) -> None:
-    """Raise ParamsError for parameters of a notebook that its model does not take."""
+def check_step_params(folder: Path, params: ParamsFile) -> Models:
+    """Return the step's models. Raises ParamsError for parameters of a notebook that its model does not take."""
     models = step_models(folder)
     for substep in params.substeps_params:
         if substep.substep_name in models:
             parse_params(models[substep.substep_name], substep.substep_params, where=substep.substep_name)
+    return models
 
 
 def _names_notebooks(path: Path) -> bool:

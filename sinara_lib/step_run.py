@@ -1,15 +1,19 @@
 """Runs the notebooks of one step in order, records the run, and publishes a report for each of them."""
 
+import functools
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from sinara_lib.errors import ParamsError, StepFailedError, Unchanged
+from sinara_lib.keeping.differences import differences
+from sinara_lib.keeping.finishing import facts_of, note_in_index
+from sinara_lib.keeping.identities import identity_of
 from sinara_lib.layout import RunAddress, StepAddress, step_name
 from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.progress import PROGRESS_VARIABLE
@@ -21,8 +25,10 @@ from sinara_lib.runs.resume import Resumption
 from sinara_lib.runs.tensorboard_logs import LOGS_ENTITY, publish_logs
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step_models import check_step_params
+from sinara_lib.store import ArtifactStore
 from sinara_lib.store.liveness import this_process
-from sinara_lib.store.manifest import RunRecord, RunStatus, SubstepRecord
+from sinara_lib.store.manifest import Producer, RunRecord, RunStatus, SubstepRecord
+from sinara_lib.store.step_identity import Identity
 from sinara_lib.store.work_folders import work_folder
 from sinara_lib.substep import RECORD_VARIABLE
 from sinara_lib.urls import params_without_credentials, without_credentials
@@ -45,6 +51,8 @@ class StepResult:
     reason: str | None = None
     unchanged_since: str | None = None
     """URL of the earlier run that published what this one would have; `reason` says so."""
+    kept: bool = False
+    """Whether all this is an earlier run's, which need not be made again; `reason` says so."""
 
 
 class Step:
@@ -67,8 +75,10 @@ class Step:
         library: Path | None = None,
         resumption: Resumption | None = None,
         instructions: Instructions | None = None,
+        params_file: Path | None = None,
     ) -> None:
-        check_step_params(folder, params)
+        self._models = check_step_params(folder, params)
+        self._params_file = params_file
         self._library = library
         self._resumption = resumption
         self._settings = settings or load_settings(folder)
@@ -79,12 +89,26 @@ class Step:
         pipeline = params.pipeline_params
         self._store = self._settings.store(pipeline.env_name)
         self._address = StepAddress(pipeline.pipeline_name, pipeline.zone_name, self.name)
-        self._producer = read_producer(self.folder, library_folder=library / "sinara_lib" if library else None)
         if resumption and resumption.run.step != self._address:
             raise ParamsError(f"{resumption.run.path} is no run of {self._address.path}: resume it in its own step.")
         told = instructions or Instructions()
         located = locate_runs(told.read, store=self._store, own=self._address)
         self._instructions = replace(told, read=located)
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The store that its runs lie in."""
+        return self._store
+
+    @property
+    def address(self) -> StepAddress:
+        """The step's place in the store."""
+        return self._address
+
+    @functools.cached_property
+    def _producer(self) -> Producer:
+        """The code as it is when the run starts."""
+        return read_producer(self.folder, library_folder=self._library / "sinara_lib" if self._library else None)
 
     def run(self, *, on_start: Callable[[str], object] | None = None) -> StepResult:
         """Run every notebook in the order of the params file; `on_start` is told the URL of the run as it begins.
@@ -94,7 +118,7 @@ class Step:
         """
         import sinara_lib.reports.reported_notebook  # noqa: F401 - takes seconds; what it lacks is told before a run is claimed
 
-        started = _now()
+        started, identity = _now(), self.identity()
         run = self._start(started)
         log.info("%s  %s  ->  %s", self.name, run.run_id, self._store.url_of(run))
         self._instructions.note_run(run.run_id)
@@ -114,7 +138,7 @@ class Step:
         except BaseException as error:
             self._finish(run, RunStatus.FAILED, reason=str(error) or type(error).__name__)
             raise
-        self._finish(run, RunStatus.SUCCESS, reason=reason)
+        self._finish(run, RunStatus.SUCCESS, reason=reason, substeps=records, identity=identity)
         published = {name: url for record in records for name, url in record.outputs.items()}
         env, name = self.params.pipeline_params.env_name, self._address.path.replace("/", ".")
         return StepResult(
@@ -135,6 +159,11 @@ class Step:
         found = (url.rpartition("/")[0] for url in (record.inputs if record else ()) if url.startswith(prefix))
         return next((url for url in found if url != self._store.url_of(run)), None)
 
+    def identity(self) -> Identity:
+        """Return what the step's result is made by, as it stands now, but for its inputs."""
+        library = self._library / "sinara_lib" if self._library else None
+        return identity_of(self.folder, self.params, self._models, params_file=self._params_file, library=library)
+
     def _start(self, now: datetime) -> RunAddress:
         record = RunRecord(
             run_id=self._run_id,
@@ -148,12 +177,31 @@ class Step:
         )
         return self._store.start_run(self._address, record, now=now)
 
-    def _finish(self, run: RunAddress, status: RunStatus, reason: str | None = None) -> None:
+    def _finish(
+        self,
+        run: RunAddress,
+        status: RunStatus,
+        *,
+        reason: str | None = None,
+        substeps: Sequence[SubstepRecord] = (),
+        identity: Identity | None = None,
+    ) -> None:
         record = self._store.run_record(run)
         if record is None:
             raise StepFailedError(f"{self._store.url_of(run)} vanished while the step ran; nothing can be recorded.")
         update = {"status": status, "finished": _now(), "reason": reason and without_credentials(reason)}
-        self._store.replace_record(run, record.model_copy(update=update))
+        if identity is not None:
+            update |= facts_of(self._store, run, record, substeps, identity)
+            self._tell_changes(identity)
+        record = record.model_copy(update=update)
+        self._store.replace_record(run, record)
+        note_in_index(self._store, run, record.identity)
+
+    def _tell_changes(self, at_start: Identity) -> None:
+        """Say what of the step's folder has changed while it ran; what is recorded is as it was at the start."""
+        now = Identity.model_copy(at_start, update={"code": self.identity().code})
+        if changed := differences(at_start, now):
+            log.warning("%s changed while it ran, and is recorded as it began: %s", self.name, "; ".join(changed))
 
     def _run_substep(self, run: RunAddress, substep: SubstepParams, tmp: Path) -> SubstepRecord:
         from sinara_lib.reports.reported_notebook import run_reported

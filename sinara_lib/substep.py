@@ -238,6 +238,10 @@ class NotebookSubstep:
         for name, value in self._record.metrics.items():
             log.info("%s: %s", name, f"{value:.4g}" if isinstance(value, float) else value)
 
+    def always_changed(self, reason: str) -> None:
+        """Say that the result may be another one each time, whatever the run reads: no run of the pipeline keeps it."""
+        self._run.remember_always_changed(reason)
+
     def exit_in_visualize_mode(self) -> None:
         """In design mode (DESIGN_MODE set) write the interface to the folder VISUALIZER_SESSION_RUN_ID and stop."""
         if "DESIGN_MODE" not in os.environ:

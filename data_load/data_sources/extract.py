@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data_sources.archives import Member, is_archive, open_members, too_many
-from data_sources.folders import files_below
 from fetch_params import Limits
+from sinara_lib.downloads.folders import files_below
 from sinara_lib.errors import ArchiveError
 from sinara_lib.progress import progress
 

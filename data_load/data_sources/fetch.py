@@ -15,11 +15,11 @@ from urllib.request import url2pathname
 
 from pydantic import TypeAdapter
 
-from data_sources.folders import files_below
 from data_sources.origin import origin_of_files
 from sinara_lib.downloads.cache import cache_key, file_sha256
 from sinara_lib.downloads.digests import named_sha256
 from sinara_lib.downloads.fetching import bring
+from sinara_lib.downloads.folders import files_below
 from sinara_lib.downloads.names import file_name, fitting
 from sinara_lib.downloads.objects import is_object, object_errors, open_object
 from sinara_lib.downloads.options import FetchOptions

@@ -1,6 +1,5 @@
 """What is known of where a source came from, and the page source.json that keeps it with the data."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from file_times import FIXED_TIME, stamp
-from sinara_lib.downloads.cache import file_sha256
+from sinara_lib.downloads.folders import digest_of_files
 from sinara_lib.downloads.origin import Origin
 
 
 def origin_of_files(url: str, folder: Path, paths: Iterable[Path]) -> Origin:
     """Return the origin of several files under one URL: one sha256 over their paths below `folder` and their sha256."""
-    digest, size = hashlib.sha256(), 0
-    for path in sorted(paths):
-        digest.update(f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n".encode())
-        size += path.stat().st_size
-    return Origin(url, size, digest.hexdigest(), datetime.now(timezone.utc))
+    sha256, size = digest_of_files(folder, paths)
+    return Origin(url, size, sha256, datetime.now(timezone.utc))
 
 
 def with_licences(origins: Mapping[str, Origin | None], licences: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

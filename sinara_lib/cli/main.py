@@ -16,6 +16,9 @@ from sinara_lib.cli.comparison import add_report_commands
 from sinara_lib.runs.exit_code import exit_code_of
 from sinara_lib.tables import printable, text_table
 
+EVERY = "*"
+"""What `--force` without a step says."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, do what it asks, and return the exit code."""
@@ -36,6 +39,12 @@ def _parser() -> argparse.ArgumentParser:
         "--base", metavar="RUN", help="run of the pipeline to take earlier steps from (default: newest whole)"
     )
     run.add_argument("--env", choices=("user", "prod"), default="user", help="user: working tree; prod: HEAD, tagged")
+    every = "run this step, or all, whatever has changed"
+    run.add_argument("--force", nargs="?", const=EVERY, action="append", default=[], metavar="STEP", help=every)
+    way = run.add_mutually_exclusive_group()
+    way.add_argument("--explain", action="store_true", help="only say of each step whether it would run, and why")
+    again = "go on with a run that failed or was killed (default: the newest), with its steps and parameters"
+    way.add_argument("--resume", nargs="?", const="", metavar="RUN", help=again)
     run.add_argument("--params", metavar="sample|FILE", help="the built-in sample, or a file in each step's folder")
     run.set_defaults(command=_run)
 
@@ -76,21 +85,42 @@ def _add_containerize(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from sinara_lib.pipeline import choose_steps, closing_lines, pipeline_steps, published_rows, run_pipeline
+    from sinara_lib.pipeline import (
+        choose_steps,
+        closing_lines,
+        explain_pipeline,
+        forced_steps,
+        pipeline_steps,
+        published_rows,
+        resume_pipeline,
+        run_pipeline,
+    )
     from sinara_lib.settings import load_settings
     from sinara_lib.step import StepResult
 
     done: list[StepResult] = []
     begun: list[str] = []
-    steps = choose_steps(pipeline_steps(load_settings()), args.steps, args.start)
+    whole = pipeline_steps(load_settings())
+    steps = choose_steps(whole, args.steps, args.start)
+    force = forced_steps(steps, args.force)
+    if args.explain:
+        for line in explain_pipeline(steps, env=args.env, params=args.params, base=args.base, force=force):
+            print(printable(line))
+        return
     ended_well = False
     try:
-        run_pipeline(steps, env=args.env, params=args.params, done=done, begun=begun, base=args.base)
+        if args.resume is not None:
+            resume_pipeline(whole, env=args.env, run=args.resume or None, done=done, begun=begun)
+        else:
+            run_pipeline(steps, env=args.env, params=args.params, done=done, begun=begun, base=args.base, force=force)
         ended_well = True
     finally:
         print()
         print(*text_table([["step", "run", "seconds", "published"], *published_rows(done)]), sep="\n")
-        print("", *closing_lines(done if ended_well else [], index=_write_index(begun)), sep="\n")
+        runs = [result.run_url for result in done]
+        shown = [*runs, *(url for url in begun if url not in runs)]
+        index = _write_index(shown) if begun else None
+        print("", *closing_lines(done if ended_well else [], index=index), sep="\n")
 
 
 def _params(args: argparse.Namespace) -> Iterator[str]:

@@ -111,7 +111,22 @@ def started_run(
         library=f"sinara_lib {sinara_lib.__version__}",
         steps=tuple(steps),
     )
-    run = RunInProgress(runs, runs.start(record, now=record.started))
+    with _until_its_end(RunInProgress(runs, runs.start(record, now=record.started)), on_start) as run:
+        yield run
+
+
+@contextmanager
+def resumed_run(
+    runs: PipelineRuns, record: PipelineRunRecord, *, on_start: Callable[[str], object] | None = None
+) -> Iterator[RunInProgress]:
+    """Go on with a run that did not end well, and record how it ends, as `started_run` does."""
+    update = {"status": PipelineStatus.RUNNING, "process": this_process(), "finished": None, "reason": None}
+    with _until_its_end(RunInProgress(runs, runs.go_on(record.model_copy(update=update))), on_start) as run:
+        yield run
+
+
+@contextmanager
+def _until_its_end(run: RunInProgress, on_start: Callable[[str], object] | None) -> Iterator[RunInProgress]:
     if on_start:
         on_start(run.url)
     try:

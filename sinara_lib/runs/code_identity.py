@@ -20,10 +20,16 @@ def code_of(folder: Path) -> str:
     that tools make.
     """
     digest = hashlib.sha256()
+    for name, content in code_files(folder):
+        digest.update(name + b"\0" + content.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def code_files(folder: Path) -> Iterator[tuple[bytes, str]]:
+    """Yield path from `folder` and sha256, or the target of a link, of every file that `code_of` counts."""
     for name in sorted(set(_tracked(folder) or _walked(folder))):
         if (content := _content(folder / os.fsdecode(name))) is not None:
-            digest.update(name + b"\0" + content.encode() + b"\n")
-    return digest.hexdigest()
+            yield name, content
 
 
 def library_of(folder: Path | None = None) -> str:

@@ -143,6 +143,10 @@ class NotebookRun:
         if self.by_hand:
             self._store.replace_record(self._address, self._record().model_copy(update={"metrics": dict(metrics)}))
 
+    def remember_always_changed(self, reason: str) -> None:
+        """Record why the result may be another one each time."""
+        self._store.replace_record(self._address, self._record().model_copy(update={"always_changed": reason}))
+
     def confirm(self, key: StepKey, urls: Mapping[str, str]) -> None:
         """Check, after `remember`, that the chosen run still stands.
 

@@ -3,8 +3,8 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sinara_lib.errors import StepFailedError
@@ -25,6 +25,25 @@ def head_worktree(folder: Path) -> Iterator[Path]:
     """
     with commit_worktree(folder, "HEAD") as tree:
         yield tree
+
+
+@contextmanager
+def head_worktrees(folders: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
+    """Give folders, by name, as they stand in HEAD; all of one repository in one worktree, at one commit.
+
+    Raises StepFailedError as `head_worktree` does.
+    """
+    with ExitStack() as stack:
+        trees: dict[Path, Path] = {}
+        found = {}
+        for name, folder in folders.items():
+            top = _top(folder, "HEAD")
+            if top not in trees:
+                trees[top] = stack.enter_context(head_worktree(top))
+            found[name] = trees[top] / run_git(folder, "rev-parse", "--show-prefix")
+            if not found[name].is_dir():
+                raise StepFailedError(f"{folder} is not part of HEAD: commit the step before running it in prod.")
+        yield found
 
 
 @contextmanager

@@ -1,14 +1,14 @@
 """Records that stand beside the data: `_RUN.json` of a run and `_MANIFEST.json` of an entity. Pure data."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from enum import Enum
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
-from sinara_lib.errors import ArtifactCorruptError
+from sinara_lib.store.record import Record, parse_record
+from sinara_lib.store.step_identity import Identity, Output
 
 RUN_FILE = "_RUN.json"
 MARK_FILE = "_REMOVING.json"
@@ -16,15 +16,6 @@ MARK_FILE = "_REMOVING.json"
 MANIFEST_FILE = "_MANIFEST.json"
 SUCCESS_FILE = "_SUCCESS"
 MANIFEST_FORMAT: Final = 1
-
-
-class Record(BaseModel):
-    """Base of records: frozen, and an unknown field is an error, so that nothing newer is half understood."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-R = TypeVar("R", bound=Record)
 
 
 class RunStatus(str, Enum):
@@ -98,11 +89,17 @@ class RunRecord(Record):
     process: Process | None = None
     inputs: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
-    params: dict[str, Any] = {}
-    metrics: dict[str, float | int | str] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, float | int | str] = Field(default_factory=dict)
     """Of a notebook opened by hand, which publishes no report; and of a step's run that has ended well."""
     pipeline_run: str | None = None
     """The run of the pipeline that this one belongs to: its URL, or what an orchestrator calls its own."""
+    identity: Identity | None = None
+    """What the result of a step's run that has ended well was made by; None where that is not known."""
+    outputs: dict[str, Output] = Field(default_factory=dict)
+    """Of a step's run that has ended well: what each entity holds that its notebooks declare."""
+    always_changed: str | None = None
+    """Why its notebook says that the result may be another one each time."""
 
     def with_inputs(self, urls: Iterable[str]) -> "RunRecord":
         """Return the record with `urls` added, each once, in the order they were first named."""
@@ -152,10 +149,10 @@ class Manifest(Record):
 class SubstepRecord(Record):
     """What a notebook declared, full entity name -> URL, and what it measured; told by the kernel to the step."""
 
-    inputs: dict[str, str] = {}
-    outputs: dict[str, str] = {}
-    tmp: dict[str, str] = {}
-    metrics: dict[str, float | int | str] = {}
+    inputs: dict[str, str] = Field(default_factory=dict)
+    outputs: dict[str, str] = Field(default_factory=dict)
+    tmp: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, float | int | str] = Field(default_factory=dict)
 
 
 def content_hash(files: Iterable[FileEntry]) -> str:
@@ -174,29 +171,3 @@ def read_manifest(data: bytes, url: str) -> Manifest:
 def read_run_record(data: bytes, url: str) -> RunRecord:
     """Parse a run record. Raises ArtifactCorruptError when it is broken or of a newer format."""
     return parse_record(RunRecord, data, url)
-
-
-def parse_record(kind: type[R], data: bytes, url: str) -> R:
-    """Parse a record of any kind. Raises ArtifactCorruptError when it is broken or of a newer format."""
-    try:
-        return kind.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        newer = first["type"] == "extra_forbidden" or _format(data) > MANIFEST_FORMAT
-        remedy = (
-            "A newer sinara_lib wrote it: update sinara_lib"
-            if newer
-            else "It is damaged; put it back from a copy, or run the producing step again"
-        )
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ArtifactCorruptError(f"{url} cannot be read: {where}: {first['msg']}. {remedy}.") from error
-
-
-def _format(data: bytes) -> int:
-    """Return the format that a record claims; 0 when it does not say."""
-    try:
-        page = json.loads(data)
-    except (ValueError, RecursionError):  # nested too deep, which is no form of ours
-        return 0
-    claimed = page.get("format") if isinstance(page, dict) else None
-    return claimed if isinstance(claimed, int) else 0

@@ -5,7 +5,8 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, Field
 
-from sinara_lib.store.manifest import Process, Record, parse_record
+from sinara_lib.store.manifest import Process
+from sinara_lib.store.record import Record, parse_record
 
 PIPELINE_RUN_FILE = "_PIPELINE_RUN.json"
 PIPELINE_RUN_FORMAT: Final = 1
@@ -64,6 +65,8 @@ class PipelineRunRecord(Record):
     base: str | None = None
     """URL of the pipeline's run whose steps before the first chosen one were taken."""
     library: str
+    attempts: int = 1
+    """How often it was started: once, and each time that it went on after it had failed."""
     steps: tuple[StepOfRun, ...]
 
     def step(self, name: str) -> StepOfRun:

@@ -56,6 +56,17 @@ class PipelineRuns:
                 return named
         raise ArtifactExistsError(f"{self.store.url}: a thousand runs of the pipeline have ids around now; try again.")
 
+    def go_on(self, record: PipelineRunRecord) -> PipelineRunRecord:
+        """Claim, exclusively, the next attempt of a run that did not end well, and return the record with it.
+
+        Raises ArtifactExistsError when somebody else was faster.
+        """
+        again = record.model_copy(update={"attempts": record.attempts + 1})
+        if not self._files.claim_folder(f"{self._path(record.run_id)}/attempt-{again.attempts}", "claim", b"\n"):
+            raise ArtifactExistsError(f"{self.url_of(record.run_id)} is being resumed by somebody else at this moment.")
+        self.replace(again)
+        return again
+
     def replace(self, record: PipelineRunRecord) -> None:
         """Replace a run's record in one atomic write."""
         self._files.write(f"{self._path(record.run_id)}/{PIPELINE_RUN_FILE}", _bytes(record))

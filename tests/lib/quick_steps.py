@@ -14,7 +14,7 @@ import pytest
 
 from sinara_lib.errors import SinaraError, StepFailedError, StopStep, Unchanged
 from sinara_lib.isolation import isolated_modules
-from sinara_lib.pipeline import choose_steps, pipeline_steps, run_pipeline
+from sinara_lib.pipeline import choose_steps, explain_pipeline, pipeline_steps, run_pipeline
 from sinara_lib.settings import load_settings
 from sinara_lib.step import StepResult
 from sinara_lib.store.manifest import SubstepRecord
@@ -82,17 +82,25 @@ class Pipeline:
         (folder / "params").mkdir(parents=True, exist_ok=True)
         cell = f'{START}substep.interface({interface}tmp_entities=[{{ENTITY_NAME: "work"}}])\n'
         self._write(folder / f"{name}.ipynb", ("interface", cell), PUBLISH, *cells)
+        self.write_params(name, params or {}, **more)
+        return folder
+
+    def write_params(self, name: str, params: Mapping[str, Any], **more: Any) -> None:
+        """Write a step's params file; `more` are sections of it besides the notebook's parameters."""
         job = {
             "pipeline_params": {"pipeline_name": "rest", "zone_name": "test"},
-            "substeps_params": [{"substep_name": f"{name}.ipynb", "substep_params": dict(params or {})}],
+            "substeps_params": [{"substep_name": f"{name}.ipynb", "substep_params": dict(params)}],
             **more,
         }
-        (folder / "params" / "step_params.json").write_text(json.dumps(job))
-        return folder
+        (self.folder / name / "params" / "step_params.json").write_text(json.dumps(job))
 
     def write_settings(self, *names: str) -> None:
         """Write `sinara.toml` with these steps."""
         (self.folder / "sinara.toml").write_text(f"[pipeline]\nsteps = {list(names)}\n")
+
+    def explain(self, *, env: str = "user", **options: Any) -> list[str]:
+        """Say of each step whether it would run."""
+        return explain_pipeline(pipeline_steps(load_settings(self.folder)), env=env, params=None, **options)
 
     def run(self, *names: str, start: str | None = None, env: str = "user", **options: Any) -> "Outcome":
         """Run the pipeline, or a part of it, and return what came of it; a failure is kept, not raised."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from coco_fetch import Loaded, fetch_dataset
 from data_sources.fetch import local_path
-from data_sources.folders import files_below
+from sinara_lib.downloads.folders import files_below
 from faulty_server import FaultyServer, whole
 from fetch_params import FetchParams
 from label_formats.image_index import ImageIndex, flat_names
