@@ -98,9 +98,9 @@ def run_pipeline(
     The parameters of all steps are checked before the first one starts. A step whose parameters, code, library,
     packages and inputs are those of an earlier good run is kept, not run, unless `force` names it. Each step reads what
     this run made or kept; of steps that are not among `steps`, what `base` has, a run of the pipeline by id or URL, or
-    else the newest whole one. `begun` gets the URLs of the steps' runs as they begin, so that a failed one is there too;
-    `on_start` is told the URL of the pipeline's run. `params` is `sample`, a file below each step's folder, or None for
-    the full job.
+    else the newest whole one. `begun` gets the URLs of the steps' runs as they begin, so that a failed one is there
+    too; `on_start` is told the URL of the pipeline's run. `params` is `sample`, a file below each step's folder, or
+    None for the full job.
 
     >>> done, begun = [], []
     >>> run_pipeline(pipeline_steps(load_settings()), env="user", params=None, done=done, begun=begun)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sinara_lib.catalog.catalog import Catalog, CatalogRun, read_run, read_runs
 from sinara_lib.catalog.find import find_kept
+from sinara_lib.catalog.pipeline_retention import choose_pipeline_runs, places_in_use, read_pipeline_runs
 from sinara_lib.catalog.places import RunPlaces
 from sinara_lib.catalog.remains import Listing, Remains, drafts_of_runs, list_step, remains_of_runs
 from sinara_lib.catalog.removal_marks import alone, mark_run, unmark_run
@@ -21,6 +22,7 @@ from sinara_lib.parallel import MOST_THREADS, in_threads
 from sinara_lib.progress import progress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.files import StoreFiles
+from sinara_lib.store.identity_index import IdentityIndex
 from sinara_lib.store.liveness import is_alive
 from sinara_lib.store.manifest import MARK_FILE, RUN_FILE, SUCCESS_FILE, RunStatus
 
@@ -97,7 +99,12 @@ def _collect(store: ArtifactStore, rules: Rules, others: Catalog, *, dry_run: bo
     runs = [run for run in known if _is_there(run, listings) and store.identity(run.address) not in theirs]
     places = RunPlaces([*runs, *elsewhere], stores)
     inputs = read_inputs([*runs, *elsewhere], places)
-    choice = choose_runs(runs, inputs, rules, blind=bool(others.unreachable))
+    pipelines = read_pipeline_runs(store)
+    over = choose_pipeline_runs(pipelines, rules)
+    inputs.read.update(places_in_use([run for run in pipelines if run not in over], places))
+    damaged = [run for run in pipelines if run.damage]
+    choice = choose_runs(runs, inputs, rules, blind=bool(others.unreachable or damaged))
+    over = [] if others.unreachable or damaged else over
     remains = _remains(listings.values(), [run for run in known if run.url not in linked], choice, rules)
     if not dry_run:
         _restore_used(store, choice)
@@ -106,12 +113,19 @@ def _collect(store: ArtifactStore, rules: Rules, others: Catalog, *, dry_run: bo
         marked = in_threads(lambda run, _: mark_run(store, run), choice.remove, threads=MOST_THREADS)
         choice = replace(choice, remove=tuple(run for run, done in zip(choice.remove, marked, strict=True) if done))
         late = _used_meanwhile(stores, [*runs, *elsewhere], inputs, rules, places)
+        fresh = [run for run in read_pipeline_runs(store) if run.url not in {each.url for each in over}]
+        late |= frozenset().union(*places_in_use(fresh, places).values())
         choice = _without(store, choice, late)
+        for run in over:
+            run.runs.remove(run.run_id)
         _remove(store, choice)
+        _forget(store, choice)
     sizes = {run.url: listings[run.address.step].size(run.address.run_id) for run in choice.remove}
     removed = [Removal(run.url, sizes[run.url], _why(run, rules)) for run in choice.remove]
     removed += [Removal(f"{store.url}/{one.path}", one.bytes, one.why) for one in remains]
+    removed += [Removal(run.url, 0, _words(rules)) for run in over]
     unknown = [(run.url, str(run.damage)) for run in choice.unreadable]
+    unknown += [(run.url, str(run.damage)) for run in damaged]
     unknown += [(f"environment {env}", reason) for env, reason in others.unreachable.items()]
     return Garbage(tuple(removed), tuple(run.url for run in choice.used), tuple(unknown), dry_run)
 
@@ -181,6 +195,12 @@ def _remove(store: ArtifactStore, choice: Choice) -> None:
         _remove_run(store, files, f"{store.root}/{run.address.path}")
 
 
+def _forget(store: ArtifactStore, choice: Choice) -> None:
+    """Take removed runs out of the index of what they were made by."""
+    for step in {run.address.step for run in choice.remove}:
+        IdentityIndex(store, step).forget(run.address.run_id for run in choice.remove if run.address.step == step)
+
+
 def _urls_of_kept(store: ArtifactStore, text: str, others: Catalog) -> set[str]:
     """Return the URLs of the runs that `text` names, as this store lists them."""
     found = find_kept(store, text, stores=others.stores)
@@ -214,6 +234,10 @@ def _why(run: CatalogRun, rules: Rules) -> str:
         return "its process is gone"
     if status is RunStatus.REMOVING:
         return "half removed by a gc that was stopped"
+    return _words(rules)
+
+
+def _words(rules: Rules) -> str:
     reasons = [f"not among the last {rules.keep_last}"] if rules.keep_last is not None else []
     reasons += [f"older than {rules.older_than}"] if rules.older_than is not None else []
     return ", ".join(reasons)

@@ -17,11 +17,11 @@ from PIL import Image
 
 from coco_fetch import Loaded, fetch_dataset
 from data_sources.fetch import local_path
-from sinara_lib.downloads.folders import files_below
 from faulty_server import FaultyServer, whole
 from fetch_params import FetchParams
 from label_formats.image_index import ImageIndex, flat_names
 from sinara_lib.downloads.cache import cache_key
+from sinara_lib.downloads.folders import files_below
 from sinara_lib.downloads.names import LONGEST, file_name
 from sinara_lib.errors import DownloadError
 from tests.s3_server import start_s3_server
