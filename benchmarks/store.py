@@ -33,8 +33,9 @@ from benchmarks.table import Target, conclude, ratio, render, say, take_turns
 from sinara_lib.archive import open_archive, pack
 from sinara_lib.archive.reader import ArchiveReader
 from sinara_lib.catalog.catalog import read_runs
+from sinara_lib.catalog.find import Target as StoreTarget
 from sinara_lib.catalog.show import run_rows
-from sinara_lib.catalog.verify import all_runs, verify_run, verify_targets
+from sinara_lib.catalog.verify import all_runs, verify_targets
 from sinara_lib.layout import RunAddress, StepAddress, new_run_id
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.files import StoreFiles
@@ -164,7 +165,7 @@ def _commit(store: ArtifactStore) -> float:
 
 
 def _expect_whole(store: ArtifactStore, run: RunAddress) -> None:
-    if found := verify_run(store, run):
+    if found := verify_targets([StoreTarget(store, run)]).findings:
         raise AssertionError(found)
 
 

@@ -24,8 +24,6 @@ from source_params import SourceFields, shown_url
 
 DOWNLOADS = "sources"
 
-Kind = Callable[[str], bool]
-
 
 @dataclass(frozen=True)
 class Video:

@@ -78,18 +78,6 @@ def read_pictures(files: Readable, names: Iterable[str]) -> dict[str, ImageFacts
     return found
 
 
-def read_picture(data: bytes) -> ImageFacts:
-    """Decode the bytes of one image file.
-
-    Raises:
-        ValueError: it is not an image, is cut short, or is too large; says which.
-    """
-    (picture,) = _read_batch([data])
-    if isinstance(picture, ValueError):
-        raise picture
-    return picture
-
-
 def _read_batch(contents: Sequence[bytes]) -> list[ImageFacts | ValueError]:
     decoded = [_decoded_or_why(data) for data in contents]
     looks = iter(describe([one.grey for one in decoded if not isinstance(one, ValueError)]))

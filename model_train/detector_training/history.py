@@ -133,8 +133,3 @@ class HistoryReader:
             self._scorings.append(ScoreRecord(**body))
         else:
             self._plan = Plan(**body)
-
-
-def read_history(work: str | Path) -> History:
-    """Read the whole history of a work folder."""
-    return HistoryReader(work).read()

@@ -82,21 +82,6 @@ class _File:
     index: ArchiveIndex | None = None
 
 
-def verify_entity(store: ArtifactStore, address: EntityAddress) -> list[StoreFinding]:
-    """Read every file of an entity and return all differences from what was committed."""
-    return list(verify_targets([Target(store, address)]).findings)
-
-
-def verify_run(store: ArtifactStore, run: RunAddress) -> list[StoreFinding]:
-    """Check a run's record and all its entities."""
-    return list(verify_targets([Target(store, run)]).findings)
-
-
-def verify_store(store: ArtifactStore) -> list[StoreFinding]:
-    """Check every run of the store."""
-    return list(verify_targets(all_runs(store)).findings)
-
-
 def all_runs(store: ArtifactStore) -> list[Target]:
     """Return every run of the store, step by step."""
     return [Target(store, run) for step in store.steps() for run in store.runs(step)]

@@ -1,7 +1,6 @@
 """The tool that builds images: docker, podman or buildah, whichever is there."""
 
 import json
-import logging
 import os
 import subprocess
 from collections.abc import Sequence
@@ -16,8 +15,6 @@ BuilderName = Literal["docker", "podman", "buildah"]
 BUILDERS: tuple[BuilderName, ...] = get_args(BuilderName)
 EPOCH = int(EARLIEST.timestamp())
 """Time of all files in an image, seconds since 1970: one for all, so that versions share the layers they can share."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

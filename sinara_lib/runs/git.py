@@ -1,7 +1,6 @@
 """git, run in one way: in the folder it is given, in its own words, with nothing in between that nobody asked for."""
 
 import functools
-import logging
 import os
 import shutil
 import subprocess
@@ -12,8 +11,6 @@ from sinara_lib.urls import without_credentials
 
 _ALONE = ("core.hooksPath=" + os.devnull, "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false")
 """What git starts beside its work: hooks, a watcher of files, its own cleaning. None of it may decide what a run is."""
-
-log = logging.getLogger(__name__)
 
 
 class GitError(StepFailedError):

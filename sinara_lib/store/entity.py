@@ -70,14 +70,6 @@ class EntityReader:
             self._verify(entry)
         return self._store.open(f"{self.path}/{name}")
 
-    def verify(self) -> None:
-        """Read every file and compare it with the manifest. Raises ArtifactCorruptError at the first difference."""
-        extra = sorted(set(_data_files(self._store, self.path)) - {entry.path for entry in self.manifest.files})
-        if extra:
-            raise ArtifactCorruptError(f"{self.path} holds {', '.join(extra[:5])}, which its manifest does not name.")
-        for entry in self.manifest.files:
-            self._verify(entry)
-
     def _entry(self, name: str) -> FileEntry:
         entry = self.manifest.file(name)
         if entry is None:

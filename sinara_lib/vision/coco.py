@@ -8,7 +8,7 @@ Format: https://cocodataset.org/#format-data
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,6 @@ __all__ = [
     "parse_coco",
     "read_coco",
     "save_coco",
-    "select_classes",
     "select_images",
 ]
 
@@ -189,29 +188,6 @@ def _unwritable(document: Mapping[str, Any]) -> str:
             except (ValueError, RecursionError):
                 return f" in {key}[{number}] (id {item['id']})"
     return ""
-
-
-def select_classes(dataset: CocoDataset, names: Sequence[str]) -> CocoDataset:
-    """Keep the named classes, numbered 1..K in the asked order; every image stays.
-
-    Raises:
-        DataError: no name, a name twice, or a name the document lacks; lists the names there are.
-    """
-    by_name = {category.name: category for category in dataset.categories}
-    if not names or len(set(names)) < len(names):
-        raise DataError(f"Classes to select must be different names, at least one; found {list(names)}.")
-    if unknown := [name for name in names if name not in by_name]:
-        raise DataError(f"Unknown classes {unknown}. The dataset has: {', '.join(dataset.class_names) or 'none'}.")
-    new_ids = {by_name[name].id: number for number, name in enumerate(names, start=1)}
-    return replace(
-        dataset,
-        annotations=tuple(
-            replace(one, category_id=new_ids[one.category_id])
-            for one in dataset.annotations
-            if one.category_id in new_ids
-        ),
-        categories=tuple(replace(by_name[name], id=number) for number, name in enumerate(names, start=1)),
-    )
 
 
 def select_images(dataset: CocoDataset, image_ids: Collection[int]) -> CocoDataset:

@@ -94,14 +94,6 @@ def boxes_to_original(boxes_xyxy: NDArray[Any], scale: float, width: int, height
     return boxes
 
 
-def boxes_to_network(boxes_xyxy: NDArray[Any], scale: float, width: int, height: int) -> NDArray[np.float32]:
-    """Take boxes of the original image to network pixels; the inverse of `boxes_to_original` without the clip."""
-    boxes = np.array(boxes_xyxy, dtype=np.float32).reshape(-1, 4)
-    boxes[:, 0::2] *= _scaled(width, scale) / width
-    boxes[:, 1::2] *= _scaled(height, scale) / height
-    return boxes
-
-
 def _unread(data: bytes) -> ValueError:
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sinara_lib.layout import RunAddress, StepAddress
+from sinara_lib.catalog.find import Target
+from sinara_lib.catalog.verify import StoreFinding, all_runs, verify_targets
+from sinara_lib.layout import EntityAddress, RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import RunRecord
 
@@ -33,3 +35,9 @@ def lay_file(store: ArtifactStore, path: str, data: bytes) -> None:
 def files_below(store: ArtifactStore) -> list[str]:
     """Every file that the store holds."""
     return sorted(store.fs.find(store.root))
+
+
+def differences(store: ArtifactStore, *places: RunAddress | EntityAddress) -> list[StoreFinding]:
+    """What `sinara verify` finds in these runs and entities, in the whole store where none is named."""
+    targets = [Target(store, place) for place in places] or all_runs(store)
+    return list(verify_targets(targets).findings)

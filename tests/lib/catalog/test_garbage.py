@@ -8,13 +8,12 @@ from fsspec.implementations.local import LocalFileSystem
 from garbage_cases import collect, finish_run, leave_remains, run_ids_left
 from lineage_cases import History
 from sinara_lib.catalog.catalog import Catalog, read_runs
-from sinara_lib.catalog.verify import verify_store
 from sinara_lib.errors import ArtifactError, ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RUN_FILE, SUCCESS_FILE, Process, RunRecord, RunStatus
-from store_cases import files_below, lay_file, publish_files
+from store_cases import differences, files_below, lay_file, publish_files
 
 
 def test_old_runs_go_with_every_file_and_the_rest_stays_whole(history: History) -> None:
@@ -25,7 +24,7 @@ def test_old_runs_go_with_every_file_and_the_rest_stays_whole(history: History) 
     assert not any(old.run_id in path for path in files_below(history.store))
     if isinstance(history.store.fs, LocalFileSystem):
         assert not history.store.fs.exists(f"{history.store.root}/{old.path}")
-    assert verify_store(history.store) == []
+    assert differences(history.store) == []
 
 
 def test_dry_run_prints_the_same_plan_and_touches_nothing(history: History, dead: Process) -> None:
@@ -85,7 +84,7 @@ def test_an_entity_that_lost_its_mark_is_damage_for_verify_and_no_garbage(histor
     run = history.run("data_load", "images")
     history.store.fs.rm_file(f"{history.store.root}/{run.path}/images/{SUCCESS_FILE}")
     assert collect(history).removed == ()
-    assert [f.problem for f in verify_store(history.store)] == ["is missing beside its manifest"]
+    assert [f.problem for f in differences(history.store)] == ["is missing beside its manifest"]
 
 
 def test_a_run_that_died_while_it_was_made_goes_once_it_is_old(history: History) -> None:

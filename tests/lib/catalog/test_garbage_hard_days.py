@@ -13,12 +13,12 @@ import pytest
 
 from garbage_cases import collect, leave_remains, run_ids_left
 from lineage_cases import History
-from sinara_lib.catalog.verify import verify_store
 from sinara_lib.errors import ArtifactNotFoundError, LayoutError
 from sinara_lib.layout import RunAddress
 from sinara_lib.store import local_files, store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import MARK_FILE, RUN_FILE, Process, RunStatus
+from store_cases import differences
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_run_marked_on_a_full_disk_is_not_read_and_its_removal_is_finished(
         with pytest.raises(KeyboardInterrupt):
             collect(here, keep_last=1)
     assert sorted(p.name for p in (Path(here.store.root) / old.path).iterdir()) == [MARK_FILE, "images"]
-    assert verify_store(here.store) == []
+    assert differences(here.store) == []
     with pytest.raises(ArtifactNotFoundError, match=rf"has lost its {RUN_FILE}"):
         here.store.resolve(old.step, ["images"], run_id=old.run_id)
     assert [one.why for one in collect(here).removed] == ["half removed by a gc that was stopped"]

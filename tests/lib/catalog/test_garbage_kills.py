@@ -12,12 +12,11 @@ from fsspec.implementations.local import LocalFileSystem
 from garbage_cases import collect, finish_run, leave_remains, run_ids_left
 from lineage_cases import History
 from sinara_lib.catalog.catalog import read_runs
-from sinara_lib.catalog.verify import verify_store
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import RunAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import Process, RunStatus
-from store_cases import files_below
+from store_cases import differences, files_below
 
 
 class Killed(BaseException):
@@ -58,7 +57,7 @@ def _whole(store: ArtifactStore) -> None:
         except ArtifactNotFoundError:
             continue
         assert store.open(found.address.entity("images")).read("file.bin")
-    assert verify_store(store) == []
+    assert differences(store) == []
 
 
 def test_a_gc_that_is_killed_at_any_point_leaves_every_visible_entity_whole_and_the_next_one_finishes(

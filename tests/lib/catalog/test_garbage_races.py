@@ -11,13 +11,12 @@ import pytest
 from lineage_cases import PRODUCER
 from sinara_lib.catalog import garbage
 from sinara_lib.catalog.garbage import collect_garbage
-from sinara_lib.catalog.verify import verify_entity
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus
-from store_cases import publish_files
+from store_cases import differences, publish_files
 
 UPSTREAM, DOWNSTREAM = StepAddress("rest", "test", "data_load"), StepAddress("rest", "test", "data_prep")
 OFTEN = 5
@@ -51,7 +50,7 @@ def _read(store: ArtifactStore) -> int:
         store.replace_record(run, record.model_copy(update={"status": RunStatus.FAILED}))
         return 0
     time.sleep(0.05)
-    assert verify_entity(store, chosen.entity("images")) == []
+    assert differences(store, chosen.entity("images")) == []
     store.replace_record(run, record.model_copy(update={"status": RunStatus.FAILED}))
     return 1
 
@@ -94,7 +93,7 @@ def test_a_run_that_ends_while_gc_looks_around_keeps_what_it_published(
     _collect(store)
 
     assert store.is_committed(run.entity("images"))
-    assert verify_entity(store, run.entity("images")) == []
+    assert differences(store, run.entity("images")) == []
 
 
 def _followed_by(then: Callable[[], None], first: Callable[..., object]) -> Callable[..., object]:

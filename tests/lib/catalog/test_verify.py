@@ -4,12 +4,12 @@ import pytest
 
 from damage_cases import Bytes, change_file, path_of, recommit
 from sinara_lib.catalog.find import Target
-from sinara_lib.catalog.verify import all_runs, verify_entity, verify_run, verify_store, verify_targets
+from sinara_lib.catalog.verify import all_runs, verify_targets
 from sinara_lib.errors import ArtifactNotFoundError
 from sinara_lib.layout import EntityAddress, RunAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import MANIFEST_FILE, RUN_FILE, SUCCESS_FILE
-from store_cases import Finish, lay_file, publish_files
+from store_cases import Finish, differences, lay_file, publish_files
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_whole_entity_has_no_findings_and_every_byte_of_it_is_read(
     found = verify_targets([Target(store, entity)])
     assert (found.findings, found.entities, found.files, found.bytes) == ((), 1, 3, 1256)
     assert found.closing_line() == "1 entities, 3 files, 0.0 MB read, 0 findings"
-    assert verify_entity(store, entity) == verify_run(store, entity.run) == verify_store(store) == []
+    assert differences(store, entity) == differences(store, entity.run) == differences(store) == []
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_changed_file_is_named_with_what_was_expected(
     store: ArtifactStore, entity: EntityAddress, name: str, change: Bytes, problem: str
 ) -> None:
     change_file(store, entity, name, change)
-    (finding,) = verify_entity(store, entity)
+    (finding,) = differences(store, entity)
     named = MANIFEST_FILE if "promises" in problem else name
     assert finding.url == f"{store.url_of(entity)}/{named}"
     with pytest.raises(AssertionError, match=problem):
@@ -63,7 +63,7 @@ def test_a_changed_file_is_named_with_what_was_expected(
 def test_a_missing_file_is_named(store: ArtifactStore, entity: EntityAddress, name: str) -> None:
     size = store.fs.size(path_of(store, entity, name))
     store.fs.rm_file(path_of(store, entity, name))
-    assert [str(f) for f in verify_entity(store, entity)] == [
+    assert [str(f) for f in differences(store, entity)] == [
         f"{store.url_of(entity)}/{name}: is missing; the manifest promises {size} bytes"
     ]
 
@@ -73,7 +73,7 @@ def test_all_findings_are_listed_not_only_the_first(store: ArtifactStore, entity
     store.fs.rm_file(path_of(store, entity, "empty"))
     lay_file(store, f"{entity.path}/sub/slipped.in", b"x")
     url = store.url_of(entity)
-    found = {f.url.removeprefix(url): f.problem.split(":")[0] for f in verify_entity(store, entity)}
+    found = {f.url.removeprefix(url): f.problem.split(":")[0] for f in differences(store, entity)}
     assert found == {
         "/a.bin": "was changed",
         "/empty": "is missing; the manifest promises 0 bytes",
@@ -83,7 +83,7 @@ def test_all_findings_are_listed_not_only_the_first(store: ArtifactStore, entity
 
 def test_a_missing_manifest_is_named(store: ArtifactStore, entity: EntityAddress) -> None:
     store.fs.rm_file(path_of(store, entity, MANIFEST_FILE))
-    (finding,) = verify_entity(store, entity)
+    (finding,) = differences(store, entity)
     assert str(finding) == f"{store.url_of(entity)}/{MANIFEST_FILE}: is missing although {SUCCESS_FILE} is there"
 
 
@@ -91,7 +91,7 @@ def test_a_manifest_that_is_no_json_and_one_of_a_newer_library_are_told_apart(
     store: ArtifactStore, entity: EntityAddress
 ) -> None:
     change_file(store, entity, MANIFEST_FILE, lambda data: data[:40])
-    edited, damaged = sorted(f.problem for f in verify_entity(store, entity))[::-1]
+    edited, damaged = sorted(f.problem for f in differences(store, entity))[::-1]
     assert edited.startswith("is not the one that was committed")
     assert damaged.startswith("cannot be read: ")
     assert "It is damaged" in damaged
@@ -99,7 +99,7 @@ def test_a_manifest_that_is_no_json_and_one_of_a_newer_library_are_told_apart(
 
 def test_a_manifest_of_a_newer_library_is_told(store: ArtifactStore, entity: EntityAddress) -> None:
     recommit(store, entity, lambda page: page.update(format=2))
-    (finding,) = verify_entity(store, entity)
+    (finding,) = differences(store, entity)
     assert "newer sinara_lib wrote it: update sinara_lib" in finding.problem
 
 
@@ -108,7 +108,7 @@ def test_a_manifest_that_contradicts_its_own_list_is_told(
     store: ArtifactStore, entity: EntityAddress, key: str
 ) -> None:
     recommit(store, entity, lambda page: page.update({key: 7 if key == "bytes" else "0" * 64}))
-    (finding,) = verify_entity(store, entity)
+    (finding,) = differences(store, entity)
     assert finding.problem == "contradicts itself: content or bytes do not fit its list of files"
 
 
@@ -118,7 +118,7 @@ def test_an_entity_moved_from_elsewhere_is_named_with_its_origin(
     for name in store.fs.find(f"{store.root}/{entity.path}"):
         tail = name.rsplit("/images/", 1)[1]
         lay_file(store, f"{run.path}/copied/{tail}", store.fs.cat_file(name))
-    (finding,) = verify_run(store, run)
+    (finding,) = differences(store, run)
     assert str(finding) == (
         f"{store.url_of(run)}/copied: is {run.run_id}/images by its manifest: it was moved or copied from there"
     )
@@ -129,7 +129,7 @@ def test_a_mark_that_was_removed_from_a_finished_run_is_told(
 ) -> None:
     finish(run)
     store.fs.rm_file(path_of(store, entity, SUCCESS_FILE))
-    (finding,) = verify_run(store, run)
+    (finding,) = differences(store, run)
     assert str(finding) == f"{store.url_of(entity)}/{SUCCESS_FILE}: is missing beside its manifest"
 
 
@@ -147,7 +147,7 @@ def test_a_damaged_run_record_is_named_and_its_entities_are_checked_all_the_same
 ) -> None:
     change_file(store, run, RUN_FILE, change)
     change_file(store, entity, "a.bin", _flip)
-    record, file = verify_run(store, run)
+    record, file = differences(store, run)
     assert record.url == f"{store.url_of(run)}/{RUN_FILE}"
     assert problem in record.problem
     assert file.url == f"{store.url_of(entity)}/a.bin"
@@ -174,7 +174,7 @@ def test_an_entity_of_ours_whose_marks_were_emptied_does_not_pass_for_one_of_sin
 ) -> None:
     store.fs.rm_file(path_of(store, entity, MANIFEST_FILE))
     change_file(store, entity, SUCCESS_FILE, lambda data: b"")
-    for findings in (verify_entity(store, entity), verify_run(store, entity.run)):
+    for findings in (differences(store, entity), differences(store, entity.run)):
         assert [f.url for f in findings] == [f"{store.url_of(entity)}/{MANIFEST_FILE}"]
 
 
@@ -183,15 +183,15 @@ def test_remains_of_a_writer_in_a_run_that_goes_on_are_no_finding(store: Artifac
     writer = store.begin(run.entity("labels"))
     with writer.open("half") as sink:
         sink.write(b"x")
-    assert verify_run(store, run) == []
+    assert differences(store, run) == []
     writer.discard()
 
 
 def test_what_is_not_there_is_told(store: ArtifactStore, run: RunAddress) -> None:
     with pytest.raises(ArtifactNotFoundError, match=r"images is not a committed entity: it does not exist"):
-        verify_entity(store, run.entity("images"))
+        differences(store, run.entity("images"))
     lay_file(store, f"{run.path}/images/a.jpg", b"x")
     with pytest.raises(ArtifactNotFoundError, match=r"it holds 1 files but no _SUCCESS"):
-        verify_entity(store, run.entity("images"))
+        differences(store, run.entity("images"))
     with pytest.raises(ArtifactNotFoundError, match=r"does not exist; `sinara ls` lists the runs"):
-        verify_run(store, RunAddress(run.step, "run-20-01-01-000000"))
+        differences(store, RunAddress(run.step, "run-20-01-01-000000"))

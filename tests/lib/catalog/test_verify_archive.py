@@ -13,10 +13,11 @@ from sinara_lib.archive.format import INDEX_FILE
 from sinara_lib.archive.plan import list_members
 from sinara_lib.archive.writer import write_archive
 from sinara_lib.catalog.find import Target
-from sinara_lib.catalog.verify import verify_entity, verify_targets
+from sinara_lib.catalog.verify import verify_targets
 from sinara_lib.layout import EntityAddress, RunAddress
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import FileEntry, content_hash
+from store_cases import differences
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_an_index_that_does_not_fit_its_shards_is_told_although_all_checksums_fi
     store: ArtifactStore, archive: EntityAddress, change: Callable[[pa.Table], pa.Table], file: str, problem: str
 ) -> None:
     _replace_index(store, archive, change)
-    findings = verify_entity(store, archive)
+    findings = differences(store, archive)
     assert any(f.url == f"{store.url_of(archive)}/{file}" and problem in f.problem for f in findings), findings
 
 
@@ -97,7 +98,7 @@ def test_a_flipped_bit_in_a_shard_names_the_file_inside_it(store: ArtifactStore,
         return data[:at] + b"b" + data[at + 1 :]
 
     change_file(store, archive, "part-00000.parquet", flip)
-    assert [f.problem.split(":")[0] for f in verify_entity(store, archive)] == [
+    assert [f.problem.split(":")[0] for f in differences(store, archive)] == [
         "was changed",
         "content of a.jpg is not what the index promises",
     ]
@@ -105,7 +106,7 @@ def test_a_flipped_bit_in_a_shard_names_the_file_inside_it(store: ArtifactStore,
 
 def test_an_index_that_is_no_arrow_file_is_told(store: ArtifactStore, archive: EntityAddress) -> None:
     change_file(store, archive, INDEX_FILE, lambda data: b"x" * len(data))
-    assert {f.problem.split(":")[0] for f in verify_entity(store, archive)} == {
+    assert {f.problem.split(":")[0] for f in differences(store, archive)} == {
         "was changed",
         "cannot be read as an Arrow file",
     }

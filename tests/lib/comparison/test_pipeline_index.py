@@ -8,14 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from reported_runs import Reported
-from sinara_lib.catalog.verify import verify_store
 from sinara_lib.comparison.pipeline_index import write_index
 from sinara_lib.layout import RunAddress
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import place_of
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.manifest import RunStatus
-from store_cases import lay_file
+from store_cases import differences, lay_file
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_the_page_is_no_artifact_and_is_written_anew(reported: Reported) -> None
     _write(reported, *runs)
     url, html = _write(reported, runs[0])
     assert reported.store.steps() == before
-    assert verify_store(reported.store) == []
+    assert differences(reported.store) == []
     assert re.findall(r"<h2>(\w+) ", html) == ["load"]
     assert _write(reported, *runs)[0] == url
 

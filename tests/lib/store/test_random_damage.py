@@ -22,13 +22,13 @@ from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA
 from sinara_lib.archive.index_table import read_table
 from sinara_lib.catalog.catalog import read_run
 from sinara_lib.catalog.show import describe, run_rows
-from sinara_lib.catalog.verify import verify_store
 from sinara_lib.cli.main import main
 from sinara_lib.errors import ArtifactCorruptError, LayoutError, SinaraError
 from sinara_lib.layout import EntityAddress, RunAddress
 from sinara_lib.store import ArtifactStore, publish_folder, store_at
 from sinara_lib.store.liveness import is_alive, this_process
 from sinara_lib.store.manifest import MANIFEST_FILE, RUN_FILE, SUCCESS_FILE, RunStatus
+from store_cases import differences
 
 CHANGES = 10_000
 NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
@@ -109,7 +109,7 @@ def _look(store: ArtifactStore, run: RunAddress) -> None:
     run_rows([found])
     if found.record is not None:
         is_alive(found.record)
-    verify_store(store)
+    differences(store)
     describe(store, store.url_of(run))
 
 
@@ -240,7 +240,7 @@ def test_a_few_bytes_that_ask_for_much_memory_are_refused_before_they_get_it(
     assert len(data) < 2_000_000
     _forge(store, run.entity("archive"), name, data)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert verify_store(store)
+    assert differences(store)
     with pytest.raises(SinaraError):
         _read_all(store, run)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
@@ -255,7 +255,7 @@ def test_a_plain_entity_may_hold_a_file_with_the_name_of_an_index(
         (tmp_path / "plain" / name).write_text("notes")
     run = History(store, NOW).run("data_prep", status=RunStatus.RUNNING, process=this_process())
     publish_folder(tmp_path / "plain", store.url_of(run.entity("notes")))
-    assert verify_store(store) == []
+    assert differences(store) == []
 
 
 def test_a_file_name_that_is_not_utf_8_is_refused_before_anything_is_copied(

@@ -18,7 +18,6 @@ from sinara_lib.vision.coco import (
     load_coco,
     parse_coco,
     save_coco,
-    select_classes,
     select_images,
 )
 from sinara_lib.vision.coco_drawing import PALETTE, class_colour
@@ -201,30 +200,6 @@ def test_a_mutated_document_is_read_or_refused_and_nothing_else(data: st.DataObj
     except DataError:
         return
     assert len(parsed.images) == len(document["images"])
-
-
-def test_selected_classes_are_renumbered_in_the_asked_order(dataset: CocoDataset) -> None:
-    selected = select_classes(dataset, ["car", "person"])
-    assert [(one.id, one.name) for one in selected.categories] == [(1, "car"), (2, "person")]
-    assert [one.category_id for one in selected.annotations] == [1, 2, 1]
-    assert selected.categories[0].extra == {"colour": "red"}
-
-
-def test_selecting_one_class_keeps_every_image_and_drops_other_annotations(dataset: CocoDataset) -> None:
-    selected = select_classes(dataset, ["person"])
-    assert [one.id for one in selected.annotations] == [2]
-    assert selected.images == dataset.images
-
-
-def test_an_unknown_class_is_refused_with_the_names_there_are(dataset: CocoDataset) -> None:
-    with pytest.raises(DataError, match=r"Unknown classes \['cat'\]. The dataset has: person, car"):
-        select_classes(dataset, ["car", "cat"])
-
-
-@pytest.mark.parametrize("names", [[], ["car", "car"]])
-def test_classes_to_select_must_be_different(dataset: CocoDataset, names: list[str]) -> None:
-    with pytest.raises(DataError, match="must be different names"):
-        select_classes(dataset, names)
 
 
 def test_selected_images_bring_their_annotations(dataset: CocoDataset) -> None:

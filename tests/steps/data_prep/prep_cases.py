@@ -4,17 +4,20 @@ import os
 import zlib
 from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import numpy as np
 
+from dataset_checks.decoding import ImageFacts, read_pictures
 from sinara_lib.archive import ArchiveReader, open_archive, pack
 from sinara_lib.layout import StepAddress
 from sinara_lib.runs.checkout import read_producer
 from sinara_lib.store import store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
+from sinara_lib.vision.coco_archive import FolderFiles
 
 CATEGORIES = (CocoCategory(1, "person"), CocoCategory(3, "car"), CocoCategory(18, "dog"))
 
@@ -42,6 +45,16 @@ def box(number: int, *, image: int = 1, **changes: Any) -> CocoAnnotation:
         "area": 200.0,
     }
     return CocoAnnotation(**(fields | changes))
+
+
+def read_picture(data: bytes) -> ImageFacts:
+    """What the step reads of one image file; its error where it refuses it."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "picture").write_bytes(data)
+        (found,) = read_pictures(FolderFiles(folder), ["picture"]).values()
+    if isinstance(found, ValueError):
+        raise found
+    return found
 
 
 def dataset_of(images: list[CocoImage], annotations: list[CocoAnnotation]) -> CocoDataset:

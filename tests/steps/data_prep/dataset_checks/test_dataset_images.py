@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from pycocotools import mask as run_lengths
 
-from dataset_checks.decoding import read_picture, read_pictures
+from dataset_checks.decoding import read_pictures
 from dataset_checks.findings import Ledger
 from dataset_checks.images import check_image_files, check_image_records
 from dataset_checks.likeness import describe, similar_groups
-from prep_cases import box, dataset_of, picture, write_picture
+from prep_cases import box, dataset_of, picture, read_picture, write_picture
 from sinara_lib.vision.coco import CocoDataset
 from sinara_lib.vision.coco_archive import FolderFiles
 from sinara_lib.vision.letterbox import decode_image

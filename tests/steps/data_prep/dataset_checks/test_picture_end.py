@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataset_checks.decoding import read_picture
 from dataset_checks.picture_end import is_cut_short
+from prep_cases import read_picture
 from sinara_lib.vision.letterbox import decode_image
 
 _RNG = np.random.default_rng(1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dataset_checks.classes import map_classes
 from detection_scores.scoring import score_detections
 from detector_export.export import export_detector
 from detector_export.images import noise_image, open_fitting_split, prepare_image
@@ -20,7 +21,7 @@ from service_packing import lay_out_service
 from sinara_lib.archive import pack
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.store import store_at
-from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_classes, select_images
+from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_images
 from sinara_lib.vision.coco_archive import Split
 from sinara_lib.vision.model_pages import ModelCard
 from small_network import started_run
@@ -33,7 +34,7 @@ SIZE = (416, 416)
 def road(real_data: Path) -> CocoDataset:
     with zipfile.ZipFile(real_data / "coco-mini" / "annotations_trainval2017.zip") as zipped:
         text = zipped.read("annotations/instances_val2017.json")
-    return select_classes(parse_coco(json.loads(text), where="coco-mini"), ROAD)
+    return map_classes(parse_coco(json.loads(text), where="coco-mini"), ROAD)
 
 
 @pytest.fixture(scope="module")

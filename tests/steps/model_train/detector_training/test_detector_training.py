@@ -8,7 +8,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from detector_training.history import read_history
+from detector_training.history import HistoryReader
 from detector_training.training import TrainingResult, train_detector
 from drawn_splits import draw_split
 from inference_files import write_inference_files
@@ -84,7 +84,7 @@ def test_tables_and_pictures_show_the_training(result: tuple[TrainingResult, Spl
     trained, train, evaluate = result
 
     assert "| car | 6 | 3 |" in data_table(train, evaluate)
-    table = epochs_table(read_history(trained.best_path.parent))
+    table = epochs_table(HistoryReader(trained.best_path.parent).read())
     assert "**start**" in table
     assert len(table.splitlines()) == 5
     assert "trained from scratch" in weights_table(trained)

@@ -7,10 +7,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 import torch
 
+from dataset_checks.classes import map_classes
 from detector_training.training import train_detector
 from pretrained_weights.fitting import load_checkpoint
 from pretrained_weights.megvii_names import mmdet_name
-from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_classes, select_images
+from sinara_lib.vision.coco import CocoDataset, parse_coco, save_coco, select_images
 from sinara_lib.vision.coco_archive import Split, open_split
 from train_params import TrainParams
 
@@ -22,7 +23,7 @@ NANO = TrainParams(model_name="yolox_nano", input_size=[416, 416], epochs=1, bat
 def _road_scenes(real_data: Path) -> CocoDataset:
     with zipfile.ZipFile(real_data / "coco-mini" / "annotations_trainval2017.zip") as archive:
         document = json.loads(archive.read("annotations/instances_val2017.json"))
-    chosen = select_classes(parse_coco(document, where="coco-mini"), ROAD_CLASSES)
+    chosen = map_classes(parse_coco(document, where="coco-mini"), ROAD_CLASSES)
     kinds = {image.id: {one.category_id for one in chosen.annotations_of(image.id)} for image in chosen.images}
     return select_images(chosen, {image_id for image_id, kind in kinds.items() if len(kind) >= 2})
 

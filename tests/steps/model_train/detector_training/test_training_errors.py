@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from detector_training.errors import explain
-from detector_training.history import read_history
+from detector_training.history import HistoryReader
 from detector_training.training import train_detector
 from published_splits import ADDRESS
 from sinara_lib.errors import DataError
@@ -92,4 +92,4 @@ def test_a_loss_that_is_no_number_names_its_images_and_keeps_the_last_good_check
     assert set(named) < {one.file_name for one in train.dataset.images}
     assert "The checkpoint of epoch 1 stays in this run" in message
     assert [one.name for one in store.entities(run)] == ["checkpoint_000001"]
-    assert len(read_history(tmp_path / "work").batches) == 4
+    assert len(HistoryReader(tmp_path / "work").read().batches) == 4

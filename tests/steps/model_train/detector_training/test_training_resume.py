@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from detector_training.history import read_history
+from detector_training.history import HistoryReader
 from detector_training.training import TrainingResult, train_detector
 from published_splits import ADDRESS, STEP, publish_upstream, write_params
 from sinara_lib.archive import open_archive
@@ -149,4 +149,4 @@ def test_an_interrupted_training_goes_on_and_refuses_other_parameters(
     assert ended.losses == whole.losses
     assert [one.scores for one in ended.epochs] == [one.scores for one in whole.epochs]
     assert _sha256(ended.last_path.read_bytes()) == _sha256(whole.last_path.read_bytes())
-    assert [one.loss for one in read_history(tmp_path / "second").batches] == list(whole.losses)
+    assert [one.loss for one in HistoryReader(tmp_path / "second").read().batches] == list(whole.losses)

@@ -13,7 +13,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from detector_training.batches import batch_pictures, draw_batch_image, tile_images
-from detector_training.history import HISTORY_FILE, History, HistoryReader, HistoryWriter, read_history
+from detector_training.history import HISTORY_FILE, History, HistoryReader, HistoryWriter
 from detector_training.progress import TrainingProgress
 from training_report.curves import curves_html, draw_curves
 from training_report.events import TrainingEvents
@@ -41,7 +41,7 @@ def _write(folder: Path, *, epochs: int, scores: tuple[float, ...], batches: int
         )
         best = max(best, score)
     writer.close()
-    return read_history(folder)
+    return HistoryReader(folder).read()
 
 
 def test_a_history_is_read_while_it_is_written_and_a_line_in_the_making_waits(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_loss_that_was_no_number_is_marked_where_it_was(tmp_path: Path) -> Non
     writer.add_batch(iteration=5, epoch=2, losses={"loss": float("nan")}, learning_rate=1e-3)
     writer.close()
 
-    after = draw_curves(read_history(tmp_path), "light")
+    after = draw_curves(HistoryReader(tmp_path).read(), "light")
 
     red = np.abs(_colours(after).astype(int) - (0xB3, 0x26, 0x1E)).sum(axis=1) < 30
     assert red.sum() > 50
@@ -109,7 +109,7 @@ def test_tensorboard_reads_losses_scores_batches_and_parameters(tmp_path: Path) 
     Image.new("RGB", (40, 30), "red").save(tmp_path / "batches" / "batch_0000001.jpg")
     events = TrainingEvents(tmp_path / "logs", work=tmp_path, params={"epochs": 2, "input_size": [64, 64]})
     _write(tmp_path, epochs=2, scores=(0.1, 0.3, 0.2))
-    history = read_history(tmp_path)
+    history = HistoryReader(tmp_path).read()
     half = History(history.plan, history.batches[:5], history.scorings[:2])
     events.write(half)
     events.write(half)
