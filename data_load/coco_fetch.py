@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data_sources.fetch import fetch_source, is_remote
+from data_sources.fetch import fetch_source
 from data_sources.gathering import DOWNLOADS
-from data_sources.origin import keep_server_time, write_json
+from data_sources.origin import write_json
 from fetch_params import FetchParams
 from file_times import stamp
 from loaded_source import LoadedSource, load_source
@@ -98,11 +98,7 @@ def fetch_weights(params: FetchParams, work: str | Path) -> Weights:
         return Weights(folder)
     fetched = fetch_source(url, Path(work) / DOWNLOADS, sha256=params.weights_sha256, options=params)
     origin, target = fetched.origin, folder / fetched.path.name
-    shutil.copyfile(fetched.path, target)
-    if is_remote(url):
-        keep_server_time(target, origin)
-    else:
-        shutil.copystat(fetched.path, target)
+    fetched.copy_to(target)
     page = WeightsRecord(url=origin.url, file_name=target.name, sha256=origin.sha256, bytes=origin.size)
     write_json(folder / WEIGHTS_PAGE, page.model_dump())
     return Weights(folder, target.name, origin)

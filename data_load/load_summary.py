@@ -35,7 +35,7 @@ def origins_table(origins: Mapping[str, Origin | None]) -> str:
                 f"{origin.size / 1e6:,.1f}\N{NO-BREAK SPACE}MB",
                 code(f"{origin.sha256[:16]}…"),
                 code(origin.etag) if origin.etag else origin.last_modified or "",
-                origin.retrieved.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                origin.fetched.strftime("%Y-%m-%d %H:%M:%S UTC"),
                 "; ".join(filter(None, known)),
             ]
         )

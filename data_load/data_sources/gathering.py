@@ -4,16 +4,14 @@ Files are kept under numbers, beside the path each had in its source: paths tell
 files of one name in different folders do not get in each other's way.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_sources.extract import copy_folder, extract, is_archive
-from data_sources.fetch import FetchedSource, fetch_source, is_remote
+from data_sources.fetch import FetchedSource, fetch_source
 from data_sources.frames import is_video
-from data_sources.origin import keep_server_time
 from fetch_params import Limits
 from label_formats.detection import LABEL_SUFFIXES, is_class_list
 from label_formats.image_index import IMAGE_SUFFIXES
@@ -124,12 +122,7 @@ class Taking:
     def _copy(self, fetched: FetchedSource, choose: Callable[[str], str | None]) -> None:
         if (name := choose(fetched.path.name)) is None:
             return
-        copy = self.folder / name
-        shutil.copyfile(fetched.path, copy)
-        if is_remote(self.url):
-            keep_server_time(copy, fetched.origin)
-        else:
-            shutil.copystat(fetched.path, copy)
+        fetched.copy_to(self.folder / name)
 
 
 def is_image(member: str) -> bool:

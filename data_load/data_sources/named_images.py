@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
@@ -10,9 +9,8 @@ from urllib.parse import urlsplit
 
 from data_sources.fetch import fetch_source, is_remote, local_path
 from data_sources.gathering import DOWNLOADS, Gathered, is_image
-from data_sources.origin import keep_server_time
 from label_formats.image_index import plain_path
-from sinara_lib.downloads.cache import cache_key, file_sha256
+from sinara_lib.downloads.cache import cache_key
 from sinara_lib.downloads.names import fitting, url_path
 from sinara_lib.downloads.objects import is_object
 from sinara_lib.downloads.options import FetchOptions
@@ -47,24 +45,20 @@ def take_named(
             wanted[key] = place
             gathered.named[name] = key
 
-    def fetch(item: tuple[int, str], check: Check) -> Path:
+    def fetch(item: tuple[int, str], check: Check) -> tuple[Path, Origin]:
         check()
         number, place = item
         fetched = fetch_source(place, work / DOWNLOADS, options=options)
         copy = folder / f"{number:08d}"
-        shutil.copyfile(fetched.path, copy)
-        if is_remote(place):
-            keep_server_time(copy, fetched.origin)
-        else:
-            shutil.copystat(fetched.path, copy)
-        return copy
+        fetched.copy_to(copy)
+        return copy, fetched.origin
 
     digest, size = hashlib.sha256(), 0
     copies = in_threads(fetch, enumerate(wanted.values()), threads=THREADS)
-    for key, copy in zip(wanted, copies, strict=True):
+    for key, (copy, origin) in zip(wanted, copies, strict=True):
         gathered.images[key] = copy
-        size += copy.stat().st_size
-        digest.update(f"{file_sha256(copy)}  {key}\n".encode())
+        size += origin.size
+        digest.update(f"{origin.sha256}  {key}\n".encode())
     if wanted:
         url = shown_url(source.annotations_urls[0])
         now = datetime.now(timezone.utc)

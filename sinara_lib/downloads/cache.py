@@ -18,8 +18,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import platformdirs
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DownloadError
 from sinara_lib.urls import OBJECT_STORES, without_credentials
 
@@ -32,20 +33,7 @@ AZURE_SIGNATURES = frozenset({"sig", "se", "st", "sp", "sv", "sr", "spr", "skoid
 
 log = logging.getLogger(__name__)
 
-
-class CacheEntry(BaseModel):
-    """A complete download: its URL without credentials, what the server called its version, size in bytes, UTC time."""
-
-    model_config = ConfigDict(frozen=True)
-
-    url: str
-    sha256: str
-    size: int
-    etag: str | None = None
-    last_modified: str | None = None
-    fetched: datetime
-    checked: str | None = None
-    """What its bytes were checked against when they arrived; None: nothing was known."""
+_ENTRIES = TypeAdapter(Origin)
 
 
 @dataclass(frozen=True)
@@ -69,8 +57,8 @@ class CacheSlot:
         self.partial = folder / PARTIAL_FILE
         self.state = folder / STATE_FILE
 
-    def entry(self) -> CacheEntry | None:
-        """Return what is there, complete and undamaged: its bytes are read and compared. Damage is said and removed."""
+    def entry(self) -> Origin | None:
+        """Return the record of what is there: its bytes are read and compared. Damage is said and removed."""
         entry = _read_entry(self._folder)
         if entry is None:
             return None
@@ -81,13 +69,13 @@ class CacheSlot:
         self.drop()
         return None
 
-    def keep(self, entry: CacheEntry) -> None:
+    def keep(self, entry: Origin) -> None:
         """Turn the partial file, which is complete now, into the slot's content."""
         self.partial.chmod(READ_ONLY)
         self.partial.replace(self._folder / entry.sha256)
         self.state.unlink(missing_ok=True)
         new = self._folder / f"{ENTRY_FILE}.new"
-        new.write_text(entry.model_dump_json(indent=1), encoding="utf-8")
+        new.write_bytes(_ENTRIES.dump_json(entry, indent=1, exclude_defaults=True))
         new.replace(self._folder / ENTRY_FILE)
         for path in self._folder.iterdir():
             if path.name not in {ENTRY_FILE, ADDRESS_FILE, entry.sha256}:
@@ -219,9 +207,9 @@ def _signs(name: str) -> bool:
     return name.lower().startswith(SIGNATURES) or name in AZURE_SIGNATURES
 
 
-def _read_entry(folder: Path) -> CacheEntry | None:
+def _read_entry(folder: Path) -> Origin | None:
     try:
-        return CacheEntry.model_validate_json((folder / ENTRY_FILE).read_bytes())
+        return _ENTRIES.validate_json((folder / ENTRY_FILE).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 

@@ -1,7 +1,12 @@
-"""What a download was: where from, its size and sha256, when, and what its server promised of it."""
+"""What a download was: where from, its size and sha256, when, and what its server promised of it.
+
+One record from the wire to the manifest: the cache keeps it beside the bytes, the step publishes it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
+
+from sinara_lib.errors import DownloadError
 
 
 @dataclass(frozen=True)
@@ -11,7 +16,7 @@ class Origin:
     url: str
     size: int
     sha256: str
-    retrieved: datetime
+    fetched: datetime
     etag: str | None = None
     last_modified: str | None = None
     checked: str | None = None
@@ -21,9 +26,11 @@ class Origin:
     licences: tuple[str, ...] = ()
 
 
-def other_checksum(origin: Origin, promised: str) -> str:
-    """Return what to say of a file whose sha256 does not start with the promised one."""
-    return (
+def ensure_promised(origin: Origin, promised: str) -> None:
+    """Raise DownloadError for a file whose sha256 does not start with the promised one."""
+    if origin.sha256.startswith(promised):
+        return
+    raise DownloadError(
         f"{origin.url}: the checksum differs: "
         f"sha256 should {'be' if len(promised) == 64 else 'start with'} {promised}, found {origin.sha256} "
         f"({origin.size:,} bytes). The file was changed or damaged on its way; "

@@ -1,19 +1,23 @@
 """One attempt at bytes over http(s): asks for the file or a part of it, and says what came and why it broke off."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import requests
 
 from sinara_lib.downloads.digests import promised_digests
 from sinara_lib.downloads.partial import Segment, Version
 from sinara_lib.errors import DownloadError
 from sinara_lib.loopback import web_session
 from sinara_lib.urls import without_credentials
+
+if TYPE_CHECKING:
+    import requests
 
 BLOCK = 1 << 16
 CONNECT_SECONDS = 15
@@ -86,6 +90,11 @@ class WebFile:
 
     @contextmanager
     def _get(self, headers: dict[str, str]) -> Iterator[requests.Response]:
+        try:
+            import requests  # only who downloads over HTTP needs it; it comes with the extra vision
+        except ImportError as error:
+            url = without_credentials(self.url)
+            raise DownloadError(f"{url}: requests is not installed. Run: pip install requests") from error
         # Without identity a server may compress on the fly, and lengths and ranges would mean something else.
         fixed = {"Accept-Encoding": "identity", "User-Agent": "sinara_lib"}
         try:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from data_sources.fetch import fetch_source
 from docstring_examples import run_examples
 from download_cases import BODY
 from faulty_server import FaultyServer, whole
@@ -32,7 +33,9 @@ def test_the_example_of_a_substep() -> None:
 
 def test_the_example_of_a_download(server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run_examples(bring, url=server.serve("/photos.zip", whole(BODY)))
+    url = server.serve("/photos.zip", whole(BODY))
+    run_examples(bring, url=url)
+    run_examples(fetch_source, url=url)
 
 
 def test_the_example_of_a_table() -> None:

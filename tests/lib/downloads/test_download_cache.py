@@ -1,6 +1,7 @@
 """The cache of downloads: one slot per URL, never two writers, damage found, and clearing that harms no run."""
 
 import hashlib
+import json
 import os
 import threading
 import time
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinara_lib.cli.main import main
-from sinara_lib.downloads.cache import CacheEntry, CacheSlot, DownloadCache, cache_key, download_cache
+from sinara_lib.downloads.cache import CacheSlot, DownloadCache, cache_key, download_cache
+from sinara_lib.downloads.origin import Origin
 from sinara_lib.errors import DownloadError
 
 URL = "https://host/data.zip"
@@ -25,9 +27,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DownloadCache:
     return download_cache()
 
 
-def fill(slot: CacheSlot, body: bytes = BODY, url: str = URL) -> CacheEntry:
+def fill(slot: CacheSlot, body: bytes = BODY, url: str = URL) -> Origin:
     slot.partial.write_bytes(body)
-    entry = CacheEntry(
+    entry = Origin(
         url=url,
         sha256=hashlib.sha256(body).hexdigest(),
         size=len(body),
@@ -35,6 +37,15 @@ def fill(slot: CacheSlot, body: bytes = BODY, url: str = URL) -> CacheEntry:
     )
     slot.keep(entry)
     return entry
+
+
+def test_a_record_of_an_earlier_release_is_read(cache: DownloadCache) -> None:
+    with cache.slot(URL) as slot:
+        kept = fill(slot)
+        record = slot.partial.parent / "entry.json"
+        earlier = {"url": URL, "sha256": kept.sha256, "size": len(BODY), "etag": None, "last_modified": None}
+        record.write_text(json.dumps({**earlier, "fetched": "2026-01-02T03:04:05Z", "checked": None}))
+        assert slot.entry() == kept
 
 
 def test_what_was_kept_is_found_and_handed_out_read_only(cache: DownloadCache, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_second_run_asks_and_downloads_nothing(server: FaultyServer, tmp_path:
     second = obtain(url, tmp_path / "second")
 
     assert second.path.read_bytes() == BODY
-    assert (second.origin.sha256, second.origin.retrieved) == (SHA256, first.origin.retrieved)
+    assert (second.origin.sha256, second.origin.fetched) == (SHA256, first.origin.fetched)
     assert (first.origin.note, second.origin.note) == (None, UNCHANGED)
     assert [headers.get("If-None-Match") for headers in server.asked] == [None, '"v1"']
 

@@ -1,8 +1,11 @@
 """Downloads arrive whole or not at all, and say why not."""
 
 import gzip
+import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -26,7 +29,7 @@ def test_a_download_arrives_with_its_checksum_and_origin(server: FaultyServer, t
     assert source.path.read_bytes() == BODY
     origin = source.origin
     assert (source.path.name, origin.size, origin.sha256, origin.etag) == ("data.zip", len(BODY), SHA256, '"v1"')
-    assert origin.retrieved.utcoffset() is not None
+    assert origin.fetched.utcoffset() is not None
 
 
 def test_a_broken_connection_is_resumed_where_it_broke(server: FaultyServer, tmp_path: Path) -> None:
@@ -264,3 +267,18 @@ def test_file_names_from_urls_are_safe() -> None:
     assert file_name("http://h/..%2F..%2Fetc%2Fpasswd") == "passwd"
     assert file_name("http://h/") == "download"
     assert file_name("http://h/a/..") == "download"
+
+
+def test_the_room_is_there_without_requests_which_is_named_where_it_is_needed(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['requests'] = None\n"
+        "from pathlib import Path\n"
+        "from sinara_lib.downloads.fetching import bring\n"
+        "from sinara_lib.downloads.options import FetchOptions\n"
+        "bring('http://127.0.0.1:9/a.zip', Path('a.zip'), promised='', options=FetchOptions())"
+    )
+    environ = os.environ | {"SINARA_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, cwd=tmp_path)
+    assert done.stderr.splitlines()[-1].endswith(
+        "DownloadError: http://127.0.0.1:9/a.zip: requests is not installed. Run: pip install requests"
+    )

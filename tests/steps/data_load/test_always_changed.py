@@ -103,7 +103,7 @@ def run_by_hand(params: FetchParams, work: Path) -> dict[str, Origin]:
     end_early(substep, asked)
     end_without_changes(substep, params, asked)
     for origin in asked.values():
-        substep.add_source(origin.url, sha256=origin.sha256, size=origin.size, fetched=origin.retrieved)
+        substep.add_source(origin.url, sha256=origin.sha256, size=origin.size, fetched=origin.fetched)
     publish_folder(substep.tmp_entities().empty, substep.outputs().images)
     return asked
 
