@@ -5,11 +5,12 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 from sinara_lib.urls import without_credentials
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 PROGRESS_VARIABLE = "SINARA_PROGRESS"
 
@@ -22,6 +23,8 @@ def progress(
     `unit="B"` scales bytes to kB, MB and GB. The bar is drawn when stderr is a terminal or a cell of Jupyter; under a
     step, whose notebook kernel has no terminal, the step's own terminal decides.
     """
+    from tqdm import tqdm  # a short command has no use for it, and it takes its time
+
     return tqdm(
         iterable,
         desc=label,

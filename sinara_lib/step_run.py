@@ -19,6 +19,7 @@ from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.progress import PROGRESS_VARIABLE
 from sinara_lib.runs.checkout import current_user, read_producer
 from sinara_lib.runs.checkpoints import RESUME_VARIABLE
+from sinara_lib.runs.code_identity import library_of
 from sinara_lib.runs.instructions import Instructions, locate_runs
 from sinara_lib.runs.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.runs.resume import Resumption
@@ -159,10 +160,13 @@ class Step:
         found = (url.rpartition("/")[0] for url in (record.inputs if record else ()) if url.startswith(prefix))
         return next((url for url in found if url != self._store.url_of(run)), None)
 
-    def identity(self) -> Identity:
-        """Return what the step's result is made by, as it stands now, but for its inputs."""
-        library = self._library / "sinara_lib" if self._library else None
-        return identity_of(self.folder, self.params, self._models, params_file=self._params_file, library=library)
+    def identity(self, library: Callable[[Path | None], str] = library_of) -> Identity:
+        """Return what the step's result is made by, as it stands now, but for its inputs.
+
+        `library` describes the library in a folder, or the one of this process: who asks many steps looks once.
+        """
+        text = library(self._library / "sinara_lib" if self._library else None)
+        return identity_of(self.folder, self.params, self._models, params_file=self._params_file, library=text)
 
     def _start(self, now: datetime) -> RunAddress:
         record = RunRecord(

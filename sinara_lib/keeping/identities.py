@@ -10,7 +10,7 @@ from typing import Any
 
 from sinara_lib.keeping.packages import declared_packages
 from sinara_lib.params import ParamsFile, parse_params
-from sinara_lib.runs.code_identity import code_files, library_of
+from sinara_lib.runs.code_identity import code_files
 from sinara_lib.step_models import Models
 from sinara_lib.store.step_identity import Identity
 from sinara_lib.urls import params_without_credentials
@@ -20,19 +20,19 @@ _SHOWN = 16
 
 
 def identity_of(
-    folder: Path, params: ParamsFile, models: Models, *, params_file: Path | None = None, library: Path | None = None
+    folder: Path, params: ParamsFile, models: Models, *, library: str, params_file: Path | None = None
 ) -> Identity:
     """Return the identity of the step in `folder`, but for its inputs.
 
     `params_file`, below the folder, is where `params` come from: it counts by what it says, not by its bytes.
-    `library` is the package's folder where the step's kernel imports another one than this process.
+    `library` is the name, version and code of the library that the step's kernel imports.
     """
     return Identity(
         params=_params(params, models),
         code=_code(folder, params_file),
-        library=library_of(library),
+        library=library,
         packages=declared_packages(folder),
-        surroundings=_surroundings(params, now=datetime.now(timezone.utc)),
+        surroundings=_surroundings(params, now=utc_now()),
     )
 
 
@@ -56,6 +56,11 @@ def _code(folder: Path, params_file: Path | None) -> dict[str, str]:
 def _surroundings(params: ParamsFile, *, now: datetime) -> dict[str, str]:
     known = {"day": lambda: f"{now:%Y-%m-%d}", "device": lambda: device_name(os.environ)}
     return {name: known[name]() for name in sorted(set(params.step_params.depends_on))}
+
+
+def utc_now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(timezone.utc)
 
 
 def device_name(environ: Mapping[str, str]) -> str:

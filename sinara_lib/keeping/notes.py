@@ -5,13 +5,13 @@ import logging
 import os
 from pathlib import Path
 
-from sinara_lib.downloads.cache import download_cache
-
 log = logging.getLogger(__name__)
 
 
 def note_path(kind: str, subject: str) -> Path:
     """Return where a note about a subject lies."""
+    from sinara_lib.downloads.cache import download_cache  # where nothing has changed, nothing is noted
+
     return download_cache().folder.parent / "notes" / kind / hashlib.sha256(subject.encode()).hexdigest()[:32]
 
 

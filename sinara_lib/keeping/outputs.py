@@ -38,8 +38,11 @@ def why_fallen(store: ArtifactStore, run: RunAddress, outputs: Mapping[str, Outp
     for name, output in outputs.items():
         if f"{name}/{SUCCESS_FILE}" not in versions:
             return f"{name} is gone"
-        stamp, note = _stamp(versions, name), note_path("verified", store.url_of(run.entity(name)))
-        if stamp == output.stamp or read_note(note) == stamp:
+        stamp = _stamp(versions, name)
+        if stamp == output.stamp:
+            continue
+        note = note_path("verified", store.url_of(run.entity(name)))
+        if read_note(note) == stamp:
             continue
         log.info("%s: its files are not as they were noted; reading them", store.url_of(run.entity(name)))
         try:

@@ -9,8 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sinara_lib.downloads.folders import files_below, local_sha256
-from sinara_lib.downloads.partial import Version
 from sinara_lib.errors import SinaraError
 from sinara_lib.keeping.notes import note_path, read_note, write_note
 from sinara_lib.parallel import MOST_THREADS, in_threads
@@ -59,6 +57,7 @@ def _change(source: Source, url: str, folder: Path) -> str | None:
 def _asked(source: Source, url: str) -> str | None:
     """Ask a server; what has neither ETag nor date cannot be told from a changed file."""
     from sinara_lib.downloads.objects import ObjectFile, is_object
+    from sinara_lib.downloads.partial import Version
     from sinara_lib.downloads.transfer import BrokenTransferError, WebFile
 
     if not (source.etag or source.last_modified):
@@ -74,20 +73,21 @@ def _asked(source: Source, url: str) -> str | None:
 
 def _sha256(path: Path) -> str:
     """Return the sha256 of a file or folder; what was found is noted for the state its files are in."""
-    started = time.time()
-    state = _state(path)
+    from sinara_lib.downloads.folders import files_below, local_sha256
+
+    started, files = time.time(), files_below(path) if path.is_dir() else [path]
+    state = _state(path, files)
     note = note_path("sources", str(path))
     before = read_note(note).split()
     if len(before) == 2 and before[0] == state:
         return before[1]
     found = local_sha256(path)
-    if _newest(path) < started - _RACY:
+    if _newest(files) < started - _RACY:
         write_note(note, f"{state} {found}")
     return found
 
 
-def _state(path: Path) -> str:
-    files = [path] if not path.is_dir() else files_below(path)
+def _state(path: Path, files: list[Path]) -> str:
     states = [(file.relative_to(path).as_posix(), *_facts(file)) for file in files]
     return hashlib.sha256(json.dumps(states).encode()).hexdigest()
 
@@ -97,8 +97,7 @@ def _facts(file: Path) -> tuple[int, int, int, int]:
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
 
 
-def _newest(path: Path) -> float:
-    files = [path] if not path.is_dir() else files_below(path)
+def _newest(files: list[Path]) -> float:
     return max((max(file.stat().st_mtime, file.stat().st_ctime) for file in files), default=0.0)
 
 

@@ -1,11 +1,13 @@
 """The steps of a pipeline made ready: each one's code where it is run from, its parameters checked, nothing begun."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sinara_lib.keeping import Asked
+from sinara_lib.runs.code_identity import library_of
 from sinara_lib.runs.instructions import Instructions
 from sinara_lib.runs.worktrees import head_worktrees
 from sinara_lib.settings import Settings
@@ -23,6 +25,7 @@ class ReadyStep:
     params_file: Path
     settings: Settings
     step: Step
+    library_of: Callable[[Path | None], str] = library_of
 
     def asked(self) -> Asked:
         """Return what has to be known to tell whether it needs to run."""
@@ -31,7 +34,7 @@ class ReadyStep:
             step=self.step.address,
             folder=self.place,
             params=self.step.params,
-            identity=self.step.identity(),
+            identity=self.step.identity(self.library_of),
             committed_only=self.mode == "prod",
         )
 
@@ -59,6 +62,7 @@ def ready_steps(
 
     Raises ParamsError for parameters that a step does not take, StepFailedError for what is not committed.
     """
+    library = functools.cache(library_of)
     with head_worktrees(folders) if mode == "prod" else _as_they_are(folders) as places:
         yield {
             name: ReadyStep(
@@ -69,6 +73,7 @@ def ready_steps(
                 params_file,
                 settings,
                 step_at(places[name], mode=mode, params_file=params_file, settings=settings),
+                library,
             )
             for name, folder in folders.items()
         }
