@@ -2,17 +2,22 @@
 
 with open_directly("http://127.0.0.1:3000/readyz", timeout=2) as answer: ...
 with web_session() as session: session.get(url)     # a proxy, if there is one, for other hosts only
+pass_proxies_by()     # the same for what reads the environment itself: drivers of object stores, child processes
 """
 
 import ipaddress
+import os
 import socket
 import urllib.request
+from collections.abc import Mapping
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import requests
+
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(url: str) -> bool:
@@ -29,6 +34,21 @@ def is_loopback(url: str) -> bool:
         return _is_short_loopback(host)
     mapped = getattr(address, "ipv4_mapped", None)
     return any(one.is_loopback or one.is_unspecified for one in (address, mapped) if one)
+
+
+def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which a proxy, if there is one, is for other hosts only."""
+    known = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    if known.strip() == "*" or not any(name.lower().endswith("_proxy") for name in environ):
+        return dict(environ)
+    named = [name.strip() for name in known.split(",") if name.strip()]
+    told = ",".join([*named, *(name for name in _HERE if name not in named)])
+    return {**environ, "no_proxy": told, "NO_PROXY": told}
+
+
+def pass_proxies_by() -> None:
+    """Let drivers of object stores, which read the environment themselves, reach this machine without a proxy."""
+    os.environ.update(without_proxy(os.environ))
 
 
 def open_directly(url: str, *, timeout: float) -> HTTPResponse:

@@ -14,6 +14,7 @@ from sinara_lib.downloads.digests import etag_digest
 from sinara_lib.downloads.partial import Segment, Version
 from sinara_lib.downloads.transfer import Answer, BrokenTransferError, OtherVersionError
 from sinara_lib.errors import DownloadError
+from sinara_lib.loopback import pass_proxies_by
 from sinara_lib.store.failures import answer_code
 from sinara_lib.urls import without_credentials
 
@@ -77,6 +78,7 @@ def is_object(url: str) -> bool:
 def open_object(url: str) -> tuple[Any, str]:
     """Return the filesystem and the path in it. Raises DownloadError when the package for it is not installed."""
     scheme, _, path = url.partition("://")
+    pass_proxies_by()
     try:
         fs = fsspec.filesystem(scheme.lower())  # by hand, since a key may hold :: and what else leads fsspec elsewhere
     except ImportError as error:

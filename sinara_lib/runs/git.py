@@ -2,15 +2,23 @@
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import unquote
 
 from sinara_lib.errors import StepFailedError
+from sinara_lib.loopback import without_proxy
 from sinara_lib.urls import without_credentials
 
 _ALONE = ("core.hooksPath=" + os.devnull, "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false")
 """What git starts beside its work: hooks, a watcher of files, its own cleaning. None of it may decide what a run is."""
+
+_SIGNED = re.compile(r"((?:https?|ftps?)://)([^/?#]*)@([^/?#@]+)(.*)", re.DOTALL | re.IGNORECASE)
+_VARIABLE = "SINARA_GIT_PASSWORD"
+_HELPER = f"""!f() {{ test "$1" = get && printf 'password=%s\\n' "${_VARIABLE}"; }}; f"""
+"""git's way to ask for a password: a line of the shell, which prints without starting another process."""
 
 
 class GitError(StepFailedError):
@@ -24,18 +32,20 @@ class GitError(StepFailedError):
 def run_git(folder: Path, *args: str, environ: dict[str, str] | None = None) -> str:
     """Run git in `folder` and return what it printed, but for the last line's end. Raises GitError when it fails.
 
-    What it prints is text of any bytes: those that are not UTF-8 come as `os.fsdecode` gives them.
+    User and password of a URL among `args` go to git through its environment: every user of a machine sees the list of
+    processes. What git prints is text of any bytes: those that are not UTF-8 come as `os.fsdecode` gives them.
     """
     words = f"git was not found on the PATH; it is needed for `git {args[0]}`."
     if shutil.which("git") is None:
         raise GitError(words, words)
     settings = [word for setting in _ALONE for word in ("-c", setting)]
-    env = {**git_environment(), **(environ or {})}
-    done = subprocess.run(["git", *settings, *args], cwd=folder, env=env, capture_output=True, check=False)
+    asked, secrets = _signed_by_environment(args)
+    env = {**git_environment(), **secrets, **(environ or {})}
+    done = subprocess.run(["git", *settings, *asked], cwd=folder, env=env, capture_output=True, check=False)
     if done.returncode:
-        asked = " ".join(without_credentials(word) for word in args)
+        command = " ".join(without_credentials(word) for word in args)
         words = without_credentials(os.fsdecode(done.stderr).strip()) or f"exit code {done.returncode}"
-        raise GitError(f"`git {asked}` in {folder} failed: {words}", words if done.stderr.strip() else "")
+        raise GitError(f"`git {command}` in {folder} failed: {words}", words if done.stderr.strip() else "")
     return os.fsdecode(done.stdout).removesuffix("\n")
 
 
@@ -60,12 +70,37 @@ def repository_of(folder: Path) -> Path | None:
     return Path(run_git(folder, "rev-parse", "--show-toplevel"))
 
 
+def push_target(folder: Path) -> str:
+    """Return what to push to: origin by its URL where that holds a password, so that `run_git` can hide it."""
+    url = ask_git(folder, "remote", "get-url", "--push", "origin") or ""
+    return url if _SIGNED.fullmatch(url) else "origin"
+
+
 def git_environment() -> dict[str, str]:
     """Return this process's environment without what ties git to a repository, as git sets it for its hooks."""
     local = _local_variables(shutil.which("git"))
     env = {name: value for name, value in os.environ.items() if name not in local}
     # Words in one language; and asking for the state of files must not leave a lock behind.
-    return {**env, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    return {**without_proxy(env), "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+
+
+def _signed_by_environment(args: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+    """Return the arguments without users and passwords of web URLs, and the variables that tell git of them.
+
+    They hold for the host that the URL names: none that it redirects to is told.
+    """
+    plain, settings, secrets = list(args), [], {}
+    for place, match in enumerate(map(_SIGNED.fullmatch, args)):
+        if match:
+            user, found, password = match[2].partition(":")
+            plain[place], host = match[1] + match[3] + match[4], f"credential.{match[1].lower()}{match[3]}"
+            settings.append((f"{host}.username", unquote(user)))
+            if found:
+                settings += [(f"{host}.helper", ""), (f"{host}.helper", _HELPER)]
+                secrets[_VARIABLE] = unquote(password)
+    for number, (key, value) in enumerate(settings):
+        secrets |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return plain, secrets | ({"GIT_CONFIG_COUNT": str(len(settings))} if settings else {})
 
 
 @functools.cache

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from sinara_lib.errors import StepFailedError
-from sinara_lib.runs.git import GitError, ask_git, run_git
+from sinara_lib.runs.git import GitError, ask_git, push_target, run_git
 
 _NOBODY = {"NAME": "sinara", "EMAIL": "sinara@localhost"}
 
@@ -35,7 +35,9 @@ def check_tag(folder: Path, name: str | None, *, push: bool) -> None:
             "tag.gpgSign to false."
         ) from error
     if push:
-        run_git(folder, "push", "--quiet", "--dry-run", "origin", f"HEAD:refs/tags/{name or 'run-of-sinara'}")
+        run_git(
+            folder, "push", "--quiet", "--dry-run", push_target(folder), f"HEAD:refs/tags/{name or 'run-of-sinara'}"
+        )
 
 
 def tag_head(folder: Path, name: str, *, message: str, push: bool) -> None:
@@ -47,7 +49,7 @@ def tag_head(folder: Path, name: str, *, message: str, push: bool) -> None:
         return
     run_git(folder, "tag", "--annotate", name, "--message", message, environ=_identity(folder))
     if push:
-        run_git(folder, "push", "--quiet", "origin", f"refs/tags/{name}")
+        run_git(folder, "push", "--quiet", push_target(folder), f"refs/tags/{name}")
 
 
 def tag_run(folder: Path, name: str, *, url: str, push: bool) -> None:

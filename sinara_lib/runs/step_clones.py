@@ -58,8 +58,9 @@ def clone_of(source: str) -> Path:
 def _bring_up_to_date(source: str, clone: Path) -> None:
     _remove_locks(clone)
     try:
+        run_git(clone, "config", "remote.origin.url", source)  # without what older versions left in it
         # Into no branch and no tag of the clone: whatever was rewritten there, nothing is in the way.
-        run_git(clone, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--refmap=", "origin", "HEAD")
+        run_git(clone, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--refmap=", source, "HEAD")
     except GitError as error:
         _go_on_without_origin(source, clone, error)
         return

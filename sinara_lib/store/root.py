@@ -10,6 +10,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from sinara_lib.errors import LayoutError
+from sinara_lib.loopback import pass_proxies_by
 from sinara_lib.settings_file import place_of, resolve_variables
 from sinara_lib.urls import without_credentials
 
@@ -46,6 +47,7 @@ def connect(root: str, storage: Mapping[str, Any] | None = None) -> tuple[Abstra
         place = place_of(root)
         storage = place.storage if place else {}
     options = resolve_variables(storage, os.environ)
+    pass_proxies_by()
     if scheme in {"s3", "s3a"}:
         # Runs of other processes must be seen at once; s3fs keeps listings as long as the process lives.
         options.setdefault("use_listings_cache", False)

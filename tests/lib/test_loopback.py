@@ -14,7 +14,8 @@ import sinara_lib.container
 from download_cases import BODY, obtain
 from faulty_server import FaultyServer, running, status, whole
 from sinara_lib.bento.server import BentoServer, wait_until_ready
-from sinara_lib.loopback import is_loopback, open_directly, web_session
+from sinara_lib.loopback import is_loopback, open_directly, web_session, without_proxy
+from sinara_lib.store.root import connect
 
 
 @pytest.fixture
@@ -96,3 +97,22 @@ def test_the_health_check_of_the_image_passes_the_proxy_by(proxy: FaultyServer, 
         [sys.executable, *command[1:]], env={**os.environ, "BENTOML_PORT": port}, capture_output=True, timeout=30
     )
     assert (done.returncode, proxy.asked) == (0, []), done.stderr
+
+
+def test_a_store_of_s3_on_this_machine_passes_the_proxy_by(proxy: FaultyServer, s3_root: str) -> None:
+    fs, path, _ = connect(s3_root)
+    assert fs.exists(path.partition("/")[0])
+    assert proxy.asked == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"http_proxy": "http://p"}, "localhost,127.0.0.1,::1"),
+        ({"http_proxy": "http://p", "NO_PROXY": "a.example, 127.0.0.1"}, "a.example,127.0.0.1,localhost,::1"),
+        ({"http_proxy": "http://p", "no_proxy": "*"}, "*"),
+        ({"PATH": "/bin"}, None),
+    ],
+)
+def test_hosts_that_are_named_stay_named_beside_this_machine(environ: dict[str, str], told: str | None) -> None:
+    assert without_proxy(environ).get("no_proxy") == told
