@@ -81,7 +81,9 @@ def load_source(source: SourceFields, params: FetchParams, work: Path, folder: P
             take_named(names, source, gathered, work, options=options)
         return _converted(labels, format_name, gathered, where, said)
     except DataError as error:
-        raise DataError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
+        if error.place == where:
+            raise
+        raise DataError(str(error), place=where) from error
 
 
 def _ensure_images(source: SourceFields, gathered: Gathered) -> None:

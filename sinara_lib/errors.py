@@ -6,11 +6,14 @@ from sinara_lib.urls import without_credentials
 class SinaraError(Exception):
     """Base of every error that a user can act upon; its text says what failed, where, and what to do.
 
-    URLs in the text, also in what another program said, are kept without credentials.
+    URLs in the text, also in what another program said, are kept without credentials. Who has to tell the place from
+    what is wrong there gives it as `place`; the text is then both, joined by a colon.
     """
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*(without_credentials(one) if isinstance(one, str) else one for one in args))
+    def __init__(self, *args: object, place: str = "") -> None:
+        said = [without_credentials(one) if isinstance(one, str) else one for one in args]
+        self.place, self.reason = without_credentials(place), str(said[0]) if said else ""
+        super().__init__(*([f"{self.place}: {self.reason}", *said[1:]] if place else said))
 
 
 class ParamsError(SinaraError, ValueError):

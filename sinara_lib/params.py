@@ -181,7 +181,7 @@ def _decode(text: str, path: Path) -> Any:
 def _problem(model: type[BaseModel], entry: dict[str, Any]) -> str:
     key = ".".join(map(str, entry["loc"]))
     if not key:
-        return str(entry["msg"]).removeprefix("Value error, ")
+        return str(entry.get("ctx", {}).get("error", entry["msg"]))
     if entry["type"] == "extra_forbidden":
         section, _ = _section(model, entry["loc"])
         return f"unknown key {key!r}{likely(str(entry['loc'][-1]), section.model_fields)}"

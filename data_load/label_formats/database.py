@@ -69,8 +69,10 @@ def read_query(url: str, query: str) -> QueryResult:
                 connection.rollback()
         finally:
             engine.dispose()
+    except DataError:
+        raise
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:  # ImportError: the driver is not there
-        raise DataError(f"{shown}: the query failed: {_told(error, password)}.") from None
+        raise DataError(f"the query failed: {_told(error, password)}.", place=shown) from None
     refuse_repeats(names, shown)
     return _result(names, rows)
 
@@ -83,10 +85,11 @@ def address_of(url: str, password: str | None) -> sqlalchemy.URL:
 
 def _ensure_reads(statement: str, shown: str) -> None:
     if not _READS.match(statement):
-        raise DataError(f"{shown}: the query must be a SELECT; it starts with {statement[:20]!r}.")
+        raise DataError(f"the query must be a SELECT; it starts with {statement[:20]!r}.", place=shown)
     if found := _LEAVES.search(statement):
         raise DataError(
-            f"{shown}: the query holds {found[0]!r}: give one SELECT that writes no file; in a text write ; as chr(59)."
+            f"the query holds {found[0]!r}: give one SELECT that writes no file; in a text write ; as chr(59).",
+            place=shown,
         )
 
 
@@ -98,12 +101,13 @@ def _ensure_read_only(address: sqlalchemy.URL, shown: str) -> str | None:
     dialect = address.get_backend_name()
     if dialect in FILES:
         if not (address.database and os.path.isfile(address.database)):
-            raise DataError(f"{shown}: there is no such database file. Correct the URL.")
+            raise DataError("there is no such database file. Correct the URL.", place=shown)
         return None
     if dialect not in BEGIN:
         raise DataError(
-            f"{shown}: {dialect} cannot be told to refuse to write, so no query is sent to it. Export the rows as CSV "
-            f"or parquet; what can be asked: {', '.join(sorted(FILES | BEGIN.keys()))}."
+            f"{dialect} cannot be told to refuse to write, so no query is sent to it. Export the rows as CSV "
+            f"or parquet; what can be asked: {', '.join(sorted(FILES | BEGIN.keys()))}.",
+            place=shown,
         )
     return BEGIN[dialect]
 
@@ -128,7 +132,7 @@ def _rows(result: sqlalchemy.CursorResult[Any], shown: str) -> list[tuple[Any, .
     while block := result.fetchmany(BLOCK):
         rows += map(tuple, block)
         if len(rows) > most:
-            raise DataError(f"{shown}: the query gives more than {most:,} rows, the limit. Ask for fewer.")
+            raise DataError(f"the query gives more than {most:,} rows, the limit. Ask for fewer.", place=shown)
     return rows
 
 

@@ -133,11 +133,12 @@ def detect(heads: Mapping[str, bytes], *, where: str) -> Format:
     if len(found) == 1 and not rivals:
         return next(iter(found))
     if not found:
-        raise DataError(f"{where}: {_nothing_known(heads, foreign, empty)}")
+        raise DataError(_nothing_known(heads, foreign, empty), place=where)
     several = {**{TITLES[kind]: path for kind, path in found.items()}, **rivals}
     raise DataError(
-        f"{where}: holds annotations in several formats: {_listed(several)}. Say which one counts by the parameter "
-        f"format, or name the file or folder in annotations_member."
+        f"holds annotations in several formats: {_listed(several)}. Say which one counts by the parameter format, or "
+        f"name the file or folder in annotations_member.",
+        place=where,
     )
 
 

@@ -107,7 +107,7 @@ def _values(array: pa.Array) -> list[object]:
 def refuse_repeats(names: Sequence[str], where: str) -> None:
     """Raise DataError for columns of one name."""
     if repeated := sorted({name for name in names if list(names).count(name) > 1}):
-        raise DataError(f"{where}: columns have the same name: {', '.join(repeated)}. Rename them.")
+        raise DataError(f"columns have the same name: {', '.join(repeated)}. Rename them.", place=where)
 
 
 def first_line(error: Exception) -> str:

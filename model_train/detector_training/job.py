@@ -159,7 +159,7 @@ def _watch(runner: Runner, job: TrainingJob, recipe: TrainingRecipe, journal: Jo
 def _run(runner: Runner, watch: TrainingWatch, params: TrainParams) -> None:
     try:
         runner.train()
-    except (RuntimeError, MemoryError, DataError) as error:
+    except (RuntimeError, MemoryError, ValueError) as error:
         if message := explain(error, runner, watch, params):
             raise DataError(message) from error
         raise

@@ -147,7 +147,7 @@ def _check_record(store: ArtifactStore, run: RunAddress, files: dict[str, int], 
     try:
         record = read_run_record(StoreFiles(store.fs).read(f"{store.root}/{run.path}/{RUN_FILE}"), url)
     except ArtifactCorruptError as error:
-        plan.findings.append(StoreFinding(url, str(error).removeprefix(f"{url} ")))
+        plan.findings.append(StoreFinding(url, error.reason))
         return None
     if record.run_id != run.run_id:
         plan.findings.append(StoreFinding(url, f"is that of {record.run_id}: the run was moved or its record swapped"))
@@ -186,7 +186,7 @@ def _plan_entity(
     try:
         manifest = read_manifest(data, f"{url}/{MANIFEST_FILE}")
     except ArtifactCorruptError as error:
-        plan.findings.append(StoreFinding(f"{url}/{MANIFEST_FILE}", str(error).removeprefix(f"{url}/{MANIFEST_FILE} ")))
+        plan.findings.append(StoreFinding(f"{url}/{MANIFEST_FILE}", error.reason))
         return
     plan.findings += _manifest_findings(url, manifest, address)
     there = {name: size for name, size in files.items() if name not in _MARKS}

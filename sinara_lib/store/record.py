@@ -32,7 +32,7 @@ def parse_record(kind: type[R], data: bytes, url: str) -> R:
             else "It is damaged; put it back from a copy, or run the producing step again"
         )
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ArtifactCorruptError(f"{url} cannot be read: {where}: {first['msg']}. {remedy}.") from error
+        raise ArtifactCorruptError(f"cannot be read: {where}: {first['msg']}. {remedy}.", place=url) from error
 
 
 def _format(data: bytes) -> int:

@@ -60,13 +60,13 @@ def _changed(change: dict[str, object]) -> bytes:
 
 @pytest.mark.parametrize("change", [{"format": 2}, {"colour": "red"}, {"format": 2, "files": "elsewhere"}])
 def test_a_manifest_of_a_newer_form_is_refused_with_the_advice_to_update(change: dict[str, object]) -> None:
-    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read: .*newer sinara_lib wrote it: update"):
+    with pytest.raises(ArtifactCorruptError, match=r"memory://x: cannot be read: .*newer sinara_lib wrote it: update"):
         read_manifest(_changed(change), "memory://x")
 
 
 @pytest.mark.parametrize("change", [{"files": [{"path": "a", "size": "much"}]}, {"content": None}, {"format": 0}])
 def test_a_manifest_with_a_wrong_value_is_damaged_not_newer(change: dict[str, object]) -> None:
-    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read: .*It is damaged") as caught:
+    with pytest.raises(ArtifactCorruptError, match=r"memory://x: cannot be read: .*It is damaged") as caught:
         read_manifest(_changed(change), "memory://x")
     assert "newer" not in str(caught.value)
 
@@ -74,7 +74,7 @@ def test_a_manifest_with_a_wrong_value_is_damaged_not_newer(change: dict[str, ob
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b'{"format": 1'])
 @pytest.mark.parametrize("read", [read_manifest, read_run_record])
 def test_a_truncated_record_is_refused_and_named(read: Callable[[bytes, str], object], data: bytes) -> None:
-    with pytest.raises(ArtifactCorruptError, match=r"memory://x cannot be read: .*It is damaged"):
+    with pytest.raises(ArtifactCorruptError, match=r"memory://x: cannot be read: .*It is damaged"):
         read(data, "memory://x")
 
 

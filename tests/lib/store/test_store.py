@@ -77,7 +77,7 @@ def test_steps_are_found_and_other_folders_passed_over(store: ArtifactStore, run
 
 def test_a_damaged_run_record_is_named(store: ArtifactStore, run: RunAddress) -> None:
     store.fs.pipe_file(f"{store.root}/{run.path}/_RUN.json", b"{")
-    with pytest.raises(ArtifactCorruptError, match=rf"{run.run_id}/_RUN\.json cannot be read"):
+    with pytest.raises(ArtifactCorruptError, match=rf"{run.run_id}/_RUN\.json: cannot be read"):
         store.run_record(run)
 
 

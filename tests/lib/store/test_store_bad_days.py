@@ -171,7 +171,7 @@ def test_a_damaged_record_makes_its_run_unresolvable_and_no_other(
         finish(run)
     lay_file(store, f"{damaged.path}/_RUN.json", b'{"run_id": "run-')
     assert store.resolve(step, ["images"]) == good
-    assert f"{damaged.run_id}/_RUN.json cannot be read" in caplog.text
+    assert f"{damaged.run_id}/_RUN.json: cannot be read" in caplog.text
     assert store.newest_url("images") == store.url_of(good.entity("images"))
     with pytest.raises(ArtifactNotFoundError, match=rf"{damaged.run_id}: its _RUN\.json cannot be read"):
         store.resolve(step, ["images"], run_id=damaged.run_id)

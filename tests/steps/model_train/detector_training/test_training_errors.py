@@ -10,6 +10,7 @@ import torch
 
 from detector_training.errors import explain
 from detector_training.history import HistoryReader
+from detector_training.job import _run
 from detector_training.training import train_detector
 from published_splits import ADDRESS
 from sinara_lib.errors import DataError
@@ -93,3 +94,10 @@ def test_a_loss_that_is_no_number_names_its_images_and_keeps_the_last_good_check
     assert "The checkpoint of epoch 1 stays in this run" in message
     assert [one.name for one in store.entities(run)] == ["checkpoint_000001"]
     assert len(HistoryReader(tmp_path / "work").read().batches) == 4
+
+
+def test_a_batch_of_one_value_per_channel_stops_the_training_with_its_parameters() -> None:
+    normalisation, watch = torch.nn.BatchNorm2d(2), SimpleNamespace(close=lambda: None)
+    runner = SimpleNamespace(train=lambda: normalisation(torch.zeros(1, 2, 1, 1)))
+    with pytest.raises(DataError, match=r"batch_size is 3, input_size .*Raise input_size, or set batch_size to 2"):
+        _run(runner, watch, TINY)
