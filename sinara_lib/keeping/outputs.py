@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 
+from sinara_lib.catalog.find import Target
 from sinara_lib.errors import ArtifactError
 from sinara_lib.keeping.notes import note_path, read_note, write_note
 from sinara_lib.layout import RunAddress
@@ -45,15 +46,24 @@ def why_fallen(store: ArtifactStore, run: RunAddress, outputs: Mapping[str, Outp
         if read_note(note) == stamp:
             continue
         log.info("%s: its files are not as they were noted; reading them", store.url_of(run.entity(name)))
-        try:
-            entity = store.open(run.entity(name))
-            entity.verify()
-        except ArtifactError as error:
-            return f"{name} is damaged ({error})"
-        if entity.manifest.content != output.content:
-            return f"{name} holds something else than was published"
+        if wrong := _damage(store, run, name, output):
+            return wrong
         write_note(note, stamp)
     return None
+
+
+def _damage(store: ArtifactStore, run: RunAddress, name: str, output: Output) -> str | None:
+    """Read an entity and return what is wrong with it, in words."""
+    from sinara_lib.catalog.verify import verify_targets  # where nothing has changed, nothing is read
+
+    address = run.entity(name)
+    if found := verify_targets([Target(store, address)]).findings:
+        return f"{name} is damaged ({found[0]})"
+    try:
+        content = store.open(address).manifest.content
+    except ArtifactError as error:
+        return f"{name} is damaged ({error})"
+    return None if content == output.content else f"{name} holds something else than was published"
 
 
 def _versions(store: ArtifactStore, run: RunAddress) -> Versions:
