@@ -8,7 +8,7 @@ names checks its parameters itself.
 import ast
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.isolation import isolated_modules
-from sinara_lib.params import ParamsFile, parse_params
+from sinara_lib.params import ParamsFile, load_params, override, parse_params
 from sinara_lib.strict_text.values import read_text
 
 NOTEBOOKS = "NOTEBOOKS"
@@ -41,6 +41,18 @@ def step_models(folder: Path) -> Models:
                 raise ParamsError(f"{path}: {NOTEBOOKS} names {min(twice)}, which another module names too.")
             found |= named
     return found
+
+
+def ask_params(folder: Path, *, file: Path, assignments: Sequence[str] = ()) -> ParamsFile:
+    """Return the parameters of the file, which stands in the step's folder, overridden by `key=value`."""
+    return overridden(folder, load_params(folder / file), assignments)
+
+
+def overridden(folder: Path, params: ParamsFile, assignments: Sequence[str]) -> ParamsFile:
+    """Return the parameters of a step overridden by `key=value`. Raises ParamsError for a key that it does not know."""
+    if not assignments:
+        return params
+    return override(params, list(assignments), known={n: m.model_fields for n, m in step_models(folder).items()})
 
 
 def check_step_params(folder: Path, params: ParamsFile) -> Models:

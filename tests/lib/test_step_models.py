@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import sinara_lib.step
 from sinara_lib.errors import ParamsError
 from sinara_lib.step import main, run_step
 from sinara_lib.step_models import step_models
@@ -128,7 +129,7 @@ def test_before_the_parameters_are_judged_nothing_is_imported_that_takes_time(st
 from pathlib import Path
 from sinara_lib.step import main
 assert main(Path({str(step)!r}), mode="dev", argv=["--set", "sise=3"]) == 1
-heavy = "papermill nbconvert nbformat pyarrow numpy torch cv2 av bentoml matplotlib".split()
+heavy = "fsspec psutil requests papermill nbconvert nbformat pyarrow numpy torch cv2 av bentoml matplotlib".split()
 print("imported:", sorted(sys.modules.keys() & set(heavy)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=step.parent)
@@ -148,3 +149,9 @@ def test_help_is_given_though_the_models_cannot_be_loaded(step: Path, capsys: py
     with pytest.raises(SystemExit):
         main(step, mode="dev", argv=["--help"])
     assert re.search(r"--run-id.*parameters: .*count_params\.py is no Python module", capsys.readouterr().out, re.S)
+
+
+def test_what_python_asks_a_step_for_is_there_and_nothing_else() -> None:
+    assert all(hasattr(sinara_lib.step, name) for name in sinara_lib.step.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'run_stop'"):
+        _ = sinara_lib.step.run_stop

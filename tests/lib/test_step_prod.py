@@ -87,7 +87,7 @@ def test_a_prod_tag_is_pushed_only_when_asked(make_step: MakeStep, tmp_path: Pat
     [
         ({"tag.gpgSign": "true", "gpg.program": "false"}, [], "cannot sign: error: gpg failed to sign the data"),
         ({}, ["--run-id", RUN_ID], f"A tag {RUN_ID} stands on another commit"),
-        ({}, ["--push"], "'origin' does not appear to be a git repository"),
+        ({}, ["--push"], "No such remote 'origin'"),
     ],
 )
 def test_what_would_keep_the_tag_from_being_put_is_said_before_the_work(

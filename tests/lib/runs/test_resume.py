@@ -92,9 +92,7 @@ def test_what_cannot_be_resumed_says_why(killed: Path, stores: Stores, capsys: p
         assert main(killed, mode="dev", argv=["--resume", run]) == 1
         return capsys.readouterr().out
 
-    process = record.process
-    assert process is not None
-    alive = process.model_copy(update={"pid": os.getpid(), "born": this_process().born})
+    alive = this_process()
     assert "it ended well" in refusal(status=RunStatus.SUCCESS)
     assert f"it still runs, in process {os.getpid()}" in refusal(process=alive)
     assert "was run by hand" in refusal(status=RunStatus.INTERACTIVE)
