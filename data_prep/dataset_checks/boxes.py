@@ -116,7 +116,7 @@ def _clip(one: CocoAnnotation, image: CocoImage, ledger: Ledger) -> CocoAnnotati
 
 
 def _check_area(one: CocoAnnotation, ledger: Ledger) -> CocoAnnotation | None:
-    """Return the annotation with a usable area: without a segmentation the box's, with one above 0 and at most the box's."""
+    """Return it with an area above 0: the box's without a segmentation, and with one at most the box's."""
     box_area = one.bbox[2] * one.bbox[3]
     most, least = box_area * (1 + _AREA_TOLERANCE) + 1, box_area * (1 - _AREA_TOLERANCE) - 1
     if one.area is not None and (0 if one.segmentation else least) < one.area <= most and one.area > 0:
