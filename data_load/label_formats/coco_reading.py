@@ -12,6 +12,7 @@ from typing import Any
 
 from label_formats.coco_items import AnnotationReader, Numbers, key_of, read_category, read_image
 from label_formats.tally import Tally
+from label_formats.values import refuse_json_bomb
 from sinara_lib.errors import DataError
 from sinara_lib.vision import coco_fields as fields
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage, parse_annotation, parse_coco
@@ -35,6 +36,7 @@ class CocoFile:
 def read_coco(file: Path, where: str) -> CocoFile:
     """Read a document, called `where` in messages. Raises DataError naming the place."""
     data = file.read_bytes()
+    refuse_json_bomb(data, where)
     constants: list[str] = []
 
     def constant(name: str) -> str:

@@ -1,5 +1,6 @@
 """Tables as columns of values, from CSV and parquet files."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,9 @@ def read_csv(data: bytes, path: str) -> TableFile:
     named = [place for place, name in enumerate(text.header) if name]
     refuse_repeats([text.header[place] for place in named], path)
     cells: list[list[str]] = [[] for _ in named]
-    for line, row in text.rows:
+    for number, (line, row) in enumerate(text.rows, 1):
+        if number * len(text.header) > MOST_VALUES:
+            raise DataError(f"holds more than {MOST_VALUES:,} fields, the limit for a table. Split it.", place=path)
         if len(row) != len(text.header):
             raise DataError(f"{path}: line {line} has {len(row)} columns, the header {len(text.header)}.")
         for column, place in zip(cells, named, strict=True):
@@ -98,15 +101,31 @@ def _leaves(facts: pq.FileMetaData) -> Iterator[pq.ColumnSchema]:
 
 
 def _values(array: pa.Array) -> list[object]:
-    if not pa.types.is_dictionary(array.type):
-        return list(array.to_pylist())
-    words = array.dictionary.to_pylist()
-    return [None if place is None else words[place] for place in array.indices.to_pylist()]
+    """Return an array as Python's values; texts of a dictionary, also deep inside, are made once."""
+    if pa.types.is_dictionary(array.type):
+        words = array.dictionary.to_pylist()
+        return [None if place is None else words[place] for place in array.indices.to_pylist()]
+    if pa.types.is_struct(array.type):
+        names = [field.name for field in array.type]
+        columns = zip(*map(_values, map(array.field, range(len(names)))), strict=True)
+        rows = [dict(zip(names, row, strict=True)) for row in columns] if names else [{}] * len(array)
+        return [row if valid else None for row, valid in zip(rows, array.is_valid().to_pylist(), strict=True)]
+    if pa.types.is_map(array.type):
+        return _slices(array, list(zip(_values(array.keys), _values(array.items), strict=True)))
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        return _slices(array, _values(array.values))
+    return list(array.to_pylist())
+
+
+def _slices(array: pa.Array, inner: list[object]) -> list[object]:
+    ends = array.offsets.to_pylist()
+    places = zip(ends, ends[1:], array.is_valid().to_pylist(), strict=False)
+    return [inner[start:end] if valid else None for start, end, valid in places]
 
 
 def refuse_repeats(names: Sequence[str], where: str) -> None:
     """Raise DataError for columns of one name."""
-    if repeated := sorted({name for name in names if list(names).count(name) > 1}):
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DataError(f"columns have the same name: {', '.join(repeated)}. Rename them.", place=where)
 
 

@@ -13,6 +13,8 @@ from label_formats.geometry import Point
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco_fields import shown
 
+MOST_BRACKETS = 150_000_000
+"""No JSON document has more lists and objects: as Python's objects they take some 10 GB."""
 MOST_PIXELS = 1 << 17
 """The longest side of an image that is believed, in pixels."""
 
@@ -94,8 +96,15 @@ def decoded(data: bytes, place: str) -> str:
         raise DataError(f"{place}: is not {name} text ({error.reason} at byte {error.start}).") from error
 
 
+def refuse_json_bomb(data: bytes, place: str) -> None:
+    """Raise DataError for a document of more lists and objects than memory holds: some 70 bytes each."""
+    if len(data) > MOST_BRACKETS and data.count(b"[") + data.count(b"{") > MOST_BRACKETS:
+        raise DataError(f"holds more than {MOST_BRACKETS:,} lists and objects, the limit. Split it.", place=place)
+
+
 def json_value(data: bytes, place: str) -> Any:
     """Return the value of a JSON file."""
+    refuse_json_bomb(data, place)
     try:
         return json.loads(decoded(data, place))
     except (ValueError, RecursionError) as error:

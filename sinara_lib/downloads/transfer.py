@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 16
 CONNECT_SECONDS = 15
+FREE_BYTES, BYTES_PER_BYTE = 100_000_000, 200
+"""A compressed body may unpack to so many bytes; beyond, n bytes to no more than n times 200, as archives."""
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -68,7 +70,7 @@ class WebFile:
                 yield Answer(None)
             else:
                 _expect(response, 200)
-                yield Answer(version, response.iter_content(BLOCK))
+                yield Answer(version, _blocks(response))
 
     @contextmanager
     def ask_part(self, segment: Segment, version: Version) -> Iterator[Answer]:
@@ -86,7 +88,7 @@ class WebFile:
                 yield Answer(version, response.iter_content(BLOCK), is_part=True)
             else:
                 _expect(response, 200)
-                yield Answer(_version(response), response.iter_content(BLOCK))
+                yield Answer(_version(response), _blocks(response))
 
     @contextmanager
     def _get(self, headers: dict[str, str]) -> Iterator[requests.Response]:
@@ -124,6 +126,19 @@ def _conditions(known: Version | None) -> dict[str, str]:
 def _is_encoded(response: requests.Response) -> bool:
     """Return whether the bytes on the wire are not the file's: some servers compress although asked not to."""
     return response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
+
+
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body. Raises DownloadError where a compressed one is a bomb."""
+    received = 0
+    for block in response.iter_content(BLOCK):
+        received += len(block)
+        if received > FREE_BYTES and _is_encoded(response) and received > response.raw.tell() * BYTES_PER_BYTE:
+            raise DownloadError(
+                f"{without_credentials(response.url)}: {response.raw.tell():,} bytes unpack to more than "
+                f"{BYTES_PER_BYTE} times as much ({received:,} bytes so far); refused as a bomb."
+            )
+        yield block
 
 
 def _version(response: requests.Response) -> Version:

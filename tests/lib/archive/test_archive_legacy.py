@@ -93,3 +93,43 @@ def test_a_shard_without_checksum_that_is_no_parquet_is_refused(
 def test_an_archive_of_sinaraml_is_fetched_as_files(legacy: Callable[[dict[str, bytes]], str], tmp_path: Path) -> None:
     assert fetch(legacy({"/a.jpg": b"a"}), tmp_path / "out") == ["a.jpg"]
     assert (tmp_path / "out" / "a.jpg").read_bytes() == b"a"
+
+
+def _shard(path: Path, column: str) -> None:
+    """A shard in which some kilobytes of one column unpack to very much more than its rows tell."""
+    row = {"path": "/a", "modificationTime": LEGACY_TIME, "length": 1, "content": b"a", "relPath": "/a.jpg"}
+    table, size = pa.Table.from_pylist([row] * 3, LEGACY), 100 << 20
+    if column == "content":
+        table = table.set_column(3, "content", pa.array([bytes(3 << 20), b"a", b"a"], pa.binary()))
+    elif column == "relPath":
+        table = table.set_column(4, "relPath", pa.array([f"/{n}{'a' * (size // 3)}" for n in range(3)]))
+    elif column == "length":
+        table = table.set_column(2, "length", pa.array([size * 4] * 3))
+    else:
+        table = pa.Table.from_pylist([row], LEGACY).take(pa.array([0] * 1_100_000))
+    pq.write_table(table, path, compression="zstd", use_dictionary=column == "rows")
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("content", r"its pages unpack to 3,145,\d+ bytes where its rows tell of 3"),
+        ("relPath", r"relPath of [\d,]+ bytes unpacks to 104,857,\d+"),
+        ("length", r"its rows tell of 1,258,291,200 bytes in \d+"),
+        ("rows", r"[\d,]+ bytes announce 1,100,000 rows"),
+    ],
+)
+def test_a_shard_that_unpacks_to_far_more_than_it_holds_is_damage_before_it_is_unpacked(
+    legacy: Callable[[dict[str, bytes]], str], store: ArtifactStore, tmp_path: Path, column: str, told: str
+) -> None:
+    url = legacy({"/b.jpg": b"b"})
+    _shard(tmp_path / "bomb.parquet", column)
+    data = (tmp_path / "bomb.parquet").read_bytes()
+    assert len(data) < 100_000
+    entity = store.root + url.removeprefix(store.url)
+    store.fs.pipe_file(f"{entity}/part-00001-0c1d.c000.snappy.parquet", data)
+    with (
+        pytest.raises(ArtifactCorruptError, match=rf"part-00001\S*: {told}; refused as a bomb"),
+        open_archive(url) as a,
+    ):
+        a.names()

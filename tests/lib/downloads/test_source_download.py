@@ -14,7 +14,7 @@ import requests
 
 from download_cases import BODY, SHA256, Patience, obtain
 from faulty_server import FaultyServer, chunked, cut, ignores_range, status, whole
-from sinara_lib.downloads import download
+from sinara_lib.downloads import download, transfer
 from sinara_lib.downloads.names import file_name
 from sinara_lib.downloads.transfer import refuse_downgrade
 from sinara_lib.errors import DownloadError
@@ -80,6 +80,21 @@ def test_a_body_that_is_compressed_all_the_same_is_unpacked(server: FaultyServer
     broken = whole(gzip.compress(page), headers={"Content-Encoding": "gzip"}, sent=300)
     url = server.serve("/other.json", broken, answer)
     assert obtain(url, tmp_path / "third").path.read_bytes() == page
+
+
+def test_a_compressed_body_that_unpacks_to_far_more_than_it_is_ends_the_download(
+    server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "FREE_BYTES", 1_000_000)
+    encoded = {"Content-Encoding": "gzip"}
+    bomb = server.serve("/bomb.json", whole(gzip.compress(bytes(30_000_000)), headers=encoded))
+    with pytest.raises(DownloadError, match=r"bomb\.json: [\d,]+ bytes unpack to more than 200 times as much"):
+        obtain(bomb, tmp_path / "bomb", connections=1)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 25_000_000
+    page = (f'{{"id": {number}}}' for number in range(200_000))
+    text = "".join(page).encode()
+    url = server.serve("/labels.json", whole(gzip.compress(text), headers=encoded))
+    assert obtain(url, tmp_path / "page").path.read_bytes() == text
 
 
 def test_without_a_version_mark_a_download_starts_again(server: FaultyServer, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
 
-from label_formats import database, table_reading
+from label_formats import database, table_reading, values
+from label_formats.coco_reading import read_coco
 from label_formats.database import read_query
-from label_formats.table_reading import read_parquet
+from label_formats.table_reading import read_csv, read_parquet
 from sinara_lib.errors import DataError
 
 
@@ -122,3 +124,51 @@ def test_a_large_table_of_real_numbers_is_read(monkeypatch: pytest.MonkeyPatch) 
     assert (
         read_parquet(_parquet(pa.table({**columns, "label": ["car"] * 20_000})), "t.parquet").table["w"] == columns["w"]
     )
+
+
+def test_a_text_that_repeats_deep_inside_takes_its_room_once() -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([0] * 4_000, pa.int32()), pa.array(["w" * 100_000]))
+    lists = pa.ListArray.from_arrays(pa.array([0, 1_000, 4_000], pa.int32()), words)
+    table = read_parquet(_parquet(pa.table({"labels": lists})), "t.parquet").table
+    (first, second) = table["labels"]
+    assert [len(first), len(second)] == [1_000, 3_000]
+    assert len({id(word) for word in (*first, *second)}) == 1
+
+
+def test_nested_values_are_read_as_they_stand() -> None:
+    columns = {
+        "lists": [[1, 2], None, [], [None]],
+        "deep": [[[1.5]], None, [[], None], []],
+        "structs": [{"q": "x", "r": ["a"]}, None, {"q": None, "r": None}, {"q": "x", "r": []}],
+        "objects": [{"bbox": [[1, 2, 3, 4]], "category": ["car"]}, {"bbox": [], "category": []}, None, None],
+    }
+    table = pa.table(
+        {**columns, "maps": pa.array([[("k", "v")], None, [], [("k", None)]], pa.map_("string", "string"))}
+    )
+    expected = {name: table[name].to_pylist() for name in table.column_names}
+    assert read_parquet(_parquet(table), "t.parquet").table == expected
+
+
+def test_a_header_of_fifty_thousand_columns_is_read_in_the_time_of_its_length() -> None:
+    header = ",".join(f"c{number}" for number in range(50_000))
+    began = time.process_time()
+    assert len(read_csv(f"{header}\n".encode(), "t.csv").table) == 50_000
+    with pytest.raises(DataError, match="columns have the same name: c7"):
+        read_csv(f"{header},c7\n".encode(), "t.csv")
+    assert time.process_time() - began < 20
+
+
+def test_a_plain_table_or_document_of_more_values_than_memory_holds_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(table_reading, "MOST_VALUES", 1_000)
+    monkeypatch.setattr(values, "MOST_BRACKETS", 1_000)
+    rows = "a,b\n" + "1,\n" * 500
+    assert len(read_csv(rows.encode(), "t.csv").table["a"]) == 500
+    with pytest.raises(DataError, match=r"t\.csv: holds more than 1,000 fields"):
+        read_csv(f"{rows}1,\n".encode(), "t.csv")
+    (tmp_path / "a.json").write_text("[" + ",".join(["{}"] * 1_000) + "]")
+    with pytest.raises(DataError, match=r"a\.json: holds more than 1,000 lists and objects"):
+        read_coco(tmp_path / "a.json", "a.json")
+    with pytest.raises(DataError, match=r"holds more than 1,000 lists and objects"):
+        values.json_value((tmp_path / "a.json").read_bytes(), "a.json")
