@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sinara_lib.tables import printable
 from sinara_lib.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def _watched() -> bool:
 
 
 class PlainLines(logging.Formatter):
-    """The message alone, tracebacks included, with every URL in it without its credentials."""
+    """The message alone, tracebacks included: URLs without their credentials, and nothing that a terminal obeys."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
-        return without_credentials(super().format(record))
+        return "\n".join(map(printable, without_credentials(super().format(record)).split("\n")))
 
 
 def show_log() -> None:
