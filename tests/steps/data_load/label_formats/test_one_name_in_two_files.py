@@ -71,13 +71,9 @@ def test_a_name_in_another_unicode_form_or_case_finds_its_file_in_any_format(tmp
     assert loaded.sources[0].tally.notes == {"images found under a name that is spelled otherwise": 2}
 
 
-LABELME = "<annotation><object><name>car</name><polygon><pt><x>1</x></pt></polygon></object></annotation>"
-
-
 @pytest.mark.parametrize(
     ("name", "text", "format_name"),
     [
-        ("1.xml", LABELME, "LabelMe XML"),
         ("1.json", '{"info": {}, "categories": {}, "items": []}', "Datumaro JSON"),
         ("1.json", '{"version": "2.0", "item": {"name": "1.jpg"}, "annotations": []}', "Darwin JSON"),
         ("1.json", '{"asset": {}, "regions": []}', "VoTT JSON"),
@@ -90,7 +86,7 @@ def test_formats_that_are_not_read_are_refused_by_name(name: str, text: str, for
 
 
 def test_half_of_the_annotations_in_a_format_that_is_not_read_is_no_small_thing(tmp_path: Path) -> None:
-    labels = {"t.csv": f"{HEADER}1.jpg,car,1,2,3,4,\n", "2.xml": LABELME}
+    labels = {"t.csv": f"{HEADER}1.jpg,car,1,2,3,4,\n", "2.json": '{"asset": {}, "regions": []}'}
 
-    with pytest.raises(DataError, match=r"several formats: a table \(t\.csv\), LabelMe XML \(2\.xml\)"):
+    with pytest.raises(DataError, match=r"several formats: a table \(t\.csv\), VoTT JSON \(2\.json\)"):
         load(tmp_path, labels, "1.jpg", "2.jpg")
