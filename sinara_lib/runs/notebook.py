@@ -24,6 +24,7 @@ from traitlets.config import Config
 from sinara_lib import errors
 from sinara_lib.errors import InterfaceError, ParamsError, SinaraError
 from sinara_lib.runs.kernels import kernel_problem
+from sinara_lib.runs.output import PlainOutput
 from sinara_lib.store.work_folders import short_folder, work_folder
 
 PARAMETERS_TAG = "parameters"
@@ -79,7 +80,7 @@ def run_notebook(
                 kernel_name=kernel_name,
                 language="python",
                 progress_bar=False,
-                stdout_file=sys.stdout,
+                stdout_file=PlainOutput(sys.stdout),
                 stderr_file=sys.stderr,
                 cwd=str(source.parent),
             )

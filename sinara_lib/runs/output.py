@@ -4,6 +4,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+_LAYOUT = "\n\r\t\u200c\u200d"
+
 
 class Output:
     """A text stream that drops what it cannot hand on, as in `sinara run | head -1`; else it is the stream itself."""
@@ -31,6 +33,22 @@ class Output:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+class PlainOutput:
+    """A text stream for what notebooks print, names of strangers in it: nothing of it commands a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text, with a mark in the place of each character that is not seen."""
+        self._stream.write("".join(one if one.isprintable() or one in _LAYOUT else "\ufffd" for one in text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+        self._stream.flush()
 
 
 def keep_output_open() -> None:
