@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sinara_lib.progress import progress, show_log
+from sinara_lib.progress import PlainLines, progress, show_log
+from sinara_lib.runs.output import PlainOutput
 
 pytestmark = pytest.mark.usefixtures("log_as_before")
 
@@ -66,3 +67,15 @@ def test_the_steps_own_rooms_speak_and_what_is_installed_below_it_does_not(
         logging.getLogger().handle(record)
     logging.getLogger("sinara_library").info("not ours by half a name")
     assert capsys.readouterr().out == "step.py\nlabel_formats/voc.py\n"
+
+
+def test_what_is_logged_and_what_notebooks_print_holds_nothing_that_a_terminal_obeys() -> None:
+    record = logging.LogRecord(
+        "a", logging.INFO, "", 0, "%s is\nkept: https://me:secret@host/a", ("\x1b[31mx\r",), None
+    )
+    line, second = PlainLines().format(record).split("\n")
+    assert not [sign for sign in line if not sign.isprintable()]
+    assert ("x" in line, second) == (True, "kept: https://host/a")
+    stream = io.StringIO()
+    PlainOutput(stream).write("10%\r\x1b]0;taken\x07 caf\u00e9\n\tnext\u202e")
+    assert stream.getvalue() == "10%\r\ufffd]0;taken\ufffd caf\u00e9\n\tnext\ufffd"
