@@ -4,11 +4,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from sinara_lib.catalog.pipeline_show import find_pipeline_runs, names_pipeline_run
 from sinara_lib.errors import ArtifactNotFoundError, LayoutError, SinaraError
 from sinara_lib.layout import (
     EntityAddress,
     RunAddress,
     StepAddress,
+    is_pipeline_run_id,
     is_run_id,
     run_id_order,
     split_entity_url,
@@ -38,6 +40,8 @@ class Target:
 def find_targets(store: ArtifactStore, text: str, *, stores: Mapping[str, ArtifactStore] | None = None) -> list[Target]:
     """Return what `text` names: the runs of that id in `store` (one id may serve several steps), or what a URL names.
 
+    Of a run of the pipeline, which lies in `store`, these are the runs of its steps, made or kept.
+
     `stores` are those of the known environments; a URL outside all of them is looked for where it says.
     Raises ArtifactNotFoundError when there is no such run or folder, LayoutError when `text` is neither.
     """
@@ -46,6 +50,8 @@ def find_targets(store: ArtifactStore, text: str, *, stores: Mapping[str, Artifa
         if not runs:
             raise ArtifactNotFoundError(f"{store.url} has no run {text}; `sinara ls` lists the runs.")
         return [Target(store, run) for run in runs]
+    if names_pipeline_run(text):
+        return [Target(store, run) for run in _runs_of_pipeline(store, text)]
     if "/" not in text:
         raise LayoutError(f"{text!r} is neither a run id (run-YY-MM-DD-HHMMSS-mmm) nor a URL; see `sinara ls`.")
     address: RunAddress | EntityAddress
@@ -100,7 +106,7 @@ def find_run(settings: Settings, text: str, *, env: str | None = None) -> Target
     Raises ArtifactNotFoundError when there is none, LayoutError when it is no name of a run, or that of several.
     """
     envs = [env] if env else list(settings.roots)
-    if is_run_id(text):
+    if is_run_id(text) or is_pipeline_run_id(text):
         found = list(_by_id(settings, text, envs))
     else:
         stores = known_stores(settings)
@@ -126,6 +132,15 @@ def choose_step(settings: Settings, store: ArtifactStore, name: str | None) -> S
             return max(found, key=lambda each: run_id_order(each[1]))[0]
     there = ", ".join(sorted({step.step for step, _ in known})) or "no step with runs"
     raise ArtifactNotFoundError(f"{store.url} has no runs of {name or 'a step of this pipeline'}; it has {there}.")
+
+
+def _runs_of_pipeline(store: ArtifactStore, text: str) -> list[RunAddress]:
+    """Return the runs of the steps of a run of the pipeline. Raises ArtifactNotFoundError when it has none."""
+    records = [record for _, record in find_pipeline_runs(store, text)]
+    found = [split_run_url(step.run)[1] for record in records for step in record.steps if step.run]
+    if not found:
+        raise ArtifactNotFoundError(f"{text} has no run of any step; `sinara show {text}` tells why.")
+    return found
 
 
 def _run_of(target: Target) -> Target:

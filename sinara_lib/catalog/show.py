@@ -54,6 +54,7 @@ def _run_lines(store: ArtifactStore, run: RunAddress) -> list[str]:
         lines += [
             f"  status    {record.status.value}" + (f": {record.reason}" if record.reason else ""),
             f"  time      {record.started:%Y-%m-%d %H:%M:%S} to {finished} UTC",
+            *([f"  pipeline  {record.pipeline_run}"] if record.pipeline_run else []),
             f"  code      {record.producer.origin or 'no origin'} {code}, {record.producer.library}",
             *_input_lines(record.inputs, record.sources),
         ]

@@ -38,6 +38,7 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
 
     compare = commands.add_parser("compare", help="put runs of a step, with all they were made from, into a table")
     compare.add_argument("--step", metavar="STEP", help="rows are its runs (default: the pipeline's last with runs)")
+    compare.add_argument("--pipelines", action="store_true", help="rows are runs of the whole pipeline instead")
     compare.add_argument("--metric", action="append", default=[], metavar="NAME", help="show it; may be repeated")
     compare.add_argument("--param", action="append", default=[], metavar="NAME", help="default: those that differ")
     compare.add_argument("--sort", metavar="NAME", help="column to sort by, largest first (default: newest first)")
@@ -60,11 +61,15 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
 
 def _report(args: argparse.Namespace) -> Iterator[str]:
     from sinara_lib.catalog.find import find_run
+    from sinara_lib.catalog.pipeline_show import names_pipeline_run
     from sinara_lib.comparison.run_report import markdown, open_page, read_base, report_pages, show_place
     from sinara_lib.comparison.run_summary import read_summary
     from sinara_lib.settings import load_settings
 
     settings = load_settings()
+    if names_pipeline_run(args.run):
+        yield from _report_of_pipeline(args, settings)
+        return
     run = read_summary(find_run(settings, args.run, env=args.env))
     pages = report_pages(run)
     if args.format == "md":
@@ -76,14 +81,45 @@ def _report(args: argparse.Namespace) -> Iterator[str]:
         open_page(pages[0])
 
 
+def _report_of_pipeline(args: argparse.Namespace, settings: Any) -> Iterator[str]:
+    from sinara_lib.catalog.find import find_run
+    from sinara_lib.comparison.pipeline_runs_read import find_pipeline_run, pipeline_markdown
+    from sinara_lib.comparison.run_report import open_page, report_pages, show_place
+    from sinara_lib.comparison.run_summary import read_summary
+
+    run = find_pipeline_run(settings, args.run, env=args.env)
+    pages = [page for one in run.summaries.values() if one and one.reports for page in report_pages(one)]
+    if args.format == "md":
+        base = read_summary(find_run(settings, args.base, env=args.env)) if args.base else None
+        yield from pipeline_markdown(run, base)
+    else:
+        yield from (f"{show_place(page.url)}  ({page.what})" for page in pages)
+    if args.open and pages:
+        open_page(pages[-1])
+
+
 def _diff(args: argparse.Namespace) -> Iterator[str]:
     import json
 
     from sinara_lib.catalog.find import find_run
+    from sinara_lib.catalog.pipeline_show import names_pipeline_run
+    from sinara_lib.comparison.pipeline_runs_read import find_pipeline_run, pipeline_diff_lines
     from sinara_lib.comparison.run_diff_reading import diff_html, read_diff, save_diff
+    from sinara_lib.errors import ParamsError
     from sinara_lib.settings import load_settings
 
     settings = load_settings()
+    named = [names_pipeline_run(text) for text in (args.run_a, args.run_b)]
+    if all(named):
+        if args.json or args.html or args.save:
+            raise ParamsError("Two runs of the pipeline are shown as text alone; name runs of a step for other forms.")
+        one, other = (find_pipeline_run(settings, text, env=args.env) for text in (args.run_a, args.run_b))
+        yield from pipeline_diff_lines(one, other, settings)
+        return
+    if any(named):
+        raise ParamsError(
+            "A run of the pipeline is compared with another one of it, a run of a step with one of a step."
+        )
     a, b = (find_run(settings, text, env=args.env) for text in (args.run_a, args.run_b))
     found = read_diff(a, b, settings)
     if args.json:
@@ -116,22 +152,26 @@ def _reproduce(args: argparse.Namespace) -> Iterator[str]:
 
 def _compare(args: argparse.Namespace) -> Iterator[str]:
     from sinara_lib.catalog.find import choose_step
+    from sinara_lib.comparison.pipeline_runs_read import read_pipeline_chains
     from sinara_lib.comparison.run_table import read_chains, tabulate
     from sinara_lib.comparison.run_table_page import table_html
     from sinara_lib.settings import load_settings
 
     settings = load_settings()
     store = settings.store(args.env)
-    step = choose_step(settings, store, args.step)
-    chains = read_chains(settings, store, step, limit=args.limit)
+    if args.pipelines:
+        what, chains = "the pipeline", read_pipeline_chains(store, limit=args.limit)
+    else:
+        step = choose_step(settings, store, args.step)
+        what, chains = step.step, read_chains(settings, store, step, limit=args.limit)
     table = tabulate(chains, params=args.param, metrics=args.metric, sort=args.sort, ascending=args.ascending)
-    yield f"runs of {store.url}/{step.path}"
+    yield f"runs of {what} in {store.url}" if args.pipelines else f"runs of {store.url}/{step.path}"
     yield from table.lines()
     yield from (f"{chain.last.run_id}: removed: {', '.join(chain.missing)}" for chain in chains if chain.missing)
     if args.csv:
         args.csv.write_text(table.csv(), encoding="utf-8")
     if args.html:
-        args.html.write_text(table_html(table, title=f"Runs of {step.step}"), encoding="utf-8")
+        args.html.write_text(table_html(table, title=f"Runs of {what}"), encoding="utf-8")
 
 
 def _tensorboard(args: argparse.Namespace) -> Iterator[str]:

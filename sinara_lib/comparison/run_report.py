@@ -103,21 +103,21 @@ def previous_run(run: RunSummary) -> Target | None:
 
 def markdown(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
     """Yield lines of markdown: the verdict, scores with their change against `base`, three pictures, links."""
-    yield f"### {_quiet(run.address.step.step)}: {run.status} ({run.run_id})"
-    yield from ("", f"> {_quiet(run.reason)}") if run.reason else ()
-    yield from ("", *(f"> cannot be read: {_quiet(words)}" for words in run.damage)) if run.damage else ()
-    yield from ("", _quiet(gate_words(run)))
+    yield f"### {quiet(run.address.step.step)}: {run.status} ({run.run_id})"
+    yield from ("", f"> {quiet(run.reason)}") if run.reason else ()
+    yield from ("", *(f"> cannot be read: {quiet(words)}" for words in run.damage)) if run.damage else ()
+    yield from ("", quiet(gate_words(run)))
     yield from ("", *_scores(run, base))
     if pictures := list(_pictures(run)):
         yield from ("", *pictures)
     yield from (
         "",
-        "Reports: " + " · ".join(f"[{_quiet(page.what)}]({show_place(page.url)})" for page in report_pages(run)),
+        "Reports: " + " · ".join(f"[{quiet(page.what)}]({show_place(page.url)})" for page in report_pages(run)),
     )
     code = run.producer
     commit = f"commit `{code.commit[:12]}`" if code.commit else "no commit"
     dirty = " with uncommitted changes" if code.uncommitted else ""
-    yield from ("", f"From {commit}{dirty}, {_quiet(code.library)}, {run.started:%Y-%m-%d %H:%M} UTC.")
+    yield from ("", f"From {commit}{dirty}, {quiet(code.library)}, {run.started:%Y-%m-%d %H:%M} UTC.")
 
 
 def read_gate(run: RunSummary) -> Gate | None:
@@ -162,14 +162,14 @@ def _scores(run: RunSummary, base: RunSummary | None) -> Iterator[str]:
         yield "No metrics."
         return
     rows = [
-        [_quiet(name), _quiet(shown(value)), *_change(value, base.metrics.get(name) if base else None)]
+        [quiet(name), quiet(shown(value)), *_change(value, base.metrics.get(name) if base else None)]
         for name, value in run.metrics.items()
     ]
     headers = ["metric", run.run_id, base.run_id if base else "no earlier run", "change"]
     yield from markdown_table(headers, rows).splitlines()
 
 
-def _quiet(text: object) -> Markup:
+def quiet(text: object) -> Markup:
     """Write text of strangers for a comment, in which it names nobody and refers to no issue."""
     # A word joiner, which nobody sees, parts the sign from the name or number behind it.
     return Markup(_CALLS.sub("\\g<0>\u2060", plain(text)))
@@ -178,7 +178,7 @@ def _quiet(text: object) -> Markup:
 def _change(value: Metric, before: Metric | None) -> tuple[str, str]:
     """Show the value before, and how far it changed where both are numbers."""
     both = isinstance(value, int | float) and isinstance(before, int | float)
-    return _quiet(shown(before)), f"{value - before:+.4g}" if both else ""  # type: ignore[operator]  # both are numbers
+    return quiet(shown(before)), f"{value - before:+.4g}" if both else ""  # type: ignore[operator]  # both are numbers
 
 
 def _pictures(run: RunSummary) -> Iterator[str]:

@@ -23,6 +23,8 @@ class Chain:
 
     runs: tuple[RunSummary, ...]
     missing: tuple[str, ...] = ()
+    row: Mapping[str, str] | None = None
+    """Values of FIXED, where the row is not named after the last run."""
 
     @property
     def last(self) -> RunSummary:
@@ -154,6 +156,8 @@ class _Chains:
 
 
 def _fixed(chain: Chain) -> dict[str, str]:
+    if chain.row is not None:
+        return dict(chain.row)
     return {
         "run": chain.last.run_id,
         "status": chain.last.status,
