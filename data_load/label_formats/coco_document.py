@@ -33,6 +33,11 @@ def to_coco(labels: Labels, files: ImageFiles, *, format_name: str) -> tuple[Coc
     Sizes are those that the source states; where coordinates are shares, or it states none, the file's own. Without
     either, an image with pixels gets the size 0 x 0, which data_prep reports, and one with shares is left out.
     Raises DataError when two labels stand for one image, or objects were lost uncounted.
+
+    >>> files = ImageFiles({"day/street.jpg": "street.jpg"}, size_of=lambda path: (640, 480))
+    >>> dataset, tally = to_coco(labels, files, format_name="Pascal VOC")
+    >>> dataset.images[0].file_name, dataset.class_names, dataset.annotations[0].bbox, tally.found
+    ('street.jpg', ('car',), (10.0, 20.0, 90.0, 60.0), 1)
     """
     tally = labels.tally.copy()
     numbers = _category_numbers(labels)

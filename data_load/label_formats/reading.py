@@ -54,7 +54,12 @@ def _head(path: str, file: Path) -> bytes:
 def read_labels(
     format_name: Format, source: SourceFields, files: Mapping[str, Path], images: Mapping[str, Path]
 ) -> Labels:
-    """Read all files of a format but COCO. Raises DataError naming file and field."""
+    """Read all files of a format but COCO. Raises DataError naming file and field.
+
+    >>> labels = read_labels("voc", source, {"street.xml": Path("street.xml")}, images={})
+    >>> [(image.name, image.objects[0].label, image.objects[0].box) for image in labels.images]
+    [('street.jpg', 'car', (11.0, 21.0, 89.0, 59.0))]
+    """
     chosen = files_of(format_name, heads(files))
     contents = _contents(files, chosen)
     if format_name in _PLAIN:

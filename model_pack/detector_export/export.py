@@ -57,6 +57,10 @@ def export_detector(
 
     Input `images` float32 [B, 3, H, W]; outputs `dets` [B, N, 5] and `labels` [B, N] (see `append_nms`). Constants
     are folded and batch normalisation is part of the convolutions: the exporter runs onnxscript's optimizer.
+
+    >>> export_detector(detector, "model.onnx", card=card, nms=nms, metadata={"run_id": card.run_id})
+    >>> [one.name for one in onnx.load("model.onnx").graph.output]
+    ['dets', 'labels']
     """
     with tempfile.TemporaryDirectory() as work:
         raw = Path(work) / "raw.onnx"

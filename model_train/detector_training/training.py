@@ -56,6 +56,10 @@ def train_detector(
     Logs and weights go to the folder `work`. After each epoch the state is published to `checkpoints`; the one they
     resume is gone on from. Splits in the store are read from there, or cached; those in folders are read as they lie.
     Raises DataError for unusable data or weights, a loss that is not a number, or too little memory.
+
+    >>> result = train_detector(params, train=train, evaluate=evaluate, weights=None, work=work)
+    >>> len(result.epochs) == params.epochs, result.best["AP"] >= result.start["AP"], result.best_path.name
+    (True, True, 'best.pth')
     """
     work = Path(work)
     work.mkdir(parents=True, exist_ok=True)

@@ -62,19 +62,24 @@ def detector(inference_files: Path) -> nn.Module:
 
 @pytest.fixture(scope="session")
 def onnx_file(request: pytest.FixtureRequest, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small network as ONNX; exported once for all processes of a test run, since that takes half a minute."""
+    """The small network as ONNX, as the example of `export_detector` writes it.
+
+    It is exported once for all processes of a test run, since that takes half a minute.
+    """
     from detector_export.export import export_detector
+    from docstring_examples import run_examples
     from small_network import NMS
 
     base = tmp_path_factory.getbasetemp()
-    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small_network.onnx"
-    with FileLock(f"{path}.lock"):
-        if not path.exists():
-            made = tmp_path_factory.mktemp("onnx") / "model.onnx"
-            detector = request.getfixturevalue("detector")
-            export_detector(detector, made, card=card, nms=NMS, metadata={"run_id": card.run_id})
-            made.replace(path)
-    return path
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small_network"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            made = tmp_path_factory.mktemp("onnx")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(made)
+                run_examples(export_detector, detector=request.getfixturevalue("detector"), card=card, nms=NMS)
+            made.rename(folder)
+    return folder / "model.onnx"
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from docstring_examples import run_examples
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
 
@@ -17,6 +19,27 @@ def test_the_example_of_telling_a_label_format() -> None:
     from label_formats.detection import detect
 
     run_examples(detect)
+
+
+def test_the_example_of_reading_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from label_formats.reading import read_labels
+    from source_params import SourceFields
+
+    monkeypatch.chdir(tmp_path)
+    box = "<xmin>11</xmin><ymin>21</ymin><xmax>100</xmax><ymax>80</ymax>"
+    labelled = f"<object><name>car</name><bndbox>{box}</bndbox></object>"
+    Path("street.xml").write_text(f"<annotation><filename>street.jpg</filename>{labelled}</annotation>")
+    run_examples(read_labels, source=SourceFields(images_url="images", annotations_url="labels"))
+
+
+def test_the_example_of_making_a_coco_document_of_labels() -> None:
+    from label_formats.coco_document import to_coco
+    from label_formats.labels import LabelledImage, LabelledObject, Labels
+    from label_formats.tally import Tally
+
+    car = LabelledObject("car", (10.0, 20.0, 90.0, 60.0))
+    labels = Labels((LabelledImage("street.jpg", objects=(car,)),), tally=Tally(found=1))
+    run_examples(to_coco, labels=labels)
 
 
 def test_the_example_of_checking_a_dataset(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from detector_training.history import HistoryReader
 from detector_training.training import TrainingResult, train_detector
+from docstring_examples import run_examples
 from drawn_splits import draw_split
 from inference_files import write_inference_files
 from sinara_lib.errors import DataError
@@ -24,9 +25,11 @@ TINY = TrainParams(model_name="yolox_nano", input_size=[64, 64], epochs=2, batch
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingResult, Split, Split]:
+    """What the example of `train_detector` makes."""
     folder = tmp_path_factory.mktemp("training")
     splits = draw_split(folder / "t", "train", images=6, seed=1), draw_split(folder / "e", "eval", images=3, seed=2)
-    return train_detector(TINY, train=splits[0], evaluate=splits[1], weights=None, work=folder / "work"), *splits
+    made = run_examples(train_detector, params=TINY, train=splits[0], evaluate=splits[1], work=folder / "work")
+    return made["result"], *splits
 
 
 def _weights(path: Path) -> dict[str, torch.Tensor]:
