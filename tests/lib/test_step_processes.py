@@ -101,12 +101,26 @@ def test_two_runs_of_one_step_at_the_same_time_do_not_disturb_each_other(
     assert sorted(p.name for p in folder.iterdir()) == ["count.ipynb", "params", "step.dev.py", "step.prod.py"]
 
 
-@pytest.mark.parametrize("end", ["2>&1 | head -1", "| head -1", ">&-", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    ("command", "end"),
+    [
+        ("python step.dev.py", "2>&1 | head -1"),
+        ("sinara run", "| head -1"),
+        ("python step.dev.py", ">&-"),
+        ("sinara run", ">&- 2>&-"),
+    ],
+)
 def test_a_reader_who_leaves_or_a_closed_output_fails_no_run(
-    make_step: MakeStep, stores: Callable[[str], ArtifactStore], end: str
+    make_step: MakeStep, stores: Callable[[str], ArtifactStore], command: str, end: str
 ) -> None:
     folder = make_step({"count.ipynb": [INTERFACE, PUBLISH, "for _ in range(50):\n    print('x' * 10000)"]})
-    command = f"{sys.executable} step.dev.py {end}"
-    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    (folder.parent / "sinara.toml").write_text(f'[pipeline]\nsteps = ["{folder.name}"]\n')
+    done = subprocess.run(
+        ["bash", "-c", f"{Path(sys.executable).parent}/{command} {end}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "Traceback" not in done.stderr
     assert only_run(stores("user"))[1].status is RunStatus.SUCCESS

@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from sinara_lib.layout import RunAddress
 from sinara_lib.store import local_files, store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import MARK_FILE, RUN_FILE, Process, RunStatus
+from small_disk import fill, small_disk
 from store_cases import differences
 
 
@@ -28,55 +29,68 @@ def here(tmp_path: Path, now: datetime) -> History:
 
 
 @pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Fill the disk: no byte can be written to a file from then on."""
+def on_small_disk(tmp_path: Path, now: datetime) -> Iterator[History]:
+    """An empty history on a disk of a megabyte."""
+    with small_disk(tmp_path / "disk", kib=1024):
+        yield History(store_at(str(tmp_path / "disk" / "store")), now)
 
-    def fill() -> None:
+
+@pytest.fixture
+def full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Fill the small disk: no byte can be written to a file from then on."""
+
+    def fill_up() -> None:
+        if (tmp_path / "disk").is_mount():
+            fill(tmp_path / "disk")
+            return
+
         def refuse(path: Path, data: bytes) -> None:
             path.write_bytes(b"")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
         monkeypatch.setattr("sinara_lib.store.files.write_through", refuse)
 
-    return fill
+    return fill_up
 
 
-def test_on_a_full_disk_runs_go_all_the_same(here: History, dead: Process, full_disk: Callable[[], None]) -> None:
-    here.run("data_load", "images")
-    new = here.run("data_load", "images")
-    here.run("data_prep", "train", status=RunStatus.RUNNING, process=dead)
+def test_on_a_full_disk_runs_go_all_the_same(
+    on_small_disk: History, dead: Process, full_disk: Callable[[], None]
+) -> None:
+    on_small_disk.run("data_load", "images")
+    new = on_small_disk.run("data_load", "images")
+    on_small_disk.run("data_prep", "train", status=RunStatus.RUNNING, process=dead)
     full_disk()
-    assert len(collect(here, keep_last=1).removed) == 2
-    assert run_ids_left(here) == {new.run_id}
-    assert [p.name for p in Path(here.store.root).rglob(".*")] == []
+    assert len(collect(on_small_disk, keep_last=1).removed) == 2
+    assert run_ids_left(on_small_disk) == {new.run_id}
+    assert [p.name for p in Path(on_small_disk.store.root).rglob(".*")] == []
 
 
 def test_a_run_marked_on_a_full_disk_is_not_read_and_its_removal_is_finished(
-    here: History, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    on_small_disk: History, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, new = here.run("data_load", "images"), here.run("data_load", "images")
+    old, new = on_small_disk.run("data_load", "images"), on_small_disk.run("data_load", "images")
     full_disk()
     with monkeypatch.context() as patch:
         patch.setattr("sinara_lib.catalog.garbage._used_meanwhile", _interrupt)
         with pytest.raises(KeyboardInterrupt):
-            collect(here, keep_last=1)
-    assert sorted(p.name for p in (Path(here.store.root) / old.path).iterdir()) == [MARK_FILE, "images"]
-    assert differences(here.store) == []
+            collect(on_small_disk, keep_last=1)
+    assert sorted(p.name for p in (Path(on_small_disk.store.root) / old.path).iterdir()) == [MARK_FILE, "images"]
+    assert differences(on_small_disk.store) == []
     with pytest.raises(ArtifactNotFoundError, match=rf"has lost its {RUN_FILE}"):
-        here.store.resolve(old.step, ["images"], run_id=old.run_id)
-    assert [one.why for one in collect(here).removed] == ["half removed by a gc that was stopped"]
-    assert run_ids_left(here) == {new.run_id}
+        on_small_disk.store.resolve(old.step, ["images"], run_id=old.run_id)
+    assert [one.why for one in collect(on_small_disk).removed] == ["half removed by a gc that was stopped"]
+    assert run_ids_left(on_small_disk) == {new.run_id}
 
 
 def test_a_run_marked_on_a_full_disk_that_comes_into_use_is_given_back(
-    here: History, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    on_small_disk: History, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, _ = here.run("data_load", "images"), here.run("data_load", "images")
-    before = here.store.run_record(old)
+    old, _ = on_small_disk.run("data_load", "images"), on_small_disk.run("data_load", "images")
+    before = on_small_disk.store.run_record(old)
     full_disk()
     monkeypatch.setattr("sinara_lib.catalog.garbage._used_meanwhile", lambda *_: {old.path})
-    assert collect(here, keep_last=1).kept == (here.store.url_of(old),)
-    assert here.store.run_record(old) == before
+    assert collect(on_small_disk, keep_last=1).kept == (on_small_disk.store.url_of(old),)
+    assert on_small_disk.store.run_record(old) == before
 
 
 def _interrupt(*_: Any) -> None:
@@ -91,12 +105,18 @@ def test_gc_works_from_within_a_run_that_goes(here: History, monkeypatch: pytest
     assert run_ids_left(here) == {new.run_id}
 
 
-def test_three_gcs_at_a_time_say_each_what_they_removed_themselves(here: History, dead: Process) -> None:
+@pytest.mark.parametrize("full", [False, True])
+def test_three_gcs_at_a_time_say_each_what_they_removed_themselves(
+    on_small_disk: History, dead: Process, full_disk: Callable[[], None], *, full: bool
+) -> None:
+    here = on_small_disk
     for _ in range(6):
         here.run("data_load", "images", "labels")
     last = here.run("data_load", "images")
     leave_remains(here.store, here.run("data_prep", status=RunStatus.RUNNING, process=this_process()))
     here.run("data_prep", "train", status=RunStatus.RUNNING, process=dead)
+    if full:
+        full_disk()
     start = threading.Barrier(3)
 
     def gc(_: int) -> list[str]:

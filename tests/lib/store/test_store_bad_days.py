@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,22 +15,18 @@ from sinara_lib.errors import ArtifactCorruptError, ArtifactNotFoundError, Layou
 from sinara_lib.layout import RunAddress, StepAddress, new_run_id
 from sinara_lib.store import ArtifactStore, fetch_folder, publish_folder, store_at
 from sinara_lib.store.manifest import RunRecord, RunStatus
+from small_disk import small_disk
 from store_cases import Finish, differences, lay_file, publish_files, start_run
 from tests.s3_server import S3Server
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A disk of 256 KiB: a real one where this user may mount, else writes beyond that fail as on a full disk."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
-    if shutil.which("mount") and subprocess.run(mount, check=False, capture_output=True).returncode == 0:
-        yield disk
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
-        return
-    monkeypatch.setattr("sinara_lib.store.plain_file.PlainFile.write", _refuse_much)
-    yield disk
+    with small_disk(tmp_path / "disk", kib=256) as mounted:
+        if not mounted:
+            monkeypatch.setattr("sinara_lib.store.plain_file.PlainFile.write", _refuse_much)
+        yield tmp_path / "disk"
 
 
 def _refuse_much(self: object, data: bytes) -> int:
@@ -41,16 +36,16 @@ def _refuse_much(self: object, data: bytes) -> int:
 
 
 def test_a_full_disk_is_told_and_what_was_committed_stays(
-    small_disk: Path, step: StepAddress, record: RunRecord, now: datetime
+    disk: Path, step: StepAddress, record: RunRecord, now: datetime
 ) -> None:
-    store = store_at(str(small_disk / "store"))
+    store = store_at(str(disk / "store"))
     run = store.start_run(step, record, now=now)
     publish_files(store, run, "small")
     with pytest.raises(StoreUnavailableError, match=r"No space left on device\. Free space there, or put the env"):
         publish_files(store, run, "large", data=bytes(1 << 20))
     assert store.entities(run) == [run.entity("small")]
     assert differences(store, run.entity("small")) == []
-    assert [p.name for p in (small_disk / "store" / run.path).iterdir() if p.name.startswith(".")] == []
+    assert [p.name for p in (disk / "store" / run.path).iterdir() if p.name.startswith(".")] == []
     publish_files(store, run, "after", data=bytes(1000))
 
 
