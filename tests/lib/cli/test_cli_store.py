@@ -1,6 +1,7 @@
 """The commands about the store: verify, lineage, gc, and ls and show on what is damaged."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -254,3 +255,19 @@ def test_a_reader_who_leaves_early_changes_neither_the_exit_code_nor_gets_a_trac
             process.stdout.close()
             assert process.stderr.read() == ""
         assert process.returncode == (code if argv[0] == "verify" else 0)
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "lineage"])
+def test_an_object_store_without_credentials_is_told_in_one_message(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "FSSPEC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main([command, f"s3://nobodys-{command}/rest/test/load/run-26-11-21-013711-482"]) == 1
+    told = capsys.readouterr()
+    (line,) = (told.out + told.err).splitlines()
+    assert "nobodys" in line
+    assert "Unable to locate credentials. Check" in line
+    assert "AWS_*" in line
