@@ -2,105 +2,92 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
-
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from typing import Any
 
 from sinara_lib.errors import ParamsError
+from sinara_lib.params_sections import (
+    UNREPEATED,
+    ParamsFile,
+    ParamsModel,
+    PipelineParams,
+    StepParams,
+    SubstepParams,
+    likely,
+    parse_params,
+)
 from sinara_lib.strict_text.json_text import parse_json
 from sinara_lib.strict_text.values import check_values, read_text
-from sinara_lib.urls import params_without_credentials, without_credentials
+from sinara_lib.urls import without_credentials
+
+__all__ = [
+    "ENV_VARIABLE",
+    "FULL_JOB",
+    "PARAMS_FILE_VARIABLE",
+    "PIPELINE_FILE_VARIABLE",
+    "SAMPLE_FILE",
+    "UNREPEATED",
+    "ParamsFile",
+    "ParamsModel",
+    "PipelineParams",
+    "StepParams",
+    "SubstepParams",
+    "get_pipeline_params",
+    "get_step_params",
+    "get_substep_params",
+    "load_params",
+    "load_pipeline_params",
+    "override",
+    "parse_params",
+]
 
 PARAMS_FILE_VARIABLE = "SINARA_STEP_PARAMS_FILE_PATH"
+PIPELINE_FILE_VARIABLE = "SINARA_PIPELINE_PARAMS_FILE_PATH"
+"""Names a file whose `pipeline_params` hold for every step, in place of those of each step's own params file."""
+ENV_VARIABLE = "SINARA_STEP_ENV_NAME"
+"""The environment that a notebook opened by hand publishes to."""
 FULL_JOB = Path("params") / "step_params.json"
 SAMPLE_FILE = Path("params") / "sample.json"
 
-UNREPEATED = "unrepeated"
-"""Type of a pydantic error whose value may hold a secret: the message says what is wrong, not what was found."""
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class ParamsModel(BaseModel):
-    """Base of parameter models: frozen, strict, no unknown keys; SinaraML's upper-case keys are read as lower-case.
-
-    The docstring below a field is its meaning in `--help`, in README and in the schema.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, protected_namespaces=(), use_attribute_docstrings=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lower_keys(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        lowered = {str(key).lower(): value for key, value in data.items()}
-        if len(lowered) != len(data):
-            raise ValueError(f"a key is given twice, in upper and lower case: {', '.join(map(str, data))}")
-        return lowered
-
-
-class PipelineParams(ParamsModel):
-    """Where the entities of a pipeline live: environment, pipeline and zone."""
-
-    env_name: str = "user"
-    """Which store: `user`, `test`, `prod`, or one of sinara.toml; a step sets it by its mode."""
-    pipeline_name: str
-    """What all steps of a pipeline have in common in the store."""
-    zone_name: str = "test"
-    """Keeps apart runs that must not see each other."""
-
-
-class StepParams(ParamsModel):
-    """What holds for all notebooks of a step."""
-
-    step_name: str | None = None
-    """Name in the store; default: the folder's name after its last `-`."""
-    kernel_name: str | None = None
-    """Jupyter kernel to run the notebooks with; default: the one each notebook names."""
-    depends_on: list[Literal["day", "device"]] = Field(default_factory=list)
-    """What the result depends on besides code, parameters and data: the `day` (UTC) or the `device`; a run of the
-    pipeline keeps an earlier run of the step only where these are the same."""
-
-
-class SubstepParams(ParamsModel):
-    """One notebook of a step and its parameters, which the notebook itself checks."""
-
-    substep_name: str
-    """File name of the notebook."""
-    substep_params: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class ParamsFile(ParamsModel):
-    """A params file: the pipeline, the step, and its notebooks in the order they run."""
-
-    pipeline_params: PipelineParams
-    step_params: StepParams = StepParams()
-    substeps_params: list[SubstepParams] = Field(min_length=1)
-
-
-def parse_params(model: type[Model], data: Mapping[str, Any], where: str = "parameters") -> Model:
-    """Check `data` against `model`; `where` names its origin in messages.
-
-    Raises ParamsError listing every offending key, what was found, and the keys that exist, the likeliest first.
-    """
-    check_values(data, where)
-    try:
-        return model.model_validate(dict(data))
-    except ValidationError as error:
-        problems = "; ".join(_problem(model, dict(entry)) for entry in error.errors())
-        allowed = " ".join(dict.fromkeys(_allowed(model, entry["loc"]) for entry in error.errors()))
-        raise ParamsError(f"{where}: {problems}. {allowed}") from error
-
 
 def load_params(path: str | Path) -> ParamsFile:
-    """Read a params file, JSON or YAML. Raises ParamsError when it is absent, broken or wrong."""
+    """Read a params file, JSON or YAML. Raises ParamsError when it is absent, broken or wrong.
+
+    A file named by SINARA_PIPELINE_PARAMS_FILE_PATH takes the place of its `pipeline_params`; a notebook given by its
+    plain name has the parameters in `<name>.params.json` beside it, where there is such a file.
+    """
     path = Path(path)
+    document = _read_document(path)
+    if pipeline_file := os.environ.get(PIPELINE_FILE_VARIABLE):
+        document = {**document, "pipeline_params": load_pipeline_params(pipeline_file).model_dump()}
+    names = document.get("substeps_params")
+    if isinstance(names, str | list):
+        beside = path.parent.parent if path.parent.name == "params" else path.parent
+        document = {**document, "substeps_params": [_with_own_file(one, beside) for one in _listed(names)]}
+    return parse_params(ParamsFile, document, where=str(path))
+
+
+def load_pipeline_params(path: str | Path) -> PipelineParams:
+    """Read the `pipeline_params` of a file that may hold nothing else. Raises ParamsError, as `load_params` does."""
+    section = _read_document(Path(path)).get("pipeline_params")
+    if not isinstance(section, dict):
+        raise ParamsError(f"{path}: expected an object with pipeline_params.")
+    return parse_params(PipelineParams, section, where=f"{path}: pipeline_params")
+
+
+def _listed(names: Any) -> list[Any]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _with_own_file(substep: Any, folder: Path) -> Any:
+    own = folder / f"{Path(substep).stem}.params.json" if isinstance(substep, str) else None
+    if own is None or not own.is_file():
+        return substep
+    return {"substep_name": substep, "substep_params": _read_document(own)}
+
+
+def _read_document(path: Path) -> dict[str, Any]:
     try:
         text = read_text(path)
     except OSError as error:
@@ -109,7 +96,7 @@ def load_params(path: str | Path) -> ParamsFile:
     document = _decode(text, path)
     if not isinstance(document, dict):
         raise ParamsError(f"{path}: expected an object with pipeline_params and substeps_params.")
-    return parse_params(ParamsFile, document, where=str(path))
+    return document
 
 
 def override(
@@ -129,22 +116,24 @@ def override(
             raise ParamsError(f"--set {without_credentials(assignment)}: expected key=value.")
         group, name = _target(document, key, known or {})
         name = next((one for one in group if one.lower() == name.lower()), name)
+        _refuse_new(document, group, name)
         group[name] = _value(text, f"--set {key}")
     return parse_params(ParamsFile, document, where="--set")
 
 
 def get_pipeline_params() -> dict[str, Any]:
-    """Return the pipeline parameters of the params file that a notebook opened by hand uses."""
-    return _notebook_params().pipeline_params.model_dump()
+    """Return the pipeline parameters of the notebook's job or, opened by hand, of the params file that holds then."""
+    params = _notebook_params().pipeline_params.model_dump()
+    return params | ({"env_name": env} if (env := os.environ.get(ENV_VARIABLE)) else {})
 
 
 def get_step_params() -> dict[str, Any]:
-    """Return the step parameters of the params file that a notebook opened by hand uses."""
-    return _notebook_params().step_params.model_dump()
+    """Return the step parameters that are given, from the notebook's job or the params file that holds by hand."""
+    return _notebook_params().step_params.model_dump(exclude_none=True, exclude_defaults=True)
 
 
 def get_substep_params(substep_name: str) -> dict[str, Any]:
-    """Return the parameters of one notebook, from the params file that a notebook opened by hand uses."""
+    """Return the parameters of one notebook, from its job or the params file that holds by hand."""
     substeps = _notebook_params().substeps_params
     for substep in substeps:
         if substep.substep_name == substep_name:
@@ -164,7 +153,9 @@ def _notebook_params() -> ParamsFile:
 
 
 def _notebook_file() -> Path:
-    return Path(os.environ.get(PARAMS_FILE_VARIABLE) or SAMPLE_FILE)
+    if named := os.environ.get(PARAMS_FILE_VARIABLE):
+        return Path(named)
+    return FULL_JOB if FULL_JOB.is_file() and not SAMPLE_FILE.is_file() else SAMPLE_FILE
 
 
 def _decode(text: str, path: Path) -> Any:
@@ -178,42 +169,13 @@ def _decode(text: str, path: Path) -> Any:
         raise ParamsError(f"{path} is not valid JSON: {error}.") from error
 
 
-def _problem(model: type[BaseModel], entry: dict[str, Any]) -> str:
-    key = ".".join(map(str, entry["loc"]))
-    if not key:
-        return str(entry.get("ctx", {}).get("error", entry["msg"]))
-    if entry["type"] == "extra_forbidden":
-        section, _ = _section(model, entry["loc"])
-        return f"unknown key {key!r}{likely(str(entry['loc'][-1]), section.model_fields)}"
-    if entry["type"] == "missing":
-        return f"missing key {key!r}"
-    if entry["type"] == UNREPEATED:
-        return f"{key!r} {str(entry['msg']).rstrip('.')}"
-    found = repr(params_without_credentials(entry["input"]))
-    return f"{key!r} is {found if len(found) <= 200 else found[:200] + '…'}: {entry['msg']}"
-
-
-def likely(name: str, known: Iterable[str]) -> str:
-    """Return in brackets which of the known names a wrong one may stand for; nothing where none is near."""
-    near = get_close_matches(name.lower(), list(dict.fromkeys(known)), n=3)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
-
-
-def _section(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[BaseModel], list[str]]:
-    """Return the section of `model` that `loc` lies in, and the keys that lead to it."""
-    section, path = model, list[str]()
-    for part in loc[:-1]:
-        field = section.model_fields.get(str(part))
-        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
-        for kind in kinds:
-            if get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, BaseModel):
-                section, path = kind, [*path, str(part)]
-    return section, path
-
-
-def _allowed(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
-    section, path = _section(model, loc)
-    return f"Allowed {'in ' + '.'.join(path) if path else 'here'}: {', '.join(sorted(section.model_fields))}."
+def _refuse_new(document: dict[str, Any], group: dict[str, Any], name: str) -> None:
+    """Raise ParamsError for a key of the pipeline's or the step's section that is neither the library's nor there."""
+    for section in ("pipeline_params", "step_params"):
+        if group is document[section] and name not in group:
+            raise ParamsError(
+                f"--set: unknown key '{section}.{name}'{likely(name, group)}. Allowed in {section}: {', '.join(group)}."
+            )
 
 
 def _target(document: dict[str, Any], key: str, known: Mapping[str, Collection[str]]) -> tuple[dict[str, Any], str]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from sinara_lib.errors import ParamsError
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.params import ParamsFile, load_params, override, parse_params
+from sinara_lib.params_sections import refuse_own_keys
 from sinara_lib.strict_text.values import read_text
 
 NOTEBOOKS = "NOTEBOOKS"
@@ -56,8 +57,13 @@ def overridden(folder: Path, params: ParamsFile, assignments: Sequence[str]) -> 
 
 
 def check_step_params(folder: Path, params: ParamsFile) -> Models:
-    """Return the step's models. Raises ParamsError for parameters of a notebook that its model does not take."""
+    """Return the step's models. Raises ParamsError for parameters of a notebook that its model does not take.
+
+    A step that names models for its notebooks is told every key; one that does not may have keys of its own.
+    """
     models = step_models(folder)
+    if models:
+        refuse_own_keys(params, "params")
     for substep in params.substeps_params:
         if substep.substep_name in models:
             parse_params(models[substep.substep_name], substep.substep_params, where=substep.substep_name)

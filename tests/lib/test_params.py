@@ -128,9 +128,9 @@ def test_a_params_error_is_a_value_error_of_the_library() -> None:
 @pytest.mark.parametrize(
     ("change", "key", "allowed"),
     [
-        ({"pipeline_params": {"pipeline_name": "x", "zone": "y"}}, "pipeline_params.zone", "zone_name"),
+        ({"pipeline_params": {"pipeline_name": "x", "zone_nam": "y"}}, "pipeline_params.zone_nam", "zone_name"),
         ({"step_params": {"steps_name": "x"}}, "step_params.steps_name", "kernel_name, step_name"),
-        ({"substeps_params": [{"substep_name": "a", "params": {}}]}, "substeps_params.0.params", "substep_params"),
+        ({"substeps_params": [{"substep_name": "a", "parms": {}}]}, "substeps_params.0.parms", "substep_params"),
     ],
 )
 def test_a_misspelt_key_in_a_section_lists_the_keys_of_that_section(
@@ -289,7 +289,7 @@ def test_a_notebook_opened_by_hand_reads_the_sample_beside_it(tmp_path: Path, mo
     (tmp_path / "params").mkdir()
     (tmp_path / "params" / "sample.json").write_text(json.dumps(ONE))
     assert get_pipeline_params() == ONE["pipeline_params"]
-    assert get_step_params() == {"step_name": None, "kernel_name": None}
+    assert get_step_params() == {}
     assert get_substep_params("train.ipynb") == {"epochs": 3, "url": None}
 
 
