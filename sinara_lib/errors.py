@@ -64,6 +64,10 @@ class QualityGateError(SinaraError):
     """The model was measured and found below a stated threshold."""
 
 
+class CommandFailedError(SinaraError, RuntimeError):
+    """A `!command` of a notebook ended with another exit code than 0."""
+
+
 class StepFailedError(SinaraError, RuntimeError):
     """A step did not finish; the reason is in its report."""
 

@@ -1,4 +1,4 @@
-"""The sections of a params file as models, checked at the door: what is wrong is told by key, with the keys there are."""
+"""The sections of a params file as models, checked at the door: a wrong key is named beside those there are."""
 
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches

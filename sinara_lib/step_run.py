@@ -10,23 +10,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from sinara_lib.errors import ParamsError, StepFailedError, Unchanged
+from sinara_lib.errors import ParamsError, StepFailedError, StopStep, Unchanged
 from sinara_lib.keeping.differences import differences
 from sinara_lib.keeping.finishing import facts_of, note_in_index
 from sinara_lib.keeping.identities import identity_of
 from sinara_lib.layout import RunAddress, StepAddress, step_name
+from sinara_lib.metrics import flat_metrics
 from sinara_lib.params import ParamsFile, SubstepParams
 from sinara_lib.progress import PROGRESS_VARIABLE
 from sinara_lib.runs.checkout import current_user, read_producer
 from sinara_lib.runs.checkpoints import RESUME_VARIABLE
 from sinara_lib.runs.code_identity import library_of
 from sinara_lib.runs.instructions import Instructions, locate_runs
-from sinara_lib.runs.notebook_run import NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
+from sinara_lib.runs.notebook_run import DESIGN_VARIABLE, NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.runs.resume import Resumption
 from sinara_lib.runs.tensorboard_logs import LOGS_ENTITY, publish_logs
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step_models import check_step_params
 from sinara_lib.store import ArtifactStore
+from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import Producer, RunRecord, RunStatus, SubstepRecord
 from sinara_lib.store.step_identity import Identity
@@ -137,6 +139,9 @@ class Step:
                 finally:
                     logs = publish_logs(tmp, self._store, run)
         except BaseException as error:
+            if isinstance(error, StopStep) and DESIGN_VARIABLE in os.environ:
+                StoreFiles(self._store.fs).remove_folder(f"{self._store.root}/{run.path}")
+                raise
             self._finish(run, RunStatus.FAILED, reason=str(error) or type(error).__name__)
             raise
         self._finish(run, RunStatus.SUCCESS, reason=reason, substeps=records, identity=identity)
@@ -148,7 +153,7 @@ class Step:
             run_url=self._store.url_of(run),
             seconds=(_now() - started).total_seconds(),
             outputs=published | ({f"{env}.{name}.{LOGS_ENTITY}": logs} if logs else {}),
-            metrics={name: value for record in records for name, value in record.metrics.items()},
+            metrics={name: value for record in records for name, value in flat_metrics(record.metrics).items()},
             reason=reason,
             unchanged_since=earlier,
         )
@@ -241,7 +246,8 @@ class Step:
             work=work,
         )
         kernel = self.params.step_params.kernel_name
-        return run_reported(source, report, parameters=parameters, environ=environ, kernel_name=kernel)
+        verbose = self.params.shows_output(substep)
+        return run_reported(source, report, parameters=parameters, environ=environ, kernel_name=kernel, verbose=verbose)
 
     def _kernel_path(self) -> dict[str, str]:
         """Let the kernel import the library that is committed beside the step, where the repository holds one."""

@@ -1,19 +1,22 @@
 """NotebookSubstep: what one notebook reads and publishes, declared in its interface cell and checked from there on."""
 
+import atexit
 import logging
-import math
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sinara_lib.errors import InterfaceError, StopStep
+from sinara_lib.errors import InterfaceError, SinaraError, StopStep
 from sinara_lib.layout import entity_name, step_name
+from sinara_lib.metrics import checked_metric, flat_metrics
 from sinara_lib.params import PipelineParams, StepParams, parse_params
+from sinara_lib.params_sections import refuse_own_keys
 from sinara_lib.progress import show_log
 from sinara_lib.runs.checkpoints import RESUME_VARIABLE, Checkpoints
 from sinara_lib.runs.environment import ENVIRONMENT_FILE, environment_json, this_environment
+from sinara_lib.runs.inputs import Inputs
 from sinara_lib.runs.interface import (
     ENTITY_NAME,
     ENTITY_PATH,
@@ -28,9 +31,11 @@ from sinara_lib.runs.interface import (
     Entry,
     check_entries,
     entity_names,
+    is_designing,
     write_design,
 )
-from sinara_lib.runs.notebook_run import NotebookRun, StepKey
+from sinara_lib.runs.notebook_run import RUN_VARIABLE, NotebookRun
+from sinara_lib.step_models import step_models
 from sinara_lib.store.manifest import Source, SubstepRecord
 from sinara_lib.urls import without_credentials
 
@@ -69,10 +74,13 @@ class NotebookSubstep:
         self.pipeline_params = parse_params(PipelineParams, pipeline_params, "pipeline_params")
         self.step_params = parse_params(StepParams, step_params, "step_params")
         self.substep_params = dict(substep_params)
+        if RUN_VARIABLE not in os.environ and step_models(Path.cwd()):  # under a step it has been done
+            refuse_own_keys(self.pipeline_params, "pipeline_params")
+            refuse_own_keys(self.step_params, "step_params")
         self.step_name = self.step_params.step_name or step_name(Path.cwd().name)
         self._run = NotebookRun(self.pipeline_params, self.step_name, substep_params=self.substep_params)
         self._record = SubstepRecord()
-        self._inputs: dict[StepKey, dict[str, str]] = {}
+        self._inputs = Inputs(self._run, self.pipeline_params)
         self._places: dict[str, dict[str, str]] = {}
         if RECORD_VARIABLE in os.environ:
             packages = Path(os.environ[RECORD_VARIABLE]).with_name(ENVIRONMENT_FILE)
@@ -120,7 +128,9 @@ class NotebookSubstep:
         self._places["tmp_inputs"] = {e: self._run.shared_tmp(e) for e in entity_names(tmp_inputs)}
         self._places["tmp_outputs"] = {e: self._run.new_shared_tmp(e) for e in entity_names(tmp_outputs)}
         self._places["tmp_entities"] = {e: self._run.own_tmp(e) for e in entity_names(tmp_entities)}
-        self._resolve_inputs(inputs)
+        self._inputs.resolve(inputs, outside=list(self._places["custom_inputs"].values()))
+        if self._run.by_hand and not is_designing(os.environ):
+            atexit.register(self._publish_at_exit)
         self._tell()
 
     def inputs(
@@ -132,12 +142,7 @@ class NotebookSubstep:
         zone_name: str | None = None,
     ) -> Entities:
         """Return the URLs of the inputs declared for one upstream step."""
-        key = self._step_key({STEP_NAME: step_name}, env_name, pipeline_name, zone_name)
-        if key not in self._inputs:
-            declared = ", ".join(".".join(k) for k in self._inputs) or "none"
-            raise InterfaceError(f"No input of step {'.'.join(key)} is declared; declared: {declared}.")
-        urls = self._inputs[key]
-        return Entities("input", urls, {name: ".".join((*key, name)) for name in urls})
+        return self._inputs.of(step_name, env=env_name, pipeline=pipeline_name, zone=zone_name)
 
     def outputs(self) -> Entities:
         """Return the URLs to publish the declared outputs at."""
@@ -162,6 +167,13 @@ class NotebookSubstep:
     def tmp_entities(self) -> Entities:
         """Return empty local folders for this notebook alone; they are removed with the run's temporary files."""
         return self._entities("tmp_entities")
+
+    def publish_outputs(self) -> list[str]:
+        """Publish what a notebook opened by hand has written into its outputs by itself; return the URLs.
+
+        A step does it at the end of each notebook, and so does the end of a kernel.
+        """
+        return self._run.publish_written(self._places.get("outputs", {}).values())
 
     def checkpoints(self) -> Checkpoints | None:
         """Return where long work leaves checkpoints, and finds the one to go on from; None when opened by hand."""
@@ -188,9 +200,8 @@ class NotebookSubstep:
     def print_interface_info(self) -> None:
         """Show run, inputs and outputs in the notebook and the terminal."""
         log.info("run %s of step %s (%s)", self.run_id, self.step_name, self.pipeline_params.env_name)
-        for urls in self._inputs.values():
-            for url in urls.values():
-                log.info("  reads  %s", url)
+        for url in self._inputs.urls():
+            log.info("  reads  %s", url)
         for kind, word in (("custom_inputs", "reads"), ("outputs", "writes"), ("custom_outputs", "writes")):
             for url in self._places.get(kind, {}).values():
                 log.info("  %-6s %s", word, without_credentials(url))
@@ -223,19 +234,16 @@ class NotebookSubstep:
             )
         )
 
-    def add_metric(self, name: str, value: float | int | str) -> None:
-        """Keep a number (finite) or a word under `name`; it is published in metrics.json of the report."""
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InterfaceError(f"Metric {name!r} is {value}: only finite numbers and words can be kept.")
-        if not isinstance(value, int | float | str):
-            raise InterfaceError(f"Metric {name!r} is a {type(value).__name__}: give an int, float or str.")
-        self._record = self._record.model_copy(update={"metrics": {**self._record.metrics, name: value}})
+    def add_metric(self, name: str, value: float | int | str | Mapping[str, Any] | Sequence[Any]) -> None:
+        """Keep a number (finite), a word, or a dict or list of them under `name`, for metrics.json of the report."""
+        metrics = {**self._record.metrics, name: checked_metric(name, value)}
+        self._record = self._record.model_copy(update={"metrics": metrics})
         self._tell()
         self._run.remember_metrics(self._record.metrics)
 
     def print_metrics(self) -> None:
         """Show the metrics kept so far."""
-        for name, value in self._record.metrics.items():
+        for name, value in flat_metrics(self._record.metrics).items():
             log.info("%s: %s", name, f"{value:.4g}" if isinstance(value, float) else value)
 
     def always_changed(self, reason: str) -> None:
@@ -244,10 +252,16 @@ class NotebookSubstep:
 
     def exit_in_visualize_mode(self) -> None:
         """In design mode (DESIGN_MODE set) write the interface to the folder VISUALIZER_SESSION_RUN_ID and stop."""
-        if "DESIGN_MODE" not in os.environ:
+        if not is_designing(os.environ):
             return
         path = write_design(os.environ, step_name=self.step_name, record=self._record)
         raise StopStep(f"design mode: the interface was written to {path}")
+
+    def _publish_at_exit(self) -> None:
+        try:
+            self.publish_outputs()
+        except (OSError, SinaraError) as error:
+            log.error("what this notebook wrote could not be published: %s", error)  # noqa: TRY400 - made for the reader
 
     def _entities(self, kind: str) -> Entities:
         places = self._places.get(kind)
@@ -259,49 +273,14 @@ class NotebookSubstep:
         params = self.pipeline_params
         return ".".join((params.env_name, params.pipeline_name, params.zone_name, self.step_name, name))
 
-    def _step_key(
-        self, entry: Entry, env: str | None = None, pipeline: str | None = None, zone: str | None = None
-    ) -> StepKey:
-        params = self.pipeline_params
-        return (
-            env or entry.get(ENV_NAME, params.env_name),
-            pipeline or entry.get(PIPELINE_NAME, params.pipeline_name),
-            zone or entry.get(ZONE_NAME, params.zone_name),
-            entry[STEP_NAME],
-        )
-
-    def _resolve_inputs(self, entries: Sequence[Entry]) -> None:
-        wanted: dict[StepKey, list[Entry]] = {}
-        for entry in entries:
-            wanted.setdefault(self._step_key(entry), []).append(entry)
-        # What another input was made from can be asked once that one is chosen.
-        for key, group in sorted(wanted.items(), key=lambda one: any(USED_BY in entry for entry in one[1])):
-            pins = {entry[RUN_ID] for entry in group if RUN_ID in entry}
-            pins |= {self._run_used_by(entry[USED_BY], key) for entry in group if USED_BY in entry}
-            if len(pins) > 1:
-                found = ", ".join(sorted(pins))
-                raise InterfaceError(f"Inputs of {'.'.join(key)} pin several runs ({found}): pin one.")
-            self._inputs[key] = self._run.resolve(key, entity_names(group), pin=next(iter(pins), None))
-        urls = [url for urls in self._inputs.values() for url in urls.values()]
-        self._run.remember([*urls, *map(without_credentials, self._places["custom_inputs"].values())])
-        for key, chosen in self._inputs.items():
-            self._run.confirm(key, chosen)
-
-    def _run_used_by(self, step: str, key: StepKey) -> str:
-        users = [next(iter(urls.values())) for other, urls in self._inputs.items() if other[-1] == step]
-        if len(users) != 1:
-            raise InterfaceError(f"USED_BY names step {step!r}: declare inputs of exactly one such step beside it.")
-        return self._run.used_by(users[0], key)
-
     def _tell(self) -> None:
         """Hand the record to the step that runs this notebook; by hand there is nobody to tell."""
-        inputs = {".".join((*key, name)): url for key, urls in self._inputs.items() for name, url in urls.items()}
         outside = self._places.get("custom_inputs", {})
         custom = {f"custom:{name}": without_credentials(url) for name, url in outside.items()}
         tmp_kinds = ("tmp_inputs", "tmp_outputs", "tmp_entities")
         self._record = self._record.model_copy(
             update={
-                "inputs": inputs | custom,
+                "inputs": self._inputs.named() | custom,
                 "outputs": {self._full_name(n): u for n, u in self._places.get("outputs", {}).items()},
                 "tmp": {f"tmp:{self._full_name(n)}": u for k in tmp_kinds for n, u in self._places.get(k, {}).items()},
             }

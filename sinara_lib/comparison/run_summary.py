@@ -14,6 +14,7 @@ from sinara_lib.catalog.find import Target
 from sinara_lib.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, LayoutError
 from sinara_lib.gate import QUALITY_REPORT
 from sinara_lib.layout import EntityAddress, RunAddress, run_sort_key
+from sinara_lib.metrics import flat_metrics
 from sinara_lib.runs.environment import ENVIRONMENT_FILE, Environment, read_environment
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.entity import EntityReader
@@ -174,7 +175,7 @@ def _parse_metrics(data: bytes) -> dict[str, Metric]:
     page = json.loads(data)
     if not isinstance(page, dict):
         raise ArtifactCorruptError("metrics.json holds no object of metrics.")
-    return {str(n): v for n, v in page.items() if n != "run_id" and isinstance(v, int | float | str)}
+    return {n: v for n, v in flat_metrics(page).items() if n != "run_id" and isinstance(v, int | float | str)}
 
 
 def _content(store: ArtifactStore, address: EntityAddress) -> str | None:

@@ -8,6 +8,7 @@ from sinara_lib.errors import SinaraError
 from sinara_lib.keeping.contents import contents_read, split_inputs
 from sinara_lib.keeping.outputs import read_outputs
 from sinara_lib.layout import RunAddress, split_entity_url
+from sinara_lib.metrics import flat_metrics
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.identity_index import IdentityIndex
 from sinara_lib.store.manifest import RunRecord, SubstepRecord
@@ -36,7 +37,7 @@ def _facts(
 ) -> dict[str, Any]:
     urls = [url for substep in substeps for url in substep.outputs.values()]
     outputs = read_outputs(store, run, dict.fromkeys(url.rsplit("/", 1)[-1] for url in urls))
-    metrics = {name: value for substep in substeps for name, value in substep.metrics.items()}
+    metrics = {name: value for substep in substeps for name, value in flat_metrics(substep.metrics).items()}
     found = {"outputs": outputs, "metrics": metrics}
     if record.always_changed or not outputs or not all(map(_reads_as_declared, substeps)):
         return found

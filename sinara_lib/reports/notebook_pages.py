@@ -13,6 +13,8 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from sinara_lib import __version__
+from sinara_lib.metrics import flat_metrics
+from sinara_lib.reports.hidden_cells import without_hidden
 from sinara_lib.reports.page_safety import content_policy, restrict_html
 from sinara_lib.reports.pages import TEMPLATES, style
 from sinara_lib.store.manifest import Producer, SubstepRecord
@@ -98,7 +100,7 @@ def _render(notebook: NotebookNode, facts: RunFacts, cells: list[NotebookNode], 
     shown = notebook.copy()
     title = _title(notebook, facts)
     cells = [cell for cell in cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
-    shown.cells = [_tidy(cell, title) for cell in cells]
+    shown.cells = [without_hidden(_tidy(cell, title)) for cell in cells]
     exporter = HTMLExporter(template_name="sinara", extra_template_basedirs=[str(TEMPLATES)])
     exporter.register_filter("picture_size", _picture_size)
     exporter.register_filter("base64", lambda text: b64encode(text.encode()).decode("ascii"))
@@ -110,6 +112,7 @@ def _render(notebook: NotebookNode, facts: RunFacts, cells: list[NotebookNode], 
         "style": style(),
         "policy": content_policy(),
         "with_code": with_code,
+        "metrics": flat_metrics(facts.record.metrics),
         "failed_cell": next((c for c in cells if _has_error(c)), None),
         "params": {k: json.dumps(v) if not isinstance(v, str) else v for k, v in facts.substep_params.items()},
         "code_css": light.get_style_defs(".highlight"),

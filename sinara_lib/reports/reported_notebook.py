@@ -22,13 +22,16 @@ def run_reported(
     parameters: Mapping[str, Any],
     environ: Mapping[str, str],
     kernel_name: str | None,
+    verbose: bool = True,
 ) -> SubstepRecord:
     """Run the notebook `source`, publish `report` on it, and return what the notebook read, published and measured.
 
     Raises Unchanged, StopStep or StepFailedError when the notebook did not run to its end, after its report is out.
     """
     try:
-        end = run_notebook(source, report.notebook, parameters=parameters, environ=environ, kernel_name=kernel_name)
+        end = run_notebook(
+            source, report.notebook, parameters=parameters, environ=environ, kernel_name=kernel_name, verbose=verbose
+        )
     except SinaraError as error:
         end = NotebookEnd(Outcome.FAILED, str(error))
     try:

@@ -21,6 +21,7 @@ from sinara_lib.runs.environment import ENVIRONMENT_FILE
 from sinara_lib.runs.notebook import NotebookEnd, Outcome, read_notebook
 from sinara_lib.store import ArtifactStore, publish_folder
 from sinara_lib.store.manifest import Producer, SubstepRecord
+from sinara_lib.store.written_places import discard_written, publish_written
 from sinara_lib.urls import credentials_in, hidden, params_without_credentials
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class StepReport:
         secrets = credentials_in(self._substep.substep_params)
         end = replace(end, reason=end.reason and hidden(end.reason, secrets))
         told = self._told()
+        end = self._settle_written(end, told, source)
         published = {n: u for n, u in told.outputs.items() if self._store.is_committed(split_entity_url(u)[1])}
         missing = [name.rsplit(".", 1)[-1] for name in told.outputs if name not in published]
         if end.outcome is Outcome.DONE and missing:
@@ -79,6 +81,18 @@ class StepReport:
                 shutil.copy(self._environment_file, folder)
             publish_folder(folder, self.url)
         return end, record
+
+    def _settle_written(self, end: NotebookEnd, told: SubstepRecord, source: Path) -> NotebookEnd:
+        """Commit what the notebook wrote into its outputs by itself, when it ended well; else remove it."""
+        urls = list(told.outputs.values())
+        try:
+            if end.outcome is Outcome.DONE:
+                publish_written(self._store, urls, beside=source.parent)
+                return end
+        except (OSError, SinaraError) as error:
+            end = NotebookEnd(Outcome.FAILED, f"{source.name}: what it wrote could not be published: {error}")
+        discard_written(self._store, urls, beside=source.parent)
+        return end
 
     def _told(self) -> SubstepRecord:
         if not self._record_file.is_file():

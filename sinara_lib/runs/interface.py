@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sinara_lib.errors import InterfaceError
 from sinara_lib.layout import entity_name
-from sinara_lib.runs.notebook_run import NOTEBOOK_VARIABLE
+from sinara_lib.runs.notebook_run import DESIGN_VARIABLE, NOTEBOOK_VARIABLE
 from sinara_lib.store.manifest import SubstepRecord
 
 ENV_NAME = "env_name"
@@ -79,6 +79,11 @@ def entity_names(entries: Sequence[Entry]) -> list[str]:
 
 
 FOLDER_VARIABLE = "VISUALIZER_SESSION_RUN_ID"
+
+
+def is_designing(environ: Mapping[str, str]) -> bool:
+    """Tell whether only interfaces are asked for: no data are needed then, and no run is left."""
+    return DESIGN_VARIABLE in environ
 
 
 def write_design(environ: Mapping[str, str], *, step_name: str, record: SubstepRecord) -> Path:

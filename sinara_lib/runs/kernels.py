@@ -22,4 +22,8 @@ def kernel_problem(name: str) -> str | None:
 
 def _remedy(specs: KernelSpecManager, name: str) -> str:
     others = ", ".join(sorted(set(specs.find_kernel_specs()) - {name})) or "none"
-    return f"Kernels there are: {others}. Name one in step_params.kernel_name, or install ipykernel"
+    first = others.partition(",")[0] if others != "none" else "python3"
+    return (
+        f"Kernels there are: {others}. Name one in step_params.kernel_name, choose one by "
+        f"--set step_params.kernel_name={first}, or install ipykernel"
+    )

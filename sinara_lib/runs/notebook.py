@@ -1,6 +1,5 @@
 """Runs one notebook in a kernel of its own; the only place that knows papermill."""
 
-import ast
 import logging
 import os
 import signal
@@ -23,11 +22,13 @@ from traitlets.config import Config
 
 from sinara_lib import errors
 from sinara_lib.errors import InterfaceError, ParamsError, SinaraError
+from sinara_lib.runs import parameters_cell
 from sinara_lib.runs.kernels import kernel_problem
 from sinara_lib.runs.output import PlainOutput
+from sinara_lib.runs.python_file import notebook_of
+from sinara_lib.runs.shell_commands import FAILING_VARIABLE
 from sinara_lib.store.work_folders import short_folder, work_folder
 
-PARAMETERS_TAG = "parameters"
 _INJECTED_TAG = "injected-parameters"
 _ENGINE = "sinara"
 _NO_SPACE = "No space left on device"
@@ -60,28 +61,33 @@ def run_notebook(
     parameters: Mapping[str, Any],
     environ: Mapping[str, str],
     kernel_name: str | None = None,
+    verbose: bool = True,
 ) -> NotebookEnd:
     """Execute `source` with `parameters` in its own folder, saving the executed copy at `target` cell by cell.
 
+    `source` is a notebook or a Python file; `verbose` says whether what cells print is shown while they run.
     Raises ParamsError or InterfaceError before the start, for a parameter the notebook does not have. What goes
     wrong in a cell, a dead kernel and Ctrl-C are told in the result.
     """
-    check_parameters(source, parameters)
-    kernel_name = kernel_name or _kernel_name(source)
+    notebook = notebook_of(source, target.with_name("python_file.ipynb")) if source.suffix == ".py" else source
+    check_parameters(notebook, parameters)
+    kernel_name = kernel_name or _kernel_name(notebook)
+    environ = {**environ, **parameters_cell.job_file(target.parent, source, parameters)}
+    environ[FAILING_VARIABLE] = str(parameters.get("step_params", {}).get("failing_commands") or "fail")
     if problem := kernel_problem(kernel_name):
         return NotebookEnd(Outcome.FAILED, f"{source.name}: {problem}.")
     try:
         with _environment(environ):
             papermill.execute_notebook(
-                str(source),
+                str(notebook),
                 str(target),
                 parameters=dict(parameters),
                 engine_name=_ENGINE,
                 kernel_name=kernel_name,
                 language="python",
                 progress_bar=False,
-                stdout_file=PlainOutput(sys.stdout),
-                stderr_file=sys.stderr,
+                stdout_file=PlainOutput(sys.stdout) if verbose else None,
+                stderr_file=sys.stderr if verbose else None,
                 cwd=str(source.parent),
             )
     except PapermillExecutionError as error:
@@ -115,27 +121,8 @@ def _kernel_name(source: Path) -> str:
 
 
 def check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise unless the notebook has a cell tagged `parameters` that assigns every one of `parameters`."""
-    cells = read_notebook(source).cells
-    tagged = [c for c in cells if c.cell_type == "code" and PARAMETERS_TAG in c.metadata.get("tags", [])]
-    if not tagged:
-        raise InterfaceError(f"{source} has no code cell tagged '{PARAMETERS_TAG}': tag the cell that sets them.")
-    try:
-        allowed = {name for cell in tagged for name in _assigned(cell.source)}
-    except SyntaxError as error:
-        raise InterfaceError(f"{source}: its parameters cell is not plain Python ({error}).") from error
-    unknown = [name for name in parameters if name not in allowed]
-    if unknown:
-        raise ParamsError(
-            f"{source.name} has no parameter {', '.join(unknown)}; its parameters cell sets: "
-            f"{', '.join(sorted(allowed)) or 'nothing'}."
-        )
-
-
-def _assigned(code: str) -> Iterator[str]:
-    for node in ast.parse(code).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        yield from (target.id for target in targets if isinstance(target, ast.Name))
+    """Raise unless the notebook has a cell tagged `parameters` that assigns what `parameters` give."""
+    parameters_cell.check_parameters(source, read_notebook(source).cells, parameters)
 
 
 def _cell_failure(source: Path, target: Path, error: PapermillExecutionError) -> NotebookEnd:
@@ -193,7 +180,8 @@ class _Engine(Engine):  # type: ignore[misc]
                 stdout_file=stdout_file,
                 stderr_file=stderr_file,
                 config=_kernel_config(str(sockets)),
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # a kernel told to end calls that an error
+                # A kernel told to end calls that an error, hence the level.
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL", "--ext=sinara_lib.runs.shell_commands"],
             )
             with _interrupts_reach(client):
                 return client.execute()

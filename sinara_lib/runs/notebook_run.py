@@ -12,16 +12,19 @@ from typing import Any
 
 from sinara_lib.catalog.catalog import read_entity_manifest
 from sinara_lib.errors import ArtifactNotFoundError, InterfaceError, LayoutError
-from sinara_lib.layout import EntityAddress, RunAddress, StepAddress, split_entity_url, split_run_url
+from sinara_lib.layout import EntityAddress, RunAddress, StepAddress, new_run_id, split_entity_url, split_run_url
+from sinara_lib.metrics import flat_metrics
 from sinara_lib.params import PipelineParams
 from sinara_lib.runs.checkout import read_producer
 from sinara_lib.runs.instructions import CHOSEN_VARIABLE, READ_VARIABLE, told_run
+from sinara_lib.runs.kept_folders import kept_folder, new_kept_folder
 from sinara_lib.runs.tensorboard_logs import gather_logs, log_folder, publish_logs
 from sinara_lib.settings import load_settings
 from sinara_lib.store import ArtifactStore, store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import RunRecord, RunStatus, Source
 from sinara_lib.store.work_folders import sign
+from sinara_lib.store.written_places import publish_written
 from sinara_lib.urls import params_without_credentials
 
 RUN_VARIABLE = "SINARA_RUN_URL"
@@ -30,6 +33,9 @@ TMP_VARIABLE = "SINARA_RUN_TMP"
 """Folder for the run's temporary files."""
 NOTEBOOK_VARIABLE = "SINARA_NOTEBOOK"
 """File name of the notebook that is running."""
+
+DESIGN_VARIABLE = "DESIGN_MODE"
+"""Set while only the interfaces of notebooks are asked for: no data are needed then, and no run is left."""
 
 StepKey = tuple[str, str, str, str]
 """Environment, pipeline, zone and step."""
@@ -44,7 +50,11 @@ class NotebookRun:
         self._store = self._settings.store(pipeline.env_name)
         self.by_hand = RUN_VARIABLE not in os.environ
         if self.by_hand:
-            self._address = self._start(StepAddress(pipeline.pipeline_name, pipeline.zone_name, step), substep_params)
+            address = StepAddress(pipeline.pipeline_name, pipeline.zone_name, step)
+            if DESIGN_VARIABLE in os.environ:
+                self._address = RunAddress(address, new_run_id(datetime.now(timezone.utc)))
+            else:
+                self._address = self._start(address, substep_params)
             self._tmp = sign(Path(tempfile.mkdtemp(prefix="sinara-")))
             atexit.register(shutil.rmtree, self._tmp, ignore_errors=True)
             atexit.register(publish_logs, self._tmp, self._store, self._address)
@@ -68,10 +78,19 @@ class NotebookRun:
 
     def new_shared_tmp(self, name: str) -> str:
         """Make an empty folder that later notebooks of the run can read and return its path."""
+        if self.by_hand and DESIGN_VARIABLE not in os.environ:
+            return str(new_kept_folder(f"{self._env}/{self._address.step.path}", self.run_id, name))
         return _new_folder(self._tmp / "shared" / name)
 
     def shared_tmp(self, name: str) -> str:
-        """Return the folder an earlier notebook of the run made. Raises InterfaceError when there is none."""
+        """Return the folder an earlier notebook of the run made; by hand, of the last run that was opened by hand.
+
+        Raises InterfaceError when there is none.
+        """
+        if DESIGN_VARIABLE in os.environ:
+            return str(self._tmp / "shared" / name)
+        if self.by_hand:
+            return str(kept_folder(f"{self._env}/{self._address.step.path}", name))
         folder = self._tmp / "shared" / name
         if not folder.is_dir():
             raise InterfaceError(f"tmp_input {name!r} was not made: an earlier notebook must list it in tmp_outputs.")
@@ -113,6 +132,16 @@ class NotebookRun:
             run = store.resolve(address, names, run_id=pin or before)
         return {name: store.url_of(run.entity(name)) for name in names}
 
+    def planned(self, key: StepKey, names: Sequence[str]) -> dict[str, str]:
+        """Return where entities of an upstream step would lie, for design mode, which asks nothing of any store."""
+        env, pipeline, zone, step = key
+        root = self._settings.roots.get(env, f"{env}:/")
+        return {name: f"{root}/{pipeline}/{zone}/{step}/last/{name}" for name in names}
+
+    def publish_written(self, urls: Iterable[str]) -> list[str]:
+        """Publish what a notebook opened by hand has written into the places `urls` by itself; return their URLs."""
+        return publish_written(self._store, urls, beside=Path.cwd()) if self.by_hand else []
+
     def used_by(self, url: str, key: StepKey) -> str:
         """Return the id of the run of step `key` that was read by the run of the entity at `url`.
 
@@ -138,10 +167,12 @@ class NotebookRun:
         """Record what is known of raw data; the manifests of what the run publishes from here on name it."""
         self._store.replace_record(self._address, self._record().with_source(source))
 
-    def remember_metrics(self, metrics: Mapping[str, float | int | str]) -> None:
+    def remember_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Record what a notebook opened by hand has measured; under a step its report tells that."""
         if self.by_hand:
-            self._store.replace_record(self._address, self._record().model_copy(update={"metrics": dict(metrics)}))
+            self._store.replace_record(
+                self._address, self._record().model_copy(update={"metrics": flat_metrics(metrics)})
+            )
 
     def remember_always_changed(self, reason: str) -> None:
         """Record why the result may be another one each time."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
 from sinara_lib.store.record import Record, parse_record
 from sinara_lib.store.step_identity import Identity, Output
@@ -152,7 +152,8 @@ class SubstepRecord(Record):
     inputs: dict[str, str] = Field(default_factory=dict)
     outputs: dict[str, str] = Field(default_factory=dict)
     tmp: dict[str, str] = Field(default_factory=dict)
-    metrics: dict[str, float | int | str] = Field(default_factory=dict)
+    metrics: dict[str, JsonValue] = Field(default_factory=dict)
+    """As the notebook gave them, perhaps nested."""
 
 
 def content_hash(files: Iterable[FileEntry]) -> str:

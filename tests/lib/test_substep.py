@@ -24,7 +24,13 @@ from substep_cases import IMAGES, LABELS, PARAMS, make_substep, run_id_of
 pytestmark = pytest.mark.usefixtures("step_folder", "log_as_before")
 
 
-def test_wrong_pipeline_params_are_refused() -> None:
+def test_wrong_pipeline_params_are_refused(step_folder: Path) -> None:
+    with pytest.raises(ParamsError, match=r"pipeline_params: unknown key 'zone_nam' \(did you mean zone_name"):
+        NotebookSubstep({**PARAMS, "zone_nam": "x"}, {}, {})
+    assert NotebookSubstep({**PARAMS, "X": "own"}, {"Y": [1]}, {}).step_params.own_keys == ["Y"]
+    (step_folder / "a.ipynb").write_text("{}")
+    model = "from sinara_lib.params import ParamsModel\nclass A(ParamsModel): ...\nNOTEBOOKS = {'a.ipynb': A}\n"
+    (step_folder / "a_params.py").write_text(model)
     with pytest.raises(ParamsError, match=r"pipeline_params: unknown key 'zone'"):
         NotebookSubstep({**PARAMS, "zone": "x"}, {}, {})
     with pytest.raises(ParamsError, match=r"Environment 'prd' is not known"):
@@ -171,8 +177,10 @@ def test_a_metric_that_is_no_finite_number_is_refused(value: float) -> None:
 
 
 def test_a_metric_of_another_type_is_refused() -> None:
-    with pytest.raises(InterfaceError, match=r"Metric 'loss' is a list: give an int, float or str"):
-        make_substep().add_metric("loss", [1])  # type: ignore[arg-type]
+    with pytest.raises(
+        InterfaceError, match=r"Metric 'loss\.a\.0' is a NoneType: give an int, float or str, or a dict"
+    ):
+        make_substep().add_metric("loss", {"a": [None]})
 
 
 def test_interface_and_metrics_can_be_shown(
