@@ -53,7 +53,7 @@ def discard_written(store: ArtifactStore, urls: Iterable[str], *, beside: Path) 
 def has_written(store: ArtifactStore, url: str) -> bool:
     """Tell whether files lie in the place of an entity that is not committed."""
     entity = split_entity_url(url)[1]
-    return not _is_committed(store, entity) and bool(StoreFiles(store.fs).sizes(_path(store, entity)))
+    return not _is_committed(store, entity) and bool(_names(StoreFiles(store.fs), _path(store, entity)))
 
 
 def _take(store: ArtifactStore, entity: EntityAddress, url: str, *, beside: Path, to: Path) -> bool:
@@ -62,8 +62,8 @@ def _take(store: ArtifactStore, entity: EntityAddress, url: str, *, beside: Path
     files = StoreFiles(store.fs)
     if files.local and os.path.lexists(place):
         _move(Path(place), to, name=entity.name)
-    elif not files.local and (sizes := files.sizes(place)):
-        for name in sizes:
+    elif not files.local:
+        for name in _names(files, place):
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             store.fs.get_file(f"{place}/{name}", str(to / name))
             files.remove_file(f"{place}/{name}")
@@ -77,6 +77,11 @@ def _take(store: ArtifactStore, entity: EntityAddress, url: str, *, beside: Path
     if to.is_dir():
         _remove_marks(to)
     return to.is_dir() and any(to.iterdir())
+
+
+def _names(files: StoreFiles, place: str) -> list[str]:
+    """Return the files below a place; some object stores name a folder that was emptied as well, by no name."""
+    return [name for name in files.sizes(place) if name]
 
 
 def _move(source: Path, target: Path, *, name: str) -> None:

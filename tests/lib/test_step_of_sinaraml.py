@@ -45,13 +45,8 @@ def _params(folder: Path, **sections: object) -> None:
 def step(make_step: MakeStep, write_notebook: Callable[..., Path]) -> Path:
     """A step of one notebook whose parameters cell sets `substep_params` alone, with keys of its own in its params."""
     folder = make_step({"write.ipynb": []})
-    write_notebook(
-        folder / "write.ipynb",
-        INTERFACE,
-        WRITE,
-        ("hide_input", "x = 'secret recipe'"),
-        parameters="substep_params = {}",
-    )
+    cells = (INTERFACE, WRITE, ("hide_input", "x = 'secret recipe'"))
+    write_notebook(folder / "write.ipynb", *cells, parameters="substep_params = {}")
     _params(folder, step_params={"own": {"word": "kept"}, "verbose_output": False})
     return folder
 
