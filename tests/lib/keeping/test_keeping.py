@@ -12,7 +12,7 @@ from sinara_lib.cli.main import main as sinara
 from sinara_lib.keeping.identities import device_name
 from sinara_lib.keeping.packages import declared_packages
 from sinara_lib.keeping.sources import changed_sources
-from sinara_lib.layout import StepAddress, split_pipeline_run_url
+from sinara_lib.layout import StepAddress, split_pipeline_run_url, split_run_url
 from sinara_lib.pipeline import published_rows
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.manifest import Source
@@ -190,3 +190,18 @@ def test_a_server_is_asked_by_etag_and_nothing_is_downloaded(server: FaultyServe
     found = [changed_sources([source], [url], folder=tmp_path, params={}) for _ in range(3)]
     assert found[:2] == [[], [f"{url} changed"]]
     assert found[2][0].startswith(f"{url} cannot be asked (the server answered 503")
+
+
+def test_where_a_forced_step_finds_its_sources_unchanged_the_next_reads_the_earlier_run(
+    two: Pipeline, stores: Callable[[str], ArtifactStore]
+) -> None:
+    ask = "from sinara_lib.unchanged import end_if_unchanged\nend_if_unchanged(substep, [])"
+    two.write_step("make", [ask, MAKE], interface=OUT, params={"value": 1})
+    first, second = two.run(), two.run(force=["make", "use"])
+    assert second.ran == ["make", "use"]
+    record = PipelineRuns(stores("user"), "rest", "test").record(split_pipeline_run_url(second.url)[1].run_id)
+    assert record is not None
+    assert (record.step("make").state, record.step("make").run) == (StepState.KEPT, first.done[0].run_url)
+    used = stores("user").run_record(split_run_url(second.done[1].run_url)[1])
+    assert used is not None
+    assert used.inputs == (f"{first.done[0].run_url}/numbers",)
