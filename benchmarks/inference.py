@@ -199,11 +199,11 @@ def contenders(network: Network, setting: Setting, *, picture: Any) -> dict[str,
     torch.set_num_threads(setting.threads)
     batch = np.repeat(network_input(picture, setting.size)[None], setting.batch, axis=0)
     raw, images = RawDetector(network.detector).eval(), torch.from_numpy(batch)
-    calls: dict[str, Callable[[], Any]] = {EAGER: partial(without_gradients, raw, images)}
+    calls: dict[str, Callable[[], Any]] = {EAGER: partial(torch.inference_mode()(raw), images)}
     if compiler():
         torch.compiler.reset()  # for each setting its own code: sizes and threads are compiled in
         compiled = torch.compile(RawDetector(network.detector).eval(), dynamic=False)
-        calls[COMPILED] = partial(without_gradients, compiled, images)
+        calls[COMPILED] = partial(torch.inference_mode()(compiled), images)
     for name, path in network.files.items():
         session = open_session(path, threads=setting.threads)
         calls[name] = partial(session.run, None, {"images": batch})
@@ -225,12 +225,6 @@ def times_call_by_call(one: Callable[[], Any], other: Callable[[], Any]) -> floa
             seconds[place] = time.perf_counter() - start
         found.append(seconds[0] / seconds[1])
     return statistics.median(found)
-
-
-def without_gradients(model: Callable[[Any], Any], images: Any) -> Any:
-    """Call a PyTorch model as one does to predict."""
-    with torch.inference_mode():
-        return model(images)
 
 
 def open_session(path: Path, *, threads: int) -> ort.InferenceSession:

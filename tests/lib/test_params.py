@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from params_cases import ONE, TWO, file_of
 from sinara_lib.errors import ParamsError, SinaraError
 from sinara_lib.params import (
-    ParamsFile,
     ParamsModel,
     get_pipeline_params,
     get_step_params,
     get_substep_params,
     load_params,
-    override,
     parse_params,
 )
 
@@ -25,28 +24,6 @@ class Training(ParamsModel):
     epochs: int
     lr: float = 0.01
     flip: bool = True
-
-
-ONE = {
-    "pipeline_params": {"env_name": "user", "pipeline_name": "rest", "zone_name": "test"},
-    "step_params": {},
-    "substeps_params": [{"substep_name": "train.ipynb", "substep_params": {"epochs": 3, "url": None}}],
-}
-TWO = {
-    **ONE,
-    "substeps_params": [
-        {"substep_name": "a.ipynb", "substep_params": {"epochs": 1, "size": 256}},
-        {"substep_name": "b.ipynb", "substep_params": {"size": 512, "gate": 0.5}},
-    ],
-}
-
-
-def _file(document: dict[str, Any]) -> ParamsFile:
-    return parse_params(ParamsFile, document)
-
-
-def _values(params: ParamsFile) -> dict[str, dict[str, Any]]:
-    return {s.substep_name: s.substep_params for s in params.substeps_params}
 
 
 def test_names_in_upper_case_as_sinaraml_writes_them_are_read() -> None:
@@ -98,7 +75,7 @@ def test_the_nearest_right_names_are_offered_also_within_a_section() -> None:
     with pytest.raises(ParamsError, match=r"unknown key 'modelname' \(did you mean model_name\?\)"):
         parse_params(Training, {"epochs": 1, "MODELNAME": "x"})
     with pytest.raises(ParamsError, match=r"'pipeline_params\.zone_nam' \(did you mean zone_name or env_name\?\)"):
-        _file({**ONE, "pipeline_params": {"pipeline_name": "x", "zone_nam": "y"}})
+        file_of({**ONE, "pipeline_params": {"pipeline_name": "x", "zone_nam": "y"}})
 
 
 def test_a_key_or_a_value_of_strangers_stays_on_the_line_of_the_message() -> None:
@@ -137,7 +114,7 @@ def test_a_misspelt_key_in_a_section_lists_the_keys_of_that_section(
     change: dict[str, Any], key: str, allowed: str
 ) -> None:
     with pytest.raises(ParamsError) as caught:
-        _file({**ONE, **change})
+        file_of({**ONE, **change})
     message = str(caught.value)
     assert f"unknown key '{key}'" in message
     assert allowed in message.partition("Allowed")[2]
@@ -154,7 +131,7 @@ def test_a_yaml_date_which_json_does_not_know_is_refused_at_the_door(tmp_path: P
 
 def test_a_params_file_without_a_notebook_is_refused() -> None:
     with pytest.raises(ParamsError, match=r"substeps_params"):
-        _file({**ONE, "substeps_params": []})
+        file_of({**ONE, "substeps_params": []})
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json"])
@@ -191,97 +168,13 @@ def test_a_broken_params_file_is_named_with_what_is_wrong(
 def test_a_params_file_with_a_byte_order_mark_is_read(tmp_path: Path, suffix: str, encoding: str) -> None:
     path = tmp_path / f"job{suffix}"
     path.write_text(json.dumps(ONE), encoding=encoding)
-    assert load_params(path) == _file(ONE)
+    assert load_params(path) == file_of(ONE)
 
 
 def test_a_missing_params_file_is_named_with_what_its_folder_holds(tmp_path: Path) -> None:
     (tmp_path / "sample.json").write_text("{}")
     with pytest.raises(ParamsError, match=r"Cannot read params file .*smple\.json .*holds: sample\.json"):
         load_params(tmp_path / "smple.json")
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("5", 5),
-        ("0.5", 0.5),
-        ("true", True),
-        ("null", None),
-        ("[1, 2]", [1, 2]),
-        ("yolox_m", "yolox_m"),
-        ('"5"', "5"),
-        ("a=b", "a=b"),
-        ("", ""),
-        ("file:///x?a=b", "file:///x?a=b"),
-    ],
-)
-def test_a_value_set_by_hand_is_read_as_json_else_as_text(text: str, value: object) -> None:
-    assert _values(override(_file(ONE), [f"epochs={text}"]))["train.ipynb"]["epochs"] == value
-
-
-def test_set_reaches_pipeline_step_and_notebook_by_their_full_keys() -> None:
-    params = override(_file(TWO), ["pipeline_params.zone_name=night", "step_params.step_name=s", "b.ipynb.size=1"])
-    assert (params.pipeline_params.zone_name, params.step_params.step_name) == ("night", "s")
-    assert _values(params) == {"a.ipynb": {"epochs": 1, "size": 256}, "b.ipynb": {"size": 1, "gate": 0.5}}
-
-
-def test_set_finds_a_bare_key_in_the_one_notebook_that_has_it() -> None:
-    assert _values(override(_file(TWO), ["gate=0.9"]))["b.ipynb"]["gate"] == 0.9
-
-
-def test_set_finds_a_key_in_upper_case_as_sinaraml_wrote_it() -> None:
-    assert _values(override(_file(TWO), ["GATE=0.9"]))["b.ipynb"] == {**_values(_file(TWO))["b.ipynb"], "gate": 0.9}
-
-
-def test_set_may_name_a_default_of_the_only_notebook() -> None:
-    assert _values(override(_file(ONE), ["lr=0.1"]))["train.ipynb"]["lr"] == 0.1
-
-
-def test_set_may_name_what_the_notebook_takes_besides_what_the_file_gives_it() -> None:
-    known = {"a.ipynb": ["epochs", "size", "seed"], "b.ipynb": ["size", "gate"]}
-    assert _values(override(_file(TWO), ["SEED=3"], known))["a.ipynb"] == {"epochs": 1, "size": 256, "SEED": 3}
-    with pytest.raises(ParamsError, match=r"sead: no such parameter \(did you mean seed\?\).*a\.ipynb\.seed"):
-        override(_file(TWO), ["sead=3"], known)
-
-
-@pytest.mark.parametrize(
-    ("assignment", "message"),
-    [
-        ("epochs=NaN", "--set epochs: the value is NaN"),
-        ("epochs=1e400", "--set epochs: the value is infinite"),
-        (f"epochs={'9' * 5000}", "--set epochs: the value is infinite, or larger"),
-        ('epochs={"a": 1, "a": 2}', "--set epochs: 'a' is given twice"),
-        (f"epochs={'[' * 5000}", r"--set epochs: '0\.0\..*' nests deeper than 50 levels"),
-        ('epochs="\\ud800"', "--set epochs: the value is no Unicode text"),
-        ("epochs=\udcff", "--set: the value is no Unicode text"),
-    ],
-)
-def test_set_refuses_what_cannot_have_been_meant(assignment: str, message: str) -> None:
-    with pytest.raises(ParamsError, match=message):
-        override(_file(ONE), [assignment])
-
-
-def test_set_leaves_the_given_parameters_as_they_were() -> None:
-    params = _file(ONE)
-    override(params, ["epochs=9"])
-    assert _values(params) == {"train.ipynb": {"epochs": 3, "url": None}}
-
-
-@pytest.mark.parametrize(
-    ("assignment", "message"),
-    [
-        ("size=1", "size: fits several notebooks. There are: .*a.ipynb.size, .*b.ipynb.size"),
-        ("sise=1", r"sise: no such parameter \(did you mean size\?\)\. There are: pipeline_params\.env_name"),
-        ("quality=1", r"quality: no such parameter\. There are"),
-        ("gate", "expected key=value"),
-        ("=1", "expected key=value"),
-        ("pipeline_params.zone=x", "unknown key 'pipeline_params.zone'"),
-        ("pipeline_params.zone_name=5", "'pipeline_params.zone_name' is 5"),
-    ],
-)
-def test_set_refuses_what_fits_nowhere_or_twice(assignment: str, message: str) -> None:
-    with pytest.raises(ParamsError, match=message):
-        override(_file(TWO), [assignment])
 
 
 def test_a_notebook_opened_by_hand_reads_the_sample_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +186,7 @@ def test_a_notebook_opened_by_hand_reads_the_sample_beside_it(tmp_path: Path, mo
     assert get_substep_params("train.ipynb") == {"epochs": 3, "url": None}
 
 
-def test_a_notebook_opened_by_hand_can_be_told_another_params_file(
+def test_a_notebook_opened_by_hand_can_be_told_another_paramsfile_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "job.json").write_text(json.dumps(TWO))

@@ -297,10 +297,3 @@ def test_the_source_page_keeps_no_secret_and_no_time(
     assert page["images"].keys() == {"url", "bytes", "sha256", "etag", "last_modified", "licences"}
     assert page["images"]["url"] == url
     assert page["weights"] is None
-
-
-@pytest.mark.parametrize("name", ["1.jfif", "1.jpe", "1.JIF", "1.mpo", "1.webp"])
-def test_every_usual_ending_of_an_image_is_one(name: str, tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_bytes(zipped({name: b"one", "labels.json": coco(name)}))
-
-    assert load(tmp_path / "work", images_url=str(tmp_path / "a.zip")).names == [name]

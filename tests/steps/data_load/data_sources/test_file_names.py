@@ -241,3 +241,13 @@ def test_urls_that_differ_in_their_query_alone_are_two_images(server: FaultyServ
 
     assert (len(loaded.names), loaded.missing) == (2, [])
     assert len({one.file_name for one in loaded.dataset.images}) == 2
+
+
+@pytest.mark.parametrize("name", ["1.jfif", "1.jpe", "1.JIF", "1.mpo", "1.webp"])
+def test_every_usual_ending_of_an_image_is_one(name: str, tmp_path: Path) -> None:
+    record = {"id": 1, "file_name": name, "width": 8, "height": 8}
+    document = {"images": [record], "annotations": [], "categories": [{"id": 1, "name": "car"}]}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, b"one")
+        archive.writestr("labels.json", json.dumps(document))
+    assert fetch_dataset(FetchParams(images_url=str(tmp_path / "a.zip")), tmp_path / "work").names == [name]

@@ -1,5 +1,6 @@
 """Class names are text: they come out as the file spells them, whatever they look like, in every format."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from coco_fetch import fetch_dataset
 from fetch_params import FetchParams
 from format_writers import WRITERS
+from label_formats.coco_reading import read_coco
 from label_formats.yolo import parse_yolo
 from sinara_lib.errors import DataError
 from sinara_lib.vision.coco import CocoAnnotation, CocoCategory, CocoDataset, CocoImage
@@ -90,3 +92,11 @@ def test_a_class_column_of_parquet_becomes_its_text(values: Any, names: list[str
     loaded = fetch_dataset(params, tmp_path / "work").dataset
 
     assert [loaded.class_names[one.category_id - 1] for one in loaded.annotations] == names
+
+
+def test_names_in_coco_stay_as_they_are_written(tmp_path: Path) -> None:
+    names = ["02146", "no", "12:30", "1.10", " a ", 7, True]
+    categories = [{"id": str(number), "name": name} for number, name in enumerate(names)]
+    (tmp_path / "i.json").write_text(json.dumps({"images": [], "annotations": [], "categories": categories}))
+    found = read_coco(tmp_path / "i.json", "i.json").dataset.class_names
+    assert found == ("02146", "no", "12:30", "1.10", " a ", "7", "true")
