@@ -8,11 +8,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from sinara_lib.vision import chart_colours
 from sinara_lib.vision.contact_sheet import jpeg
 
 Pixels = NDArray[np.uint8]
 
-INK, FAINT = "#333333", "#D9D9D9"
+INK, FAINT = chart_colours.INK["light"], chart_colours.FAINT["light"]
+"""A notebook's outputs stand on white."""
 _DOTS_PER_INCH = 144
 LOOK = {
     "font.size": 10,
@@ -25,7 +27,7 @@ LOOK = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "grid.color": "#EBEBEB",
+    "grid.color": FAINT,
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,

@@ -11,20 +11,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from detection_scores.coco_numbers import RECALLS
 from detection_scores.scoring import DetectorScores
 from detection_scores.thresholds import THRESHOLDS
-from quality_report.style import (
-    ACCENT,
-    BAD,
-    FAINT,
-    FEW_CLASSES,
-    INK,
-    PAPER,
-    Theme,
-    add_legend,
-    canvas,
-    line_colour,
-    png,
-    say_nothing_measured,
-)
+from quality_report.style import ACCENT, FEW_CLASSES, add_legend, canvas, line_colour, png, say_nothing_measured
+from sinara_lib.vision.chart_colours import BAD, FAINT, INK, PAPER, Theme
 
 NOTHING = "nothing"
 BACKGROUND = "background"

@@ -14,7 +14,8 @@ from detection_scores.coco_numbers import RECALLS
 from detection_scores.scoring import DetectorScores
 from detection_scores.thresholds import THRESHOLDS
 from quality_report.charts import BACKGROUND, NOTHING, by_ap50, row_shares
-from quality_report.style import ACCENT, BAD, FAINT, FEW_CLASSES, INK, PAPER, THEMES, Theme, line_colour
+from quality_report.style import ACCENT, FEW_CLASSES, line_colour
+from sinara_lib.vision.chart_colours import BAD, FAINT, INK, PAPER, THEMES, Theme
 
 Figure = dict[str, Any]
 

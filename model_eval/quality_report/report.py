@@ -19,8 +19,9 @@ from quality_report.charts import CHARTS
 from quality_report.documents import ReportFacts, between, change, curves_table, metrics_document, number, summary
 from quality_report.examples import CutOut, ExampleImage
 from quality_report.interactive import build_figures, pack_script, plotly_script
-from quality_report.style import FEW_CLASSES, THEMES
+from quality_report.style import FEW_CLASSES
 from sinara_lib.reports.page_safety import content_policy, page_scripts
+from sinara_lib.vision.chart_colours import THEMES
 from sinara_lib.vision.coco_drawing import class_colour
 
 TEMPLATE = "quality_report.html.j2"

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from sinara_lib.vision.chart_colours import FAINT, INK, PAPER, Theme
 from sinara_lib.vision.coco_drawing import class_colour
 
-Theme = Literal["light", "dark"]
-THEMES: tuple[Theme, ...] = ("light", "dark")
-INK: Mapping[Theme, str] = {"light": "#1d2129", "dark": "#e8eaed"}
-FAINT: Mapping[Theme, str] = {"light": "#d9dde3", "dark": "#3a4048"}
-PAPER: Mapping[Theme, str] = {"light": "#ffffff", "dark": "#1b1f25"}
 ACCENT: Mapping[Theme, str] = {"light": "#2457c5", "dark": "#8ab0ff"}
-BAD: Mapping[Theme, str] = {"light": "#b3261e", "dark": "#ff8f85"}
 FEW_CLASSES = 12
 """Up to so many classes each gets a line in the legend and numbers in the matrix."""
 NO_TRUTH = "no ground truth to measure on"

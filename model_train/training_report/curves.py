@@ -7,21 +7,16 @@ import io
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from detector_training.history import History
+from sinara_lib.vision.chart_colours import BAD, FAINT, INK, PAPER, Theme
 
-Theme = Literal["light", "dark"]
-INK: Mapping[Theme, str] = {"light": "#1d2129", "dark": "#e8eaed"}
-FAINT: Mapping[Theme, str] = {"light": "#d9dde3", "dark": "#3a4048"}
-PAPER: Mapping[Theme, str] = {"light": "#ffffff", "dark": "#1b1f25"}
 PALE: Mapping[Theme, str] = {"light": "#9db4d0", "dark": "#4d6788"}
 FIRST: Mapping[Theme, str] = {"light": "#1f4e8c", "dark": "#8ab0ff"}
 SECOND: Mapping[Theme, str] = {"light": "#c4562b", "dark": "#ff9d73"}
-BAD: Mapping[Theme, str] = {"light": "#b3261e", "dark": "#ff8f85"}
 ALT = "Curves of the training loss and of the scores on the eval split over the epochs"
 
 

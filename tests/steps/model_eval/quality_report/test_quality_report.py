@@ -12,9 +12,9 @@ import pytest
 from detection_scores.scoring import score_detections
 from quality_report.charts import CHARTS
 from quality_report.documents import summary
-from quality_report.style import THEMES
 from report_cases import BASELINE, CASES, NO_BASELINE, report_of
 from scenes import random_predictions, random_truth
+from sinara_lib.vision.chart_colours import THEMES
 
 
 def pixels(picture: bytes) -> np.ndarray:
