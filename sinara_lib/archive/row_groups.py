@@ -2,26 +2,33 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sinara_lib.archive.content import ContentPiece
 from sinara_lib.archive.format import FilePlace, check_member, legacy_name
-from sinara_lib.errors import ArchiveError, ArtifactCorruptError
+from sinara_lib.errors import ArchiveError, ArtifactCorruptError, SinaraError
 from sinara_lib.store.entity import EntityReader
 
 _COLUMNS = ("relPath", "modificationTime", "length")
+_KINDS: dict[str, Callable[[pa.DataType], bool]] = {
+    "relPath": lambda kind: pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type),
+    "modificationTime": pa.types.is_timestamp,
+    "length": pa.types.is_integer,
+    "content": lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind),
+}
 FREE_ROWS = 1_000_000
 """So many rows are never refused; beyond, a shard of n bytes may not announce more than n."""
 FREE_BYTES, BYTES_PER_BYTE = 1 << 30, 1_000
 """A row group of so many bytes is never refused; beyond, n bytes may not unpack to more than n times 1000."""
 FREE_PAGES, PAGES_PER_BYTE = 64 << 20, 100
-"""The same for the names, times and numbers of a row group."""
-_SLACK = 1 << 20
+"""The same for what a row group unpacks to beside what its rows tell of: names, times and numbers."""
 
 
 class GroupContent:
@@ -43,8 +50,13 @@ class GroupContent:
         """Return where all rows lie, in shard order. Raises ArtifactCorruptError or ArchiveError."""
         return [place for number in range(len(self._shards)) for place in self._places(number)]
 
-    def _places(self, number: int) -> Iterator[FilePlace]:
-        return _read_places(self._shard(number), number, f"{self._entity.path}/{self._shards[number]}")
+    def _places(self, number: int) -> list[FilePlace]:
+        path = self._path(number)
+        with _damage(path):
+            return list(_read_places(self._shard(number), number, path))
+
+    def _path(self, number: int) -> str:
+        return f"{self._entity.path}/{self._shards[number]}"
 
     def read(self, place: FilePlace) -> bytes:
         """Return the bytes of one row; its row group is kept for the next."""
@@ -78,8 +90,7 @@ class GroupContent:
     def _shard(self, number: int) -> pq.ParquetFile:
         """Return a shard, checked and opened."""
         if number not in self._open:
-            name = self._shards[number]
-            self._open[number] = _open_parquet(self._entity.open_checked(name), f"{self._entity.path}/{name}")
+            self._open[number] = _open_parquet(self._entity.open_checked(self._shards[number]), self._path(number))
         return self._open[number]
 
     def _contents(self, key: tuple[int, int]) -> Any:
@@ -88,14 +99,21 @@ class GroupContent:
             self._forget()
         with self._lock:
             if self._group is None or self._group[0] != key:
-                self._group = (key, self._shard(key[0]).read_row_group(key[1], columns=["content"])["content"])
+                self._group = (key, self._read_contents(key))
             return self._group[1]
 
+    def _read_contents(self, key: tuple[int, int]) -> Any:
+        with _damage(self._path(key[0])):
+            table = self._shard(key[0]).read_row_group(key[1], columns=["content"])
+            table.validate(full=True)
+        return table["content"]
+
     def _row(self, contents: Any, place: FilePlace) -> bytes:
-        data: bytes = contents[place.offset].as_py()
-        if len(data) != place.length:
+        data: bytes | None = contents[place.offset].as_py() if place.offset < len(contents) else None
+        if data is None or len(data) != place.length:
+            found = "no" if data is None else len(data)
             raise ArtifactCorruptError(
-                f"{self._entity.path}/{self._shards[place.shard]}: {place.name!r} has {len(data)} bytes, "
+                f"{self._path(place.shard)}: {place.name!r} has {found} bytes, "
                 f"its row says {place.length}. Run the producing step again."
             )
         return data
@@ -108,10 +126,11 @@ def _read_places(file: pq.ParquetFile, shard: int, path: str) -> Iterator[FilePl
     """Yield the places of a shard's rows by row group, from the columns that every archive has."""
     legacy = "part" not in file.schema_arrow.names
     for group in range(file.num_row_groups):
-        _refuse_pages(file.metadata.row_group(group), path)
         table = file.read_row_group(group, columns=[*_COLUMNS, *([] if legacy else ["part", "parts"])])
+        table.validate(full=True)
+        if empty := [name for name in table.column_names if table[name].null_count and name != "parts"]:
+            raise ArtifactCorruptError(f"{path}: {', '.join(empty)} of a row is empty. Run the producing step again.")
         paths, lengths = _names(table["relPath"]), table["length"].to_pylist()
-        _refuse_rows(file.metadata.row_group(group), sum(length or 0 for length in lengths), path)
         times = table["modificationTime"].cast(pa.timestamp("us", tz="UTC"), safe=False).cast(pa.int64()).to_pylist()
         orders = [(0, None)] * len(paths)
         if not legacy:
@@ -131,24 +150,39 @@ def _names(column: pa.ChunkedArray) -> list[Any]:
     return found
 
 
-def _refuse_pages(group: pq.RowGroupMetaData, path: str) -> None:
-    """Raise ArtifactCorruptError where the columns beside the contents unpack to far more than lies there."""
-    for chunk in map(group.column, range(group.num_columns)):
-        held, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
-        if chunk.path_in_schema != "content" and held > max(FREE_PAGES, packed * PAGES_PER_BYTE):
-            raise _bomb(path, f"{chunk.path_in_schema} of {packed:,} bytes unpacks to {held:,}")
+@contextmanager
+def _damage(path: str) -> Iterator[None]:
+    """Turn what pyarrow says of a damaged shard into ArtifactCorruptError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        if isinstance(error, SinaraError):
+            raise
+        raise ArtifactCorruptError(
+            f"{path} cannot be read as parquet: {str(error).partition(chr(10))[0]}. Run the producing step again."
+        ) from error
 
 
-def _refuse_rows(group: pq.RowGroupMetaData, told: int, path: str) -> None:
-    """Raise ArtifactCorruptError where the contents of a row group would unpack to more than its rows can hold."""
-    for chunk in map(group.column, range(group.num_columns)):
-        if chunk.path_in_schema != "content":
-            continue
-        held, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
-        if held > told + 64 * group.num_rows + _SLACK:
-            raise _bomb(path, f"its pages unpack to {held:,} bytes where its rows tell of {told:,}")
-        if told > max(FREE_BYTES, packed * BYTES_PER_BYTE):
-            raise _bomb(path, f"its rows tell of {told:,} bytes in {packed:,}")
+def swollen(held: int, told: int, size: int) -> str | None:
+    """Say it where pages would unpack to far more than what their rows tell of, in a shard of `size` bytes."""
+    if held > told + max(FREE_PAGES, size * PAGES_PER_BYTE):
+        return f"its pages unpack to {held:,} bytes where its rows tell of {told:,}"
+    return None
+
+
+def _refuse_bomb(file: pq.ParquetFile, size: int, path: str) -> None:
+    """Raise ArtifactCorruptError for a shard whose rows or bytes are far more than it can hold.
+
+    The columns' own facts are not asked: where those are damaged, pyarrow ends the process.
+    """
+    if file.metadata.num_rows > max(FREE_ROWS, size):
+        raise _bomb(path, f"{size:,} bytes announce {file.metadata.num_rows:,} rows")
+    for group in range(file.num_row_groups):
+        told = pc.sum(file.read_row_group(group, columns=["length"])["length"]).as_py() or 0
+        if told > max(FREE_BYTES, size * BYTES_PER_BYTE):
+            raise _bomb(path, f"its rows tell of {told:,} bytes in {size:,}")
+        if found := swollen(file.metadata.row_group(group).total_byte_size, told, size):
+            raise _bomb(path, found)
 
 
 def _bomb(path: str, found: str) -> ArtifactCorruptError:
@@ -158,14 +192,19 @@ def _bomb(path: str, found: str) -> ArtifactCorruptError:
 def _open_parquet(stream: Any, path: str) -> pq.ParquetFile:
     """Open a shard. Raises ArtifactCorruptError when it is no parquet file, ArchiveError when it is another table."""
     try:
-        # As a dictionary a name that repeats takes its room once, however often it does.
-        file = pq.ParquetFile(stream, pre_buffer=False, read_dictionary=["relPath"])
+        file = pq.ParquetFile(stream, pre_buffer=False)
         size = stream.seek(0, os.SEEK_END)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, SinaraError):
+            raise
         raise ArtifactCorruptError(f"{path} is not a parquet file ({error}). Run the producing step again.") from error
     missing = {*_COLUMNS, "content"} - {*file.schema_arrow.names}
     if missing:
         raise ArchiveError(f"{path} is not a shard of an archive: it has no column {', '.join(sorted(missing))}.")
-    if file.metadata.num_rows > max(FREE_ROWS, size):
-        raise _bomb(path, f"{size:,} bytes announce {file.metadata.num_rows:,} rows")
+    # As a dictionary a name that repeats takes its room once, however often it does.
+    file = pq.ParquetFile(stream, metadata=file.metadata, pre_buffer=False, read_dictionary=["relPath"])
+    if strange := [name for name, is_kind in _KINDS.items() if not is_kind(file.schema_arrow.field(name).type)]:
+        raise ArtifactCorruptError(f"{path}: {', '.join(strange)} is of another kind. Run the producing step again.")
+    with _damage(path):
+        _refuse_bomb(file, size, path)
     return file

@@ -1,6 +1,7 @@
 """Whether the index of an archive fits its shards: every row in its place, with its name and its bytes."""
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from fsspec import AbstractFileSystem
 
 from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, SCHEMA, shard_name
 from sinara_lib.archive.index_table import read_table
+from sinara_lib.archive.row_groups import swollen
 from sinara_lib.store.files import StoreFiles
 from sinara_lib.store.manifest import FileEntry
 
@@ -150,9 +152,12 @@ def shard_problems(stream: Any, rows: list[IndexedRow], digests: RowDigests) -> 
             return [*problems, f"has no column {', '.join(unlike)} of an archive's kind"]
         if file.metadata.num_rows > _MOST_TIMES * (len(rows) + 1):
             return [*problems, f"holds {file.metadata.num_rows} rows that are not the {len(rows)} of the index"]
+        held = sum(file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups))
+        if found := swollen(held, sum(row.facts[2] for row in rows), stream.seek(0, os.SEEK_END)):
+            return [*problems, found]
         table = file.read(columns=_COLUMNS)
         table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         return [*problems, f"cannot be read as parquet: {error}"]
     facts = list(_facts(table))
     if facts != (promised := [row.facts for row in rows]):

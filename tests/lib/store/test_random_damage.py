@@ -1,5 +1,6 @@
 """Whatever bytes stand in the files of a store: no crash, no error of anybody else's, no wrong bytes accepted."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,16 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from child_processes import exit_code, start_child
-from damage_cases import change_file, recommit
+from damage_cases import change_file, path_of, recommit
 from lineage_cases import History
-from sinara_lib.archive import ArchiveReader, pack
-from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA
+from sinara_lib.archive import ArchiveReader, open_archive, pack
+from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, SCHEMA
 from sinara_lib.archive.index_table import read_table
 from sinara_lib.catalog.catalog import read_run
 from sinara_lib.catalog.show import describe, run_rows
 from sinara_lib.cli.main import main
 from sinara_lib.errors import ArtifactCorruptError, LayoutError, SinaraError
-from sinara_lib.layout import EntityAddress, RunAddress
+from sinara_lib.layout import EntityAddress, RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, publish_folder, store_at
 from sinara_lib.store.liveness import is_alive, this_process
 from sinara_lib.store.manifest import MANIFEST_FILE, RUN_FILE, SUCCESS_FILE, RunStatus
@@ -115,6 +116,27 @@ def _look(store: ArtifactStore, run: RunAddress) -> None:
 
 def test_ten_thousand_random_changes_end_in_our_own_errors_or_change_nothing(tmp_path: Path) -> None:
     assert exit_code(start_child(_damage_and_read, str(tmp_path)), seconds=300) == 0
+
+
+def _damage_shard_without_checksum(_: str) -> None:
+    store = store_at("memory://old")
+    entity = RunAddress(StepAddress("rest", "test", "data_load"), "run-21-06-01-120000").entity("files")
+    rows = [
+        {"path": "p", "modificationTime": NOW, "length": 3, "content": b"one", "relPath": f"/{n}"} for n in range(3)
+    ]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink, compression="snappy")
+    data, dice = sink.getvalue().to_pybytes(), random.Random(16)
+    store.fs.pipe_file(path_of(store, entity, SUCCESS_FILE), b"")
+    for _ in range(CHANGES // 5):
+        store.fs.pipe_file(path_of(store, entity, "part-00000.snappy.parquet"), _changed(data, dice))
+        with contextlib.suppress(SinaraError), open_archive(store.url_of(entity)) as archive:
+            for name in archive.names():
+                archive.read(name)
+
+
+def test_random_changes_of_a_shard_that_nothing_guards_end_in_our_own_errors(tmp_path: Path) -> None:
+    assert exit_code(start_child(_damage_shard_without_checksum, str(tmp_path)), seconds=300) == 0
 
 
 @pytest.fixture
@@ -229,18 +251,31 @@ def _shard_of_many_rows() -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
+def _shard_of_a_large_page() -> bytes:
+    sink = pa.BufferOutputStream()
+    row = {"modificationTime": NOW, "length": 60, "part": 0, "parts": 1, "content": b"a"}
+    table = pa.Table.from_pylist([{"relPath": "a" * 150_000_000, **row}], SCHEMA)
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
+    return bytes(sink.getvalue().to_pybytes())
+
+
 @pytest.mark.parametrize(
-    ("name", "forged"), [(INDEX_FILE, _compressed_index), ("part-00000.parquet", _shard_of_many_rows)]
+    ("name", "forged", "told"),
+    [
+        (INDEX_FILE, _compressed_index, "_INDEX"),
+        ("part-00000.parquet", _shard_of_many_rows, "part-00000"),
+        ("part-00000.parquet", _shard_of_a_large_page, "its pages unpack to 150,0"),
+    ],
 )
 def test_a_few_bytes_that_ask_for_much_memory_are_refused_before_they_get_it(
-    disk: tuple[ArtifactStore, RunAddress], name: str, forged: Callable[[], bytes]
+    disk: tuple[ArtifactStore, RunAddress], name: str, forged: Callable[[], bytes], told: str
 ) -> None:
     store, run = disk
     data = forged()
     assert len(data) < 2_000_000
     _forge(store, run.entity("archive"), name, data)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert differences(store)
+    assert told in str(differences(store))
     with pytest.raises(SinaraError):
         _read_all(store, run)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
