@@ -34,7 +34,7 @@ def read(step, name):
 
 
 def run_here(
-    source: Path, report: Any, *, parameters: Mapping[str, Any], environ: Mapping[str, str], kernel_name: str | None
+    source: Path, report: Any, *, parameters: Mapping[str, Any], environ: Mapping[str, str], **_: Any
 ) -> SubstepRecord:
     """Run a notebook's cells in this process, as `run_reported` does in a kernel, and publish no report."""
     cells = [c for c in json.loads(source.read_text())["cells"] if c["cell_type"] == "code"]
