@@ -66,6 +66,8 @@ $(READY): requirements.lock pyproject.toml
 	@# torch alone has none: its builds for CPU and GPU are one version, and the one for GPU adds its CUDA libraries.
 	@$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep -oE '^ *"torch==[^"]+' pyproject.toml | tr -d ' "')"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# A step of SinaraML may hold an empty folder `sinara`; what lies on the path wins over it, an editable install does not.
+	@echo "$(CURDIR)/sinara_lib/compat/imported_as" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/sinara.pth"
 	@touch $@
 
 $(TESTED): $(READY) requirements-test.lock

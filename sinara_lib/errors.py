@@ -68,6 +68,10 @@ class CommandFailedError(SinaraError, RuntimeError):
     """A `!command` of a notebook ended with another exit code than 0."""
 
 
+class DroppedError(SinaraError, NotImplementedError):
+    """Something that SinaraML had is not here; the message names what does its work."""
+
+
 class StepFailedError(SinaraError, RuntimeError):
     """A step did not finish; the reason is in its report."""
 

@@ -9,6 +9,7 @@ from sinara_lib.archive.arrival import arrival
 from sinara_lib.archive.copying import Copies
 from sinara_lib.archive.format import clashing_names
 from sinara_lib.archive.index import is_archive
+from sinara_lib.archive.outside import is_outside, open_outside, write_outside
 from sinara_lib.archive.plan import list_members
 from sinara_lib.archive.reader import ArchiveReader
 from sinara_lib.errors import ArchiveError
@@ -34,7 +35,7 @@ class SinaraArchive:
 def pack(
     folder: str | Path, url: str, *, source: ArchiveReader | None = None, names: Mapping[str, str] | None = None
 ) -> Manifest:
-    """Pack all files below `folder` into the entity at `url` and commit it.
+    """Pack all files below `folder` into the entity at `url` and commit it; `url` may be a folder of one's own too.
 
     With `source`, an archive's reader, its files `names[new]` are packed too, as `new`, straight from shard to shard.
     Names, bytes, times (to 1 microsecond) and empty folders are kept; permissions and the times of folders are not.
@@ -48,6 +49,8 @@ def pack(
     """
     from sinara_lib.archive.writer import write_archive
 
+    if is_outside(url):
+        return write_outside(url, lambda place: pack(folder, place, source=source, names=names))
     folder = Path(folder)
     if not folder.is_dir():
         raise ArchiveError(f"Cannot pack {folder}: it is not a folder.")
@@ -97,4 +100,4 @@ def open_archive(url: str) -> ArchiveReader:
     >>> open_archive(url).read("more/dog.jpg")
     b'woof'
     """
-    return ArchiveReader(open_entity(url))
+    return ArchiveReader(open_outside(url) if is_outside(url) else open_entity(url))

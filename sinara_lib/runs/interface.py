@@ -41,6 +41,10 @@ class Entities:
         """Return `<env>.<pipeline>.<zone>.<step>.<entity>` of a declared entity."""
         return self._look_up(self._full_names, entity_name(name))
 
+    def as_paths(self) -> "Entities":
+        """Return the same with paths in place of `file://` URLs."""
+        return Entities(self._kind, {n: u.removeprefix("file://") for n, u in self._urls.items()}, self._full_names)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._urls)
 

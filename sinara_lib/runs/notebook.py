@@ -70,8 +70,9 @@ def run_notebook(
     wrong in a cell, a dead kernel and Ctrl-C are told in the result.
     """
     notebook = notebook_of(source, target.with_name("python_file.ipynb")) if source.suffix == ".py" else source
-    check_parameters(notebook, parameters)
-    kernel_name = kernel_name or _kernel_name(notebook)
+    if parameters:
+        check_parameters(notebook, parameters)
+    kernel_name = kernel_name or kernel_of(notebook)
     environ = {**environ, **parameters_cell.job_file(target.parent, source, parameters)}
     environ[FAILING_VARIABLE] = str(parameters.get("step_params", {}).get("failing_commands") or "fail")
     if problem := kernel_problem(kernel_name):
@@ -115,7 +116,7 @@ def read_notebook(source: Path) -> Any:
     return notebook
 
 
-def _kernel_name(source: Path) -> str:
+def kernel_of(source: Path) -> str:
     """Return the kernel a notebook names; one stripped of its metadata names none and gets Python's usual one."""
     return str(read_notebook(source).metadata.get("kernelspec", {}).get("name") or "python3")
 

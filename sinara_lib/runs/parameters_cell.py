@@ -38,6 +38,12 @@ def check_parameters(source: Path, cells: list[Any], parameters: Mapping[str, An
         )
 
 
+def parameter_names(cells: list[Any]) -> list[str]:
+    """Return the names that cells tagged `parameters` assign, in their order."""
+    tagged = [c for c in cells if c.cell_type == "code" and PARAMETERS_TAG in c.metadata.get("tags", [])]
+    return list(dict.fromkeys(name for cell in tagged for name in _assigned(cell.source)))
+
+
 def job_file(folder: Path, source: Path, parameters: Mapping[str, Any]) -> dict[str, str]:
     """Write a step's parameters into `folder` for `get_pipeline_params` and its like; return variables that name them.
 

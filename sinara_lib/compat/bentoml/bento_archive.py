@@ -1,0 +1,9 @@
+"""SinaraML's `sinara.bentoml.bento_archive`, which is gone: a name asked for says what to use instead."""
+
+from typing import Any
+
+from sinara_lib.compat.dropped import dropped
+
+
+def __getattr__(name: str) -> Any:
+    return dropped(__name__, name)
