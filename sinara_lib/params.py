@@ -17,6 +17,7 @@ from sinara_lib.params_sections import (
     likely,
     parse_params,
 )
+from sinara_lib.settings_file import pipeline_place_in
 from sinara_lib.strict_text.json_text import parse_json
 from sinara_lib.strict_text.values import check_values, read_text
 from sinara_lib.urls import without_credentials
@@ -51,14 +52,15 @@ FULL_JOB = Path("params") / "step_params.json"
 SAMPLE_FILE = Path("params") / "sample.json"
 
 
-def load_params(path: str | Path) -> ParamsFile:
+def load_params(path: str | Path, *, pipeline: Mapping[str, str] | None = None) -> ParamsFile:
     """Read a params file, JSON or YAML. Raises ParamsError when it is absent, broken or wrong.
 
     A file named by SINARA_PIPELINE_PARAMS_FILE_PATH takes the place of its `pipeline_params`; a notebook given by its
-    plain name has the parameters in `<name>.params.json` beside it, where there is such a file.
+    plain name has the parameters in `<name>.params.json` beside it, where there is such a file. `pipeline` are the
+    `pipeline_params` that hold where neither file names its own.
     """
     path = Path(path)
-    document = _read_document(path)
+    document = _with_pipeline(_read_document(path), pipeline or {})
     if pipeline_file := os.environ.get(PIPELINE_FILE_VARIABLE):
         document = {**document, "pipeline_params": load_pipeline_params(pipeline_file).model_dump()}
     names = document.get("substeps_params")
@@ -66,6 +68,14 @@ def load_params(path: str | Path) -> ParamsFile:
         beside = path.parent.parent if path.parent.name == "params" else path.parent
         document = {**document, "substeps_params": [_with_own_file(one, beside) for one in _listed(names)]}
     return parse_params(ParamsFile, document, where=str(path))
+
+
+def _with_pipeline(document: dict[str, Any], pipeline: Mapping[str, str]) -> dict[str, Any]:
+    own = document.get("pipeline_params", {})
+    if not pipeline or not isinstance(own, dict):
+        return document
+    told = {str(key).lower() for key in own}
+    return {**document, "pipeline_params": {**{k: v for k, v in pipeline.items() if k not in told}, **own}}
 
 
 def load_pipeline_params(path: str | Path) -> PipelineParams:
@@ -149,7 +159,7 @@ def _notebook_params() -> ParamsFile:
             f"{Path.cwd()} has no {path}: run the notebook in its step's folder (with papermill: --cwd FOLDER), "
             f"or name a params file in {PARAMS_FILE_VARIABLE}."
         )
-    return load_params(path)
+    return load_params(path, pipeline=pipeline_place_in(Path.cwd()))
 
 
 def _notebook_file() -> Path:

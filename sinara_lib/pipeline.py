@@ -5,21 +5,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sinara_lib.errors import ParamsError
 from sinara_lib.gate import QUALITY_REPORT
-from sinara_lib.layout import split_run_url, step_name
-from sinara_lib.params import FULL_JOB
+from sinara_lib.layout import split_run_url
+from sinara_lib.params import FULL_JOB, SAMPLE_FILE
 from sinara_lib.pipeline_runs import ReadyStep, StepWork, explain, ready_steps, resumed_run, started_run
 from sinara_lib.pipeline_runs.base import find_base, taken_steps
 from sinara_lib.pipeline_runs.resume import find_unfinished
+from sinara_lib.repositories import step_folder
+from sinara_lib.repositories.lock import locked_commits
 from sinara_lib.runs.checkout import current_user
-from sinara_lib.runs.step_clones import clone_of, is_git_url, repository_name
 from sinara_lib.settings import Settings
 from sinara_lib.settings_file import SETTINGS_FILE
 from sinara_lib.step import StepResult
+from sinara_lib.step_sources import StepSource
 from sinara_lib.store.pipeline_record import StepOfRun, StepState
 from sinara_lib.store.pipeline_runs import PipelineRuns
+from sinara_lib.urls import params_without_credentials, without_credentials
 
 MODE_OF_ENV = {"user": "dev", "prod": "prod"}
 SAMPLE = "sample"
@@ -29,24 +33,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PipelineStep:
-    """One entry of `pipeline.steps`: a name, the folder or git URL it comes from, and the settings that name it."""
+    """One entry of `pipeline.steps`: a name, where it comes from, and the settings that name it."""
 
     name: str
-    source: str
+    source: StepSource
     settings: Settings
 
-    def folder(self) -> Path:
-        """Return the step's folder; a git URL is cloned into the user's cache, or brought up to date there."""
-        if is_git_url(self.source):
-            return clone_of(self.source)
-        return ((self.settings.folder or Path.cwd()) / self.source).resolve()
+    def folder(self, *, commit: str | None = None) -> Path:
+        """Return the step's folder, of a repository as its origin stands now or at the locked `commit`."""
+        return step_folder(self.source, self.settings.folder or Path.cwd(), commit=commit)
 
 
 def pipeline_steps(settings: Settings) -> list[PipelineStep]:
     """Return the pipeline's steps in order. Raises ParamsError when no sinara.toml names any."""
     if settings.folder is None or not settings.steps:
         raise ParamsError(f"No {SETTINGS_FILE} with pipeline.steps here or above: run this inside a pipeline's folder.")
-    return [PipelineStep(step_name(repository_name(s)), s, settings) for s in settings.steps]
+    return [PipelineStep(source.name, source, settings) for source in settings.steps]
 
 
 def choose_steps(steps: Sequence[PipelineStep], names: Sequence[str], start: str | None) -> list[PipelineStep]:
@@ -91,6 +93,9 @@ def run_pipeline(
     begun: list[str],
     base: str | None = None,
     force: Collection[str] = (),
+    assignments: Sequence[str] = (),
+    push: bool = False,
+    unlocked: bool = False,
     on_start: Callable[[str], object] | None = None,
 ) -> None:
     """Run steps of a pipeline as one run of it, adding each result to `done`: a failure leaves what came before.
@@ -99,18 +104,22 @@ def run_pipeline(
     packages and inputs are those of an earlier good run is kept, not run, unless `force` names it. Each step reads what
     this run made or kept; of steps that are not among `steps`, what `base` has, a run of the pipeline by id or URL, or
     else the newest whole one. `begun` gets the URLs of the steps' runs as they begin, so that a failed one is there
-    too; `on_start` is told the URL of the pipeline's run. `params` is `sample`, a file below each step's folder, or
-    None for the full job.
+    too; `on_start` is told the URL of the pipeline's run. `params` is `sample`, a file below the pipeline's folder with
+    `{step}` for the step's name, a file below each step's folder, or None for the full job; `assignments` override it,
+    `STEP.key=value` each. In prod steps of other repositories are at their locked commits, unless `unlocked`; `push`
+    sends the tags of the runs to each step's origin.
 
     >>> done, begun = [], []
     >>> run_pipeline(pipeline_steps(load_settings()), env="user", params=None, done=done, begun=begun)
     >>> [(result.step, list(result.outputs)) for result in done]
     [('count', ['user.rest.test.count.numbers'])]
     """
-    with _ready(steps, env=env, params=params) as ready:
+    told = {"params": params, "set": list(assignments), "unlocked": unlocked, "push": push}
+    with _ready(steps, env, told) as ready:
         runs = _runs_of(ready)
         found, listed = _steps_of_run(runs, steps, base)
-        call = {"steps": list(ready), "params": params, "env": env, "base": base, "force": sorted(force)}
+        told |= {"set": params_without_credentials(told["set"])}
+        call = {"steps": list(ready), **told, "env": env, "base": base, "force": sorted(force)}
         user = current_user(next(iter(ready.values())).folder)
         with started_run(runs, listed, user=user, call=call, base=found, on_start=on_start) as run:
             log.info("pipeline  %s", run.url)
@@ -135,7 +144,7 @@ def resume_pipeline(
     found = find_unfinished(steps[0].settings.store(env), run, steps=names)
     call = found.record.call
     asked = choose_steps(steps, [str(name) for name in call.get("steps", names)], None)
-    with _ready(asked, env=env, params=call.get("params")) as ready:
+    with _ready(asked, env, call) as ready:
         with resumed_run(found.runs, found.record, on_start=on_start) as run_again:
             log.info("pipeline  %s goes on", run_again.url)
             work = StepWork(run_again, done=done, begun=begun, force=call.get("force", []), unfinished=found.unfinished)
@@ -149,9 +158,11 @@ def explain_pipeline(
     params: str | None,
     base: str | None = None,
     force: Collection[str] = (),
+    assignments: Sequence[str] = (),
+    unlocked: bool = False,
 ) -> list[str]:
     """Return a line for each step: whether `run_pipeline` would run it or keep an earlier run, and why."""
-    with _ready(steps, env=env, params=params) as ready:
+    with _ready(steps, env, {"params": params, "set": list(assignments), "unlocked": unlocked}) as ready:
         _, listed = _steps_of_run(_runs_of(ready), steps, base)
         chosen = {split_run_url(step.run)[1].step.step: step.run for step in listed if step.run}
         verdicts = explain(ready, chosen=chosen, force=force)
@@ -166,11 +177,51 @@ def run_in_order(steps: Sequence[ReadyStep], work: Callable[[ReadyStep], None]) 
 
 
 def _ready(
-    steps: Sequence[PipelineStep], *, env: str, params: str | None
+    steps: Sequence[PipelineStep], env: str, told: Mapping[str, Any]
 ) -> AbstractContextManager[dict[str, ReadyStep]]:
-    file = FULL_JOB if params is None else Path("params/sample.json") if params == SAMPLE else Path(params)
-    folders = {step.name: step.folder() for step in steps}
-    return ready_steps(folders, mode=MODE_OF_ENV[env], params_file=file, settings=steps[0].settings)
+    """Give the steps as a call of a run tells: `params`, `set`, `unlocked` and `push`."""
+    settings, names = steps[0].settings, [step.name for step in steps]
+    base = settings.folder or Path.cwd()
+    assignments = assignments_of(told.get("set", ()), names, [step.name for step in settings.steps])
+    locked = locked_commits([s.source for s in steps], base) if env == "prod" and not told.get("unlocked") else {}
+    return ready_steps(
+        {step.name: step.folder(commit=locked.get(step.name)) for step in steps},
+        mode=MODE_OF_ENV[env],
+        params_files={name: _params_file(told.get("params"), base, name) for name in names},
+        settings=settings,
+        assignments=assignments,
+        push=bool(told.get("push")),
+    )
+
+
+def assignments_of(told: Sequence[str], names: Sequence[str], known: Sequence[str]) -> dict[str, list[str]]:
+    """Return what is to be set of each step, from `STEP.key=value`; of the only step there is, `key=value` does.
+
+    Raises ParamsError for a step that the pipeline lacks, or that is not among those that run.
+    """
+    found: dict[str, list[str]] = {}
+    for assignment in told:
+        step, dot, rest = assignment.partition(".")
+        if not dot or "=" in step or step not in known:
+            if len(known) > 1 or step in known:
+                raise ParamsError(
+                    f"--set {without_credentials(assignment)}: expected STEP.key=value; steps are {', '.join(known)}."
+                )
+            step, rest = known[0], assignment
+        if step not in names:
+            raise ParamsError(f"--set {step}.…: {step} is not among the steps to run, which are {', '.join(names)}.")
+        found.setdefault(step, []).append(rest)
+    return found
+
+
+def _params_file(told: str | None, base: Path, step: str) -> Path:
+    """Return the params file of a step: one below the pipeline's folder, or else one from the step's own folder."""
+    if told is None:
+        return FULL_JOB
+    if told == SAMPLE:
+        return SAMPLE_FILE
+    file = Path(told.replace("{step}", step))
+    return (base / file).resolve() if (base / file).is_file() else file
 
 
 def _runs_of(ready: Mapping[str, ReadyStep]) -> PipelineRuns:

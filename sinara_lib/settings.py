@@ -12,11 +12,13 @@ from sinara_lib.settings_file import (
     SETTINGS_FILE,
     SettingsFile,
     find_settings_folder,
+    pipeline_place,
     read_places,
     read_settings_file,
     root_variable,
     storage_variable,
 )
+from sinara_lib.step_sources import StepSource, read_sources
 from sinara_lib.store import ArtifactStore, store_at
 
 
@@ -28,9 +30,11 @@ class Settings:
     """
 
     folder: Path | None
-    steps: tuple[str, ...]
+    steps: tuple[StepSource, ...]
     roots: Mapping[str, str]
     storage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pipeline: Mapping[str, str] = field(default_factory=dict)
+    """`pipeline_params` of every step whose params file does not say otherwise."""
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make these settings hold in another process, wherever it runs."""
@@ -57,7 +61,8 @@ def load_settings(start: Path | None = None, environ: Mapping[str, str] = os.env
     places = read_places(file, folder, environ)
     return Settings(
         folder=folder,
-        steps=file.pipeline.steps,
+        steps=read_sources(file.pipeline.steps, str(folder and folder / SETTINGS_FILE)),
         roots={env: place.root for env, place in places.items()},
         storage={env: place.storage for env, place in places.items()},
+        pipeline=pipeline_place(file),
     )

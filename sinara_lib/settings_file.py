@@ -36,7 +36,9 @@ class _Section(BaseModel):
 
 
 class _Pipeline(_Section):
-    steps: tuple[str, ...] = ()
+    name: str | None = None
+    zone: str | None = None
+    steps: list[Any] | dict[str, Any] = []
 
 
 class _Environment(_Section):
@@ -76,9 +78,10 @@ def read_settings_file(path: Path) -> SettingsFile:
         return SettingsFile.model_validate(_decode(read_text(path), path))
     except ValidationError as error:
         first = error.errors()[0]
+        key = ".".join(part for part in map(str, first["loc"]) if "[" not in part)  # without the kinds of a union
         raise ParamsError(
-            f"{path}: '{'.'.join(map(str, first['loc']))}': {first['msg']}. "
-            "Known: pipeline.steps, env.<name>.root, env.<name>.storage."
+            f"{path}: '{key}': {first['msg']}. "
+            "Known: pipeline.name, pipeline.zone, pipeline.steps, env.<name>.root, env.<name>.storage."
         ) from error
 
 
@@ -101,6 +104,18 @@ def read_places(file: SettingsFile, folder: Path | None, environ: Mapping[str, s
             storage = _checked(_parse(text, storage_variable(env)), storage_variable(env))
         places[env] = StorePlace(root, storage)
     return places
+
+
+def pipeline_place(file: SettingsFile) -> dict[str, str]:
+    """Return the name and zone that the file gives its pipeline, as `pipeline_params` name them."""
+    told = {"pipeline_name": file.pipeline.name, "zone_name": file.pipeline.zone}
+    return {key: check_name(name, f"{SETTINGS_FILE}: {key[:-5]}") for key, name in told.items() if name is not None}
+
+
+def pipeline_place_in(start: Path) -> dict[str, str]:
+    """Return the same by the settings that hold in a folder."""
+    folder = find_settings_folder(start)
+    return pipeline_place(read_settings_file(folder / SETTINGS_FILE)) if folder else {}
 
 
 def place_of(url: str) -> StorePlace | None:

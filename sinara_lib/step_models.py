@@ -18,6 +18,7 @@ from sinara_lib.errors import ParamsError
 from sinara_lib.isolation import isolated_modules
 from sinara_lib.params import ParamsFile, load_params, override, parse_params
 from sinara_lib.params_sections import refuse_own_keys
+from sinara_lib.settings_file import pipeline_place_in
 from sinara_lib.strict_text.values import read_text
 
 NOTEBOOKS = "NOTEBOOKS"
@@ -44,9 +45,15 @@ def step_models(folder: Path) -> Models:
     return found
 
 
-def ask_params(folder: Path, *, file: Path, assignments: Sequence[str] = ()) -> ParamsFile:
-    """Return the parameters of the file, which stands in the step's folder, overridden by `key=value`."""
-    return overridden(folder, load_params(folder / file), assignments)
+def ask_params(
+    folder: Path, *, file: Path, assignments: Sequence[str] = (), pipeline: Mapping[str, str] | None = None
+) -> ParamsFile:
+    """Return the parameters of the file, which stands in the step's folder, overridden by `key=value`.
+
+    `pipeline` are the `pipeline_params` that hold where the file names none (default: those of `sinara.toml` around).
+    """
+    told = pipeline_place_in(folder) if pipeline is None else pipeline
+    return overridden(folder, load_params(folder / file, pipeline=told), assignments)
 
 
 def overridden(folder: Path, params: ParamsFile, assignments: Sequence[str]) -> ParamsFile:

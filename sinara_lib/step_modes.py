@@ -3,7 +3,7 @@
 import functools
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -85,7 +85,14 @@ def step_at(
     library = next((p for p in place.parents if (p / "sinara_lib" / "step.py").is_file()), None)
     return Step(
         place,
-        _params(place, file=params_file, mode=mode, assignments=assignments, resumption=resumption),
+        _params(
+            place,
+            file=params_file,
+            mode=mode,
+            assignments=assignments,
+            resumption=resumption,
+            pipeline=settings.pipeline if settings else None,
+        ),
         params_file=params_file,
         run_id=run_id,
         settings=settings,
@@ -96,14 +103,20 @@ def step_at(
 
 
 def _params(
-    folder: Path, *, file: Path, mode: str, assignments: Sequence[str] = (), resumption: Resumption | None = None
+    folder: Path,
+    *,
+    file: Path,
+    mode: str,
+    assignments: Sequence[str],
+    resumption: Resumption | None,
+    pipeline: Mapping[str, str] | None,
 ) -> ParamsFile:
     if resumption:
         params = overridden(folder, resumption.params, assignments)
     else:
-        params = ask_params(folder, file=file, assignments=assignments)
-    pipeline = params.pipeline_params.model_copy(update={"env_name": ENV_OF_MODE[mode]})
-    return params.model_copy(update={"pipeline_params": pipeline})
+        params = ask_params(folder, file=file, assignments=assignments, pipeline=pipeline)
+    place = params.pipeline_params.model_copy(update={"env_name": ENV_OF_MODE[mode]})
+    return params.model_copy(update={"pipeline_params": place})
 
 
 def _some(names: Sequence[str]) -> str:

@@ -15,7 +15,6 @@ from sinara_lib.layout import (
     run_id_order,
     split_entity_url,
     split_run_url,
-    step_name,
 )
 from sinara_lib.settings import Settings
 from sinara_lib.store import ArtifactStore, store_at
@@ -125,7 +124,7 @@ def choose_step(settings: Settings, store: ArtifactStore, name: str | None) -> S
 
     Raises ArtifactNotFoundError when there is none.
     """
-    names = [name] if name else [step_name(source.rstrip("/").rsplit("/", 1)[-1]) for source in settings.steps]
+    names = [name] if name else [source.name for source in settings.steps]
     known = [(step, runs[0].run_id) for step in store.steps() if (runs := store.runs(step))]
     for wanted in reversed(names):
         if found := [each for each in known if each[0].step == wanted]:

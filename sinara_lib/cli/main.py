@@ -45,7 +45,16 @@ def _parser() -> argparse.ArgumentParser:
     way.add_argument("--explain", action="store_true", help="only say of each step whether it would run, and why")
     again = "go on with a run that failed or was killed (default: the newest), with its steps and parameters"
     way.add_argument("--resume", nargs="?", const="", metavar="RUN", help=again)
-    run.add_argument("--params", metavar="sample|FILE", help="the built-in sample, or a file in each step's folder")
+    file = (
+        "the built-in sample; a file below the pipeline's folder, {step} in it standing for the step; or in each step's"
+    )
+    run.add_argument("--params", metavar="sample|FILE", help=file)
+    one = "override one parameter of a step; may be repeated"
+    run.add_argument("--set", action="append", default=[], metavar="STEP.KEY=VALUE", help=one)
+    run.add_argument("--push", action="store_true", help="push the runs' tags to each step's origin (prod)")
+    run.add_argument(
+        "--unlocked", action="store_true", help="prod: what the refs mean now, not the commits of sinara.lock"
+    )
     run.set_defaults(command=_run)
 
     params = commands.add_parser("params", help="list what a step can be told")
@@ -85,6 +94,7 @@ def _add_containerize(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    from sinara_lib.errors import ParamsError
     from sinara_lib.pipeline import (
         choose_steps,
         closing_lines,
@@ -103,16 +113,31 @@ def _run(args: argparse.Namespace) -> None:
     whole = pipeline_steps(load_settings())
     steps = choose_steps(whole, args.steps, args.start)
     force = forced_steps(steps, args.force)
+    told = {"assignments": args.set, "unlocked": args.unlocked}
     if args.explain:
-        for line in explain_pipeline(steps, env=args.env, params=args.params, base=args.base, force=force):
+        for line in explain_pipeline(steps, env=args.env, params=args.params, base=args.base, force=force, **told):
             print(printable(line))
         return
+    if args.push and args.env != "prod":
+        raise ParamsError("--push sends the tags of runs, and only runs in prod have them: add --env prod.")
+    if args.resume is not None and args.set:
+        raise ParamsError("--resume goes on with the parameters of that run: leave --set out.")
     ended_well = False
     try:
         if args.resume is not None:
             resume_pipeline(whole, env=args.env, run=args.resume or None, done=done, begun=begun)
         else:
-            run_pipeline(steps, env=args.env, params=args.params, done=done, begun=begun, base=args.base, force=force)
+            run_pipeline(
+                steps,
+                env=args.env,
+                params=args.params,
+                done=done,
+                begun=begun,
+                base=args.base,
+                force=force,
+                push=args.push,
+                **told,
+            )
         ended_well = True
     finally:
         print()

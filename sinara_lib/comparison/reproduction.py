@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sinara_lib.catalog.find import Target, known_stores
@@ -92,7 +92,7 @@ def reproduce(target: Target, settings: Settings, *, keep: Path | None = None) -
     folder = _step_folder(run, settings)
     with _place(keep) as place:
         roots = {env: str(place / env) for env in settings.roots}
-        apart = Settings(settings.folder, settings.steps, roots, {env: {} for env in roots})
+        apart = replace(settings, roots=roots, storage={env: {} for env in roots})
         _lay_inputs(run, settings, apart)
         with commit_worktree(folder, str(run.producer.commit)) as tree:
             _run_apart(tree, params, apart, run.address)

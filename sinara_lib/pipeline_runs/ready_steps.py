@@ -1,7 +1,7 @@
 """The steps of a pipeline made ready: each one's code where it is run from, its parameters checked, nothing begun."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ class ReadyStep:
     params_file: Path
     settings: Settings
     step: Step
+    assignments: Sequence[str] = ()
+    push: bool = False
     library_of: Callable[[Path | None], str] = library_of
 
     def asked(self) -> Asked:
@@ -46,7 +48,9 @@ class ReadyStep:
             self.folder,
             mode=self.mode,
             params_file=self.params_file,
+            assignments=self.assignments,
             settings=self.settings,
+            push=self.push,
             resume=resume,
             instructions=instructions,
             tree=self.place if self.mode == "prod" else None,
@@ -56,13 +60,20 @@ class ReadyStep:
 
 @contextmanager
 def ready_steps(
-    folders: Mapping[str, Path], *, mode: str, params_file: Path, settings: Settings
+    folders: Mapping[str, Path],
+    *,
+    mode: str,
+    params_files: Mapping[str, Path],
+    settings: Settings,
+    assignments: Mapping[str, Sequence[str]] | None = None,
+    push: bool = False,
 ) -> Iterator[dict[str, ReadyStep]]:
     """Give the steps by name. In `prod` all of one repository are of one commit, checked out for as long as this lasts.
 
+    `params_files` and `assignments`, such as `key=value`, are by the steps' names; `push` sends tags to each origin.
     Raises ParamsError for parameters that a step does not take, StepFailedError for what is not committed.
     """
-    library = functools.cache(library_of)
+    library, told = functools.cache(library_of), assignments or {}
     with head_worktrees(folders) if mode == "prod" else _as_they_are(folders) as places:
         yield {
             name: ReadyStep(
@@ -70,9 +81,17 @@ def ready_steps(
                 folder,
                 places[name],
                 mode,
-                params_file,
+                params_files[name],
                 settings,
-                step_at(places[name], mode=mode, params_file=params_file, settings=settings),
+                step_at(
+                    places[name],
+                    mode=mode,
+                    params_file=params_files[name],
+                    assignments=told.get(name, ()),
+                    settings=settings,
+                ),
+                told.get(name, ()),
+                push,
                 library,
             )
             for name, folder in folders.items()

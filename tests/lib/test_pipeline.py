@@ -9,7 +9,8 @@ import pytest
 
 from docstring_examples import run_examples
 from sinara_lib.errors import ParamsError, StepFailedError
-from sinara_lib.pipeline import PipelineStep, choose_steps, closing_lines, pipeline_steps, run_pipeline
+from sinara_lib.pipeline import PipelineStep, assignments_of, choose_steps, closing_lines, pipeline_steps, run_pipeline
+from sinara_lib.repositories.lock import write_lock
 from sinara_lib.runs.worktrees import head_worktree
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step import StepResult
@@ -273,3 +274,53 @@ def test_at_the_end_stand_score_report_and_how_to_serve_and_ask() -> None:
 
 def test_what_was_not_made_is_not_offered() -> None:
     assert closing_lines([_result({"l.images": "file:///s/images"}, {"images": 3})]) == []
+
+
+def test_what_is_set_goes_to_the_step_that_is_named() -> None:
+    told = assignments_of(["prep.size=3", "load.a.ipynb.x=1", "prep.z=w.v"], ["load", "prep"], ["load", "prep", "eval"])
+    assert told == {"prep": ["size=3", "z=w.v"], "load": ["a.ipynb.x=1"]}
+    assert assignments_of(["size=3"], ["load"], ["load"]) == {"load": ["size=3"]}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("size=3", r"--set size=3: expected STEP\.key=value; steps are load, eval"),
+        ("lod.size=3", r"--set lod\.size=3: expected STEP\.key=value"),
+        ("url=http://me:pl4nted@a.b/c", r"--set url=http://a\.b/c: expected STEP"),
+        ("eval.x=3", r"eval is not among the steps to run, which are load"),
+    ],
+)
+def test_what_is_set_of_no_step_that_runs_is_told(assignment: str, words: str) -> None:
+    with pytest.raises(ParamsError, match=words):
+        assignments_of([assignment], ["load"], ["load", "eval"])
+
+
+def test_name_and_zone_stand_once_and_a_params_file_of_the_pipeline_holds_for_a_step(
+    tmp_path: Path, make_step: Callable[..., Path], stores: Callable[[str], ArtifactStore]
+) -> None:
+    folder = make_step({"a.ipynb": []}, name="project/one")
+    (folder / "params" / "step_params.json").write_text('{"substeps_params": [{"substep_name": "a.ipynb"}]}')
+    (tmp_path / "project" / "job-one.json").write_text(
+        '{"pipeline_params": {"ZONE_NAME": "own"}, "substeps_params": [{"substep_name": "a.ipynb"}]}'
+    )
+    steps = _pipeline(tmp_path / "project", "one", more='name = "rest"\nzone = "far"\n')
+    for params in (None, "job-{step}.json"):
+        run_pipeline(steps, env="user", params=params, done=[], begun=[])
+    assert sorted(step.path for step in stores("user").steps()) == ["rest/far/one", "rest/own/one"]
+
+
+def test_in_prod_a_step_of_another_repository_runs_at_its_locked_commit_and_pushes_its_tag(
+    tmp_path: Path, cache: Path, far_step: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = _pipeline(tmp_path / "project", f"file://{far_step}")
+    with pytest.raises(ParamsError, match=r"has no sinara\.lock"):
+        run_pipeline(steps, env="prod", params=None, done=[], begun=[])
+    commit = write_lock([step.source for step in steps], tmp_path / "project")[0].commit
+    (far_step / "new.py").write_text("")
+    git(far_step, "add", "-A")
+    git(far_step, "commit", "-q", "-m", "more")
+    done: list[StepResult] = []
+    run_pipeline(steps, env="prod", params=None, done=done, begun=[], push=True)
+    assert git(far_step, "rev-parse", f"{done[0].run_id}^{{commit}}") == commit
+    assert commit != git(far_step, "rev-parse", "HEAD")

@@ -40,7 +40,7 @@ def test_the_nearest_file_upwards_holds(tmp_path: Path) -> None:
     near = _toml(tmp_path / "near", '[pipeline]\nsteps = ["one", "two"]\n')
     (near / "one" / "params").mkdir(parents=True)
     settings = load_settings(near / "one" / "params", environ={})
-    assert (settings.folder, settings.steps) == (near.resolve(), ("one", "two"))
+    assert (settings.folder, [step.folder for step in settings.steps]) == (near.resolve(), ["one", "two"])
 
 
 def test_a_relative_root_in_the_file_starts_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,10 @@ def test_an_unknown_environment_is_named_with_the_known_ones_and_the_remedy(tmp_
     ("text", "message"),
     [
         ("[pipeline", "is not valid TOML"),
-        ('[pipline]\nsteps = ["a"]\n', "'pipline'.*Known: pipeline.steps, env.<name>.root"),
+        (
+            '[pipline]\nsteps = ["a"]\n',
+            "'pipline'.*Known: pipeline.name, .*steps, env.<name>.root",
+        ),
         ('[env.user]\nrot = "x"\n', r"'env\.user\.ro"),
         ("[env.user]\nroot = 5\n", r"'env\.user\.root'"),
         ('[pipeline]\nsteps = "data_load"\n', r"'pipeline\.steps'"),
@@ -104,7 +107,7 @@ def test_a_broken_file_is_named_with_the_key_that_is_wrong(tmp_path: Path, text:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "sinara.toml").write_text('[pipeline]\nsteps = ["a"]\n', encoding=encoding)
-    assert load_settings(tmp_path, environ={}).steps == ("a",)
+    assert load_settings(tmp_path, environ={}).steps[0].name == "a"
 
 
 def test_an_environment_needs_a_usable_name(tmp_path: Path) -> None:

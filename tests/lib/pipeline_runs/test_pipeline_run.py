@@ -74,6 +74,9 @@ def test_the_record_tells_status_user_process_steps_and_their_runs_and_each_step
     assert record.call == {
         "steps": ["make", "between", "use"],
         "params": None,
+        "set": [],
+        "unlocked": False,
+        "push": False,
         "env": "user",
         "base": None,
         "force": [],

@@ -11,8 +11,8 @@ import pytest
 from faulty_server import Answer, FaultyServer, running, status
 from git_cases import commit_all, make_repository
 from sinara_lib.errors import StepFailedError
+from sinara_lib.repositories.clones import clone_of
 from sinara_lib.runs.git import GitError, push_target, run_git
-from sinara_lib.runs.step_clones import clone_of
 from step_cases import git
 
 USER, PASSWORD = "m:e", "pl4nted/@"

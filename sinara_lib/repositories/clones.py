@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import shutil
 import tempfile
 from hashlib import sha256
@@ -11,10 +10,12 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from sinara_lib.errors import StepFailedError
+from sinara_lib.repositories.refs import fetch_refs, find_commit
 from sinara_lib.runs.git import GitError, ask_git, run_git
+from sinara_lib.step_sources import repository_name
 from sinara_lib.urls import without_credentials
 
-_GIT_URL = re.compile(r"(\w+://|[\w.-]+@[\w.-]+:)")
 _LFS = {
     "clean": "git-lfs clean -- %f",
     "smudge": "git-lfs smudge -- %f",
@@ -27,67 +28,65 @@ _NO_FILTER = {"clean": "", "smudge": "", "process": "", "required": "false"}
 log = logging.getLogger(__name__)
 
 
-def is_git_url(source: str) -> bool:
-    """Tell a git URL from a folder."""
-    return _GIT_URL.match(source) is not None
+def clone_of(source: str, *, ref: str | None = None, name: str | None = None, commit: str | None = None) -> Path:
+    """Return the clone of a git URL at a tag, branch or commit of its origin as that stands now; none: its default.
 
-
-def repository_name(source: str) -> str:
-    """Return the last part of a folder or git URL, without `.git`."""
-    return re.split(r"[/:]", source.rstrip("/"))[-1].removesuffix(".git")
-
-
-def clone_of(source: str) -> Path:
-    """Return the clone of a git URL as its origin stands now; where that cannot be reached, as it last stood.
-
-    A clone that was killed, or does not come to the origin's commit, is made anew. Raises GitError when there is none.
+    Where the origin cannot be reached, the clone is as it last stood. `commit` is the one that has to be checked out,
+    whatever `ref` has become; `name` is what the clone's folder is called. A clone that was killed, or does not come
+    to the commit, is made anew. Raises GitError when there is none, StepFailedError for a ref that the origin lacks.
     """
-    digest = sha256(source.encode()).hexdigest()[:12]
+    digest = sha256("\0".join([source, *filter(None, [ref])]).encode()).hexdigest()[:12]
     place = Path(platformdirs.user_cache_dir("sinara", appauthor=False)) / "steps" / digest
     place.mkdir(parents=True, exist_ok=True)
-    clone = place / repository_name(source)
+    clone = place / (name or repository_name(source))
     with FileLock(place / ".lock"):
         _remove_drafts(place)
         if clone.is_dir():
-            _bring_up_to_date(source, clone)
+            _bring_up_to_date(source, clone, ref=ref, commit=commit)
         else:
-            _clone_anew(source, clone)
+            _clone_anew(source, clone, ref=ref, commit=commit)
     return clone
 
 
-def _bring_up_to_date(source: str, clone: Path) -> None:
+def _bring_up_to_date(source: str, clone: Path, *, ref: str | None, commit: str | None) -> None:
     _remove_locks(clone)
     try:
         run_git(clone, "config", "remote.origin.url", source)  # without what older versions left in it
-        # Into no branch and no tag of the clone: whatever was rewritten there, nothing is in the way.
-        run_git(clone, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--refmap=", source, "HEAD")
+        fetch_refs(clone, source)
     except GitError as error:
-        _go_on_without_origin(source, clone, error)
+        _go_on_without_origin(source, clone, error, ref=ref, commit=commit)
         return
+    wanted = find_commit(clone, source, ref=ref, commit=commit)
     try:
-        _check_out(clone, "FETCH_HEAD")
+        _check_out(clone, wanted)
     except GitError as error:
         log.warning("%s is damaged and cloned anew: %s", clone, error)
-        _clone_anew(source, clone)
+        _clone_anew(source, clone, ref=ref, commit=commit)
 
 
-def _go_on_without_origin(source: str, clone: Path, error: GitError) -> None:
+def _go_on_without_origin(source: str, clone: Path, error: GitError, *, ref: str | None, commit: str | None) -> None:
+    if commit and ask_git(clone, "rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}") is None:
+        raise StepFailedError(
+            f"{without_credentials(source)} cannot be fetched, and its locked commit {commit[:12]} is not known here: "
+            f"{error.words}"
+        ) from error
     try:
-        _check_out(clone, "HEAD")
-        commit = run_git(clone, "rev-parse", "HEAD")
+        _check_out(clone, commit or "HEAD")
+        known = run_git(clone, "rev-parse", "HEAD")
     except GitError:
-        _clone_anew(source, clone)
+        _clone_anew(source, clone, ref=ref, commit=commit)
         return
-    shown = without_credentials(source)
-    log.warning("%s cannot be fetched; going on with its last known commit, %s: %s", shown, commit[:12], error.words)
+    shown, which = without_credentials(source), "locked" if commit else "last known"
+    log.warning("%s cannot be fetched; going on with its %s commit, %s: %s", shown, which, known[:12], error.words)
 
 
-def _clone_anew(source: str, clone: Path) -> None:
+def _clone_anew(source: str, clone: Path, *, ref: str | None, commit: str | None) -> None:
     """Clone beside the place and rename, so that a killed clone is never taken for one."""
     with tempfile.TemporaryDirectory(prefix=f".{clone.name}-", dir=clone.parent) as draft:
         fresh = Path(draft) / clone.name
         run_git(clone.parent, "clone", "--quiet", "--no-checkout", "--template=", "--", source, str(fresh))
-        _check_out(fresh, "HEAD")
+        fetch_refs(fresh, source)
+        _check_out(fresh, find_commit(fresh, source, ref=ref, commit=commit))
         if clone.exists():
             os.rename(clone, Path(draft) / "before")
         os.rename(fresh, clone)
