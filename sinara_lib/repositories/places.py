@@ -27,7 +27,7 @@ def step_folder(source: StepSource, base: Path, *, commit: str | None = None) ->
         top = clone_of(url_of(source, base), ref=source.ref, name=source.repository_folder, commit=commit)
     found = run_git(top, "rev-parse", "HEAD")
     log.info("%s  %s at %s", source.name, top if top == checkout else without_credentials(source.git), found[:12])
-    return _checked(top / source.path, source, found)
+    return check_holds_step(top / source.path, source, found)
 
 
 def url_of(source: StepSource, base: Path) -> str:
@@ -53,7 +53,8 @@ def checkout_of(source: StepSource, base: Path) -> Path | None:
     return place
 
 
-def _checked(folder: Path, source: StepSource, commit: str) -> Path:
+def check_holds_step(folder: Path, source: StepSource, commit: str) -> Path:
+    """Return the folder of a step in a repository. Raises StepFailedError where it holds none."""
     if not folder.is_dir():
         raise StepFailedError(f"{source.shown} at {commit[:12]} has no such folder; check `path` and `ref`.")
     if not any(folder.glob("*.ipynb")) and not any(folder.glob("step.*.py")):
