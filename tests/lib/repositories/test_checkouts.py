@@ -1,4 +1,4 @@
-"""All repositories of a pipeline side by side: made, looked at, pulled, pushed, switched; one failure stops no other."""
+"""All repositories of a pipeline side by side: pulled, pushed, switched; one that fails stops no other."""
 
 from pathlib import Path
 
