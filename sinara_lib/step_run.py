@@ -21,6 +21,7 @@ from sinara_lib.progress import PROGRESS_VARIABLE
 from sinara_lib.runs.checkout import current_user, read_producer
 from sinara_lib.runs.checkpoints import RESUME_VARIABLE
 from sinara_lib.runs.code_identity import library_of
+from sinara_lib.runs.costs import CostMeter
 from sinara_lib.runs.instructions import Instructions, locate_runs
 from sinara_lib.runs.notebook_run import DESIGN_VARIABLE, NOTEBOOK_VARIABLE, RUN_VARIABLE, TMP_VARIABLE
 from sinara_lib.runs.resume import Resumption
@@ -127,9 +128,9 @@ class Step:
         self._instructions.note_run(run.run_id)
         if on_start:
             on_start(self._store.url_of(run))
-        records, reason, earlier = [], None, None
+        records, reason, earlier, meter = [], None, None, CostMeter()
         try:
-            with work_folder("sinara-run-") as tmp:
+            with work_folder("sinara-run-") as tmp, meter:
                 try:
                     for substep in self.params.substeps_params:
                         records.append(self._run_substep(run, substep, tmp))
@@ -142,9 +143,9 @@ class Step:
             if isinstance(error, StopStep) and DESIGN_VARIABLE in os.environ:
                 StoreFiles(self._store.fs).remove_folder(f"{self._store.root}/{run.path}")
                 raise
-            self._finish(run, RunStatus.FAILED, reason=str(error) or type(error).__name__)
+            self._finish(run, RunStatus.FAILED, meter, reason=str(error) or type(error).__name__)
             raise
-        self._finish(run, RunStatus.SUCCESS, reason=reason, substeps=records, identity=identity)
+        self._finish(run, RunStatus.SUCCESS, meter, reason=reason, substeps=records, identity=identity)
         published = {name: url for record in records for name, url in record.outputs.items()}
         env, name = self.params.pipeline_params.env_name, self._address.path.replace("/", ".")
         return StepResult(
@@ -190,6 +191,7 @@ class Step:
         self,
         run: RunAddress,
         status: RunStatus,
+        meter: CostMeter,
         *,
         reason: str | None = None,
         substeps: Sequence[SubstepRecord] = (),
@@ -199,6 +201,7 @@ class Step:
         if record is None:
             raise StepFailedError(f"{self._store.url_of(run)} vanished while the step ran; nothing can be recorded.")
         update = {"status": status, "finished": _now(), "reason": reason and without_credentials(reason)}
+        update["costs"] = meter.costs()
         if identity is not None:
             update |= facts_of(self._store, run, record, substeps, identity)
             self._tell_changes(identity)

@@ -40,6 +40,7 @@ def add_report_commands(commands: Any, *, show: Any) -> None:
     compare.add_argument("--step", metavar="STEP", help="rows are its runs (default: the pipeline's last with runs)")
     compare.add_argument("--pipelines", action="store_true", help="rows are runs of the whole pipeline instead")
     compare.add_argument("--metric", action="append", default=[], metavar="NAME", help="show it; may be repeated")
+    compare.add_argument("--costs", action="store_true", help="show time, processors, memory and bytes of each run")
     compare.add_argument("--param", action="append", default=[], metavar="NAME", help="default: those that differ")
     compare.add_argument("--sort", metavar="NAME", help="column to sort by, largest first (default: newest first)")
     compare.add_argument("--ascending", action="store_true", help="with --sort: smallest first")
@@ -164,7 +165,14 @@ def _compare(args: argparse.Namespace) -> Iterator[str]:
     else:
         step = choose_step(settings, store, args.step)
         what, chains = step.step, read_chains(settings, store, step, limit=args.limit)
-    table = tabulate(chains, params=args.param, metrics=args.metric, sort=args.sort, ascending=args.ascending)
+    table = tabulate(
+        chains,
+        params=args.param,
+        metrics=args.metric,
+        costs=args.costs,
+        sort=args.sort,
+        ascending=args.ascending,
+    )
     yield f"runs of {what} in {store.url}" if args.pipelines else f"runs of {store.url}/{step.path}"
     yield from table.lines()
     yield from (f"{chain.last.run_id}: removed: {', '.join(chain.missing)}" for chain in chains if chain.missing)

@@ -18,7 +18,7 @@ from sinara_lib.metrics import flat_metrics
 from sinara_lib.runs.environment import ENVIRONMENT_FILE, Environment, read_environment
 from sinara_lib.store import ArtifactStore
 from sinara_lib.store.entity import EntityReader
-from sinara_lib.store.manifest import Manifest, Producer, RunRecord, RunStatus, Source
+from sinara_lib.store.manifest import Costs, Manifest, Producer, RunRecord, RunStatus, Source
 
 REPORT_PREFIX = "reports_"
 FOREIGN = "SinaraML"
@@ -80,6 +80,18 @@ class RunSummary:
     metrics: Mapping[str, Metric]
     environment: Environment | None
     reports: tuple[NotebookReport, ...]
+    costs: Costs | None = None
+
+    @property
+    def cost_numbers(self) -> dict[str, float]:
+        """What the run took, by names as metrics have them; empty where it was not recorded."""
+        if self.costs is None:
+            return {}
+        mega = {"peak_memory_mb": self.costs.peak_memory, "read_mb": self.costs.bytes_read}
+        mega["written_mb"] = self.costs.bytes_written
+        seconds = {"seconds": self.costs.seconds, "cpu_seconds": self.costs.cpu_seconds}
+        numbers = seconds | {name: count / 1e6 for name, count in mega.items()}
+        return {f"cost.{name}": round(number, 1) for name, number in numbers.items()}
 
     @property
     def url(self) -> str:
@@ -135,6 +147,7 @@ def read_summary(target: Target) -> RunSummary:
         metrics=dict(_metrics(record, reports)),
         environment=environments[0] if environments else None,
         reports=_in_order(reports, record),
+        costs=record.costs if record else None,
     )
 
 

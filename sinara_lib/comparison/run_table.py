@@ -89,22 +89,26 @@ def tabulate(
     *,
     params: Sequence[str] = (),
     metrics: Sequence[str] = (),
+    costs: bool = False,
     sort: str | None = None,
     ascending: bool = False,
 ) -> RunTable:
     """Put chains into a table.
 
     Without names: the parameters that are not the same in all rows, and the first metrics of the last step. A name of
-    a parameter may leave the notebook out where that is clear. `sort` names a column; rows without a value are last.
+    a parameter may leave the notebook out where that is clear. `costs` adds what the row's run itself took. `sort`
+    names a column; rows without a value are last.
     Raises ParamsError for a name that no row has.
     """
     owners = _owners(chains)
-    rows = [(chain, chain.params(), chain.metrics(owners)) for chain in chains]
+    rows = [(chain, chain.params(), {**chain.metrics(owners), **chain.last.cost_numbers}) for chain in chains]
     all_params = list(dict.fromkeys(name for _, found, _ in rows for name in found))
-    all_metrics = list(owners)
+    all_costs = list(dict.fromkeys(name for chain in chains for name in chain.last.cost_numbers))
+    all_metrics = [*owners, *all_costs]
     last_metrics = list(dict.fromkeys(name for chain in chains for name in chain.last.metrics))
     chosen_params = [_find(name, all_params, "parameter") for name in params] if params else _varying(rows, all_params)
     chosen_metrics = [_find(n, all_metrics, "metric") for n in metrics] if metrics else last_metrics[:SHOWN_METRICS]
+    chosen_metrics += [name for name in all_costs if costs and name not in chosen_metrics]
     columns = (*chosen_params, *(name for name in chosen_metrics if name not in chosen_params))
     table = [
         {**_fixed(chain), **{n: found[n] if n in found else measured.get(n) for n in columns}}

@@ -75,6 +75,17 @@ class Source(Record):
     licences: tuple[str, ...] = ()
 
 
+class Costs(Record):
+    """What the work of a step's run took: seconds on the clock and of processors, and bytes; of all its processes."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_memory: int
+    """Of all processes together, at the look when it was largest."""
+    bytes_read: int
+    bytes_written: int
+
+
 class RunRecord(Record):
     """A run's `_RUN.json`. Times are UTC; `inputs` holds the URLs read so far, `sources` what is known of raw ones."""
 
@@ -100,6 +111,7 @@ class RunRecord(Record):
     """Of a step's run that has ended well: what each entity holds that its notebooks declare."""
     always_changed: str | None = None
     """Why its notebook says that the result may be another one each time."""
+    costs: Costs | None = None
 
     def with_inputs(self, urls: Iterable[str]) -> "RunRecord":
         """Return the record with `urls` added, each once, in the order they were first named."""

@@ -26,6 +26,9 @@ def test_a_good_step_is_recorded_published_and_reported(
     assert record.finished >= record.started
     assert record.params["substeps_params"][0]["substep_params"] == {"size": 2}
     assert record.process == this_process()
+    assert record.costs is not None
+    assert record.costs.seconds >= record.costs.cpu_seconds > 0.1
+    assert record.costs.peak_memory > 20_000_000
     assert store.open(run.entity("numbers")).read("n.txt") == b"{'size': 2}"
     files, info = read_report(store, run)
     assert files == REPORT_FILES

@@ -101,3 +101,10 @@ def test_reproduce_wants_one_run_and_names_those_there_are(told: Told) -> None:
     text = told.tell("reproduce", _id(told.second), code=1)
     assert told.first.done[0].run_url in text
     assert told.second.done[1].run_url in text
+
+
+def test_compare_shows_what_runs_took_where_it_is_asked(told: Told) -> None:
+    head = next(line for line in told.tell("compare", "--step", "use", "--costs").splitlines() if "status" in line)
+    for name in ("seconds", "cpu_seconds", "peak_memory_mb", "read_mb", "written_mb"):
+        assert name in head
+    assert "peak_memory_mb" not in told.tell("compare", "--step", "use")
