@@ -114,10 +114,14 @@ def _state_dict(document: Mapping[str, Any], path: Path) -> Weights:
 
 
 def _class_names(document: Mapping[str, Any], channels: int, path: Path) -> tuple[tuple[str, ...], bool]:
-    meta = document.get("meta") or {}
-    named = {key.lower(): value for key, value in {**meta, **(meta.get("dataset_meta") or {})}.items()}.get("classes")
+    meta = _mapping(document, "meta", path)
+    facts = {**meta, **_mapping(meta, "dataset_meta", path)}
+    named = {str(key).lower(): value for key, value in facts.items()}.get("classes")
     if named is not None:
-        names = (named,) if isinstance(named, str) else tuple(named)
+        names = (named,) if isinstance(named, str) else named
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise DataError(f"{path} names its classes by no list of texts. Save it again with one in meta.classes.")
+        names = tuple(names)
         if len(names) != channels:
             raise DataError(f"{path} names {len(names)} classes, but its head has {channels} channels.")
         return names, False
@@ -128,6 +132,13 @@ def _class_names(document: Mapping[str, Any], channels: int, path: Path) -> tupl
         )
     logger.info("%s names no classes; its head has 80 channels, so COCO's 80 names are assumed.", path.name)
     return _coco_names(), True
+
+
+def _mapping(document: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
+    found = document.get(key) or {}
+    if not isinstance(found, Mapping):
+        raise DataError(f"{path}: its `{key}` is {type(found).__name__}, no mapping. Save it again without it.")
+    return found
 
 
 def _coco_names() -> tuple[str, ...]:

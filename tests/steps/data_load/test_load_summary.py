@@ -1,6 +1,7 @@
 """The report's tables and pictures show what was loaded."""
 
 import io
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -43,6 +44,22 @@ def test_origins_show_the_time_in_utc_and_missing_weights() -> None:
     row = f"| images | <http://h/a%7Cb.zip> | {size} | `abababababababab…` | {version} | 2026-01-02 03:04:05 UTC |"
     assert f"{row} agrees with Digest; cached |" in table
     assert "| weights | none: training starts from scratch |" in table
+
+
+def test_what_a_server_or_a_licence_says_of_itself_stays_text_on_the_page() -> None:
+    attack = "<script>document.title='taken'</script>|`x`\x1b[31m"
+    when = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    origin = Origin(f"http://h/{attack}", 1, "ab" * 32, when, attack, attack, checked=attack, note=attack)
+    image = CocoImage(id=1, file_name="1.jpg", width=8, height=8, extra={"license": 1})
+    licences = ({"id": 1, "name": attack, "url": f"javascript:{attack}"},)
+    tables = [
+        origins_table({attack: origin}),
+        licences_table(CocoDataset((image,), (), (), licenses=licences)),
+    ]
+    for table in tables:
+        assert len(table.splitlines()) == 3
+        assert len(re.findall(r"(?<!\\)\|", table.splitlines()[-1])) == table.splitlines()[0].count("|")
+        assert not [sign for sign in ("<script", "\x1b", "(javascript:", "<javascript:") if sign in table]
 
 
 def test_licences_are_counted_by_image() -> None:

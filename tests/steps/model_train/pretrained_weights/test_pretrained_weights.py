@@ -27,6 +27,12 @@ def _network(classes: tuple[str, ...], seed: int, model_name: str = "yolox_nano"
     return network.eval()
 
 
+@pytest.fixture(scope="module")
+def saved_network() -> nn.Module:
+    """A network with three classes."""
+    return _network(THEIRS, seed=1)
+
+
 def _saved(network: nn.Module, path: Path, meta: dict[str, Any]) -> Path:
     torch.save({"state_dict": network.state_dict(), "meta": meta}, path)
     return path
@@ -97,6 +103,22 @@ def test_eighty_channels_without_names_are_taken_for_coco(tmp_path: Path) -> Non
 def test_any_other_head_without_names_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not name its 4 classes"):
         load_checkpoint(_saved(_network(THEIRS, seed=1), tmp_path / "weights.pth", {}))
+
+
+@pytest.mark.parametrize(
+    ("meta", "says"),
+    [
+        ([1], "its `meta` is list, no mapping"),
+        ({"dataset_meta": "x"}, "its `dataset_meta` is str, no mapping"),
+        ({1: 2, "classes": 3}, "names its classes by no list of texts"),
+        ({"CLASSES": [1, 2, 3]}, "names its classes by no list of texts"),
+    ],
+)
+def test_facts_of_another_kind_in_a_checkpoint_are_refused(
+    saved_network: nn.Module, tmp_path: Path, meta: Any, says: str
+) -> None:
+    with pytest.raises(DataError, match=rf"weights\.pth.*{says}"):
+        load_checkpoint(_saved(saved_network, tmp_path / "weights.pth", meta))
 
 
 def test_a_checkpoint_of_another_network_is_refused_with_its_layers_and_its_name(tmp_path: Path) -> None:
