@@ -25,7 +25,7 @@ from sinara_lib.store.pipeline_record import StepOfRun, StepState
 from sinara_lib.store.pipeline_runs import PipelineRuns
 from sinara_lib.urls import params_without_credentials, without_credentials
 
-MODE_OF_ENV = {"user": "dev", "prod": "prod"}
+MODE_OF_ENV = {"user": "dev", "test": "test", "prod": "prod"}
 SAMPLE = "sample"
 
 log = logging.getLogger(__name__)

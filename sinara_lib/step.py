@@ -39,14 +39,17 @@ def main(folder: Path, *, mode: str, argv: Sequence[str] | None = None) -> int:
     args = StepParser(folder, mode=mode).parse_args(argv)
 
     def work() -> None:
+        run_mode = mode
         if mode == "dev" and not args.resume:  # others take the parameters of HEAD, or of another run
-            check_step_params(folder, ask_params(folder, file=args.params, assignments=args.set))
+            params = ask_params(folder, file=args.params, assignments=args.set)
+            check_step_params(folder, params)
+            run_mode = "test" if params.pipeline_params.env_name == "test" else mode
         from sinara_lib.runs.instructions import PIPELINE_RUN_VARIABLE, Instructions, read_pairs
         from sinara_lib.step_modes import run_step
 
         result = run_step(
             folder,
-            mode=mode,
+            mode=run_mode,
             params_file=args.params,
             assignments=args.set,
             run_id=args.run_id,

@@ -17,7 +17,7 @@ from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step_models import ask_params, overridden
 from sinara_lib.step_run import RUN_ID_VARIABLE, Step, StepResult
 
-ENV_OF_MODE = {"dev": "user", "prod": "prod"}
+ENV_OF_MODE = {"dev": "user", "test": "test", "prod": "prod"}
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def run_step(
     tree: Path | None = None,
     on_start: Callable[[str], object] | None = None,
 ) -> StepResult:
-    """Run a step: in `dev` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds.
+    """Run a step: in `dev` and `test` its working tree, in `prod` the committed code of HEAD, tagged when it succeeds.
 
     Where the environments live is read around `folder` in both, unless `settings` are given.
     `resume` names a run, by id or URL, to go on from: its parameters and inputs are taken, not those of `params_file`.
@@ -56,7 +56,7 @@ def run_step(
         resumption=resumption,
         instructions=instructions,
     )
-    if mode == "dev":
+    if mode != "prod":
         return step_in(folder).run(on_start=on_start)
     with nullcontext(tree) if tree else head_worktree(folder) as head:
         check_tag(head, run_id or os.environ.get(RUN_ID_VARIABLE), push=push)

@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--base", metavar="RUN", help="run of the pipeline to take earlier steps from (default: newest whole)"
     )
-    run.add_argument("--env", choices=("user", "prod"), default="user", help="user: working tree; prod: HEAD, tagged")
+    run.add_argument("--env", choices=("user", "test", "prod"), default="user", help="prod: HEAD, tagged")
     every = "run this step, or all, whatever has changed"
     run.add_argument("--force", nargs="?", const=EVERY, action="append", default=[], metavar="STEP", help=every)
     way = run.add_mutually_exclusive_group()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sinara_lib.errors import StepFailedError, StopStep
-from sinara_lib.step import run_step
+from sinara_lib.step import main, run_step
 from sinara_lib.store import ArtifactStore
 from step_cases import STEP, MakeStep, only_run, read_report
 
@@ -74,7 +74,12 @@ def test_outputs_written_by_open_and_pandas_are_entities_after_the_run_and_a_pyt
 
 
 def test_a_failing_command_fails_its_cell_and_what_was_written_before_is_gone(
-    step: Path, stores: Stores, write_notebook: Callable[..., Path]
+    step: Path,
+    stores: Stores,
+    write_notebook: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    log_as_before: None,
 ) -> None:
     cells = (INTERFACE, WRITE, "# Fetch", "!exit 3")
     write_notebook(step / "write.ipynb", *cells, parameters="substep_params = {}")
@@ -84,8 +89,11 @@ def test_a_failing_command_fails_its_cell_and_what_was_written_before_is_gone(
     assert [entity.name for entity in stores("user").entities(run)] == ["reports_write_ipynb"]
     assert not list((step.parent / "store").rglob("a.txt")) + list(step.rglob("a.txt"))
     assert read_report(stores("user"), run, "reports_write_ipynb")[1]["result"] == "FAIL"
-    _params(step, step_params={"own": {"word": "kept"}, "failing_commands": "ignore"})
-    assert len(run_step(step, mode="dev").outputs) == 2
+    place = {"env_name": "test", "pipeline_name": "rest", "zone_name": "test"}
+    _params(step, pipeline_params=place, step_params={"own": {"word": "kept"}, "failing_commands": "ignore"})
+    monkeypatch.setenv("SINARA_TEST_ROOT", str(tmp_path / "store" / "test"))
+    assert main(step, mode="dev", argv=[]) == 0
+    assert len(stores("test").entities(only_run(stores("test"))[0])) == 3
 
 
 def test_design_mode_needs_no_data_and_leaves_no_run(
