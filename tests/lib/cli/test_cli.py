@@ -47,7 +47,7 @@ except SystemExit as end:
     )
 
 
-@pytest.mark.parametrize("argv", [[], ["rnu"], ["run", "--env", "test"], ["show"], ["compare", "--limit", "0"]])
+@pytest.mark.parametrize("argv", [[], ["rnu"], ["run", "--env", "tset"], ["show"], ["compare", "--limit", "0"]])
 def test_a_wrong_command_line_is_refused_with_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(argv)
