@@ -35,7 +35,7 @@ def supervision(format_name: str, document: Path, images: Path, folder: Path) ->
     """Write by the exporters of supervision's DetectionDataset."""
     from supervision import DetectionDataset
 
-    # With outlines it would write every polygon of an object as a line of its own.
+    # With polygons it would write every polygon of an object as a line of its own.
     content = json.loads(document.read_text())
     for one in content["annotations"]:
         one.pop("segmentation", None)

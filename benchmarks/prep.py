@@ -2,7 +2,7 @@
 
     python benchmarks/prep.py [--images 5000] [--rounds 3] [--check]
 
-Images are COCO-sized JPEG files in the page cache, with seven outlined objects each. The bare loop reads the files of a
+Images are COCO-sized JPEG files in the page cache, with seven polygons each. The bare loop reads the files of a
 folder and decodes them in full, one thread per core, as training will. Checking reads the document and an archive of
 the store with the same files, decodes and checks them all, and looks for copies; this is what has to keep pace with
 decoding. data_prep then splits and publishes three archives and the summary; its pictures, whose number does not

@@ -27,8 +27,8 @@ class Target:
 
     def __str__(self) -> str:
         found = "not measured" if self.found is None else f"{self.found:.2f}"
-        bars = [("at least", self.at_least), ("at most", self.at_most)]
-        promised = " and ".join(f"{words} {bar:g}" for words, bar in bars if bar is not None)
+        thresholds = [("at least", self.at_least), ("at most", self.at_most)]
+        promised = " and ".join(f"{words} {number:g}" for words, number in thresholds if number is not None)
         return f"{self.what} {found} ({promised}: {'met' if self.met else 'MISSED'})"
 
 

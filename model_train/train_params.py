@@ -45,7 +45,7 @@ class TrainParams(ParamsModel):
     average_over: float | None = Field(default=None, ge=0, le=1)
     """Share of all iterations over which the weights are averaged (EMA); 0: not averaged."""
     mosaic: float | None = Field(default=None, ge=0, le=1)
-    """Share of the training images that are put together from four, turned and scaled, as YOLOX does."""
+    """Share of the training images that are put together from four, rotated and scaled, as YOLOX does."""
     mixup: float | None = Field(default=None, ge=0, le=1)
     """Share of the training images that are the mean of two."""
     plain_epochs: int | None = Field(default=None, ge=0)

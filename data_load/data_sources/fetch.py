@@ -1,4 +1,4 @@
-"""The one door to raw data: a URL or path in, a file or folder on this machine out, with its origin.
+"""The one way to raw data: a URL or path in, a file or folder on this machine out, with its origin.
 
 What is downloaded stays in the cache of all runs. A run asks the server whether its copy is still the newest; a copy
 whose whole sha256 was given is used without asking, since it cannot be another. A server that cannot be reached ends

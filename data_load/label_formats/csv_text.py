@@ -27,7 +27,7 @@ class CsvText:
 def open_csv(data: bytes, path: str, *, delimiters: str = DELIMITERS) -> CsvText:
     """Read a CSV file with a header, blanks around its names left out. Raises DataError, also while rows are read."""
     text, coding = _text(data, path)
-    # One cell may be an outline of any length; the limit guards against a file that is no CSV.
+    # One cell may be a segmentation of any length; the limit guards against a file that is no CSV.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     delimiter, skipped = _delimiter(text, delimiters)
     rows = _rows(text, delimiter, path)

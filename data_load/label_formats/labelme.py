@@ -1,6 +1,6 @@
 """LabelMe JSON: one file for each image, with rectangles, polygons, circles and masks in pixels.
 
-A turned rectangle and a polygon become the upright box around them and stay as segmentation, a mask too; a circle
+A rotated rectangle and a polygon become the upright box around them and stay as segmentation, a mask too; a circle
 becomes the box around it. Lines and points have no box: they are left out and counted. The pictures that files hold
 themselves are not read: the image is the one that the file names. Format: https://github.com/wkentaro/labelme
 """
@@ -18,8 +18,8 @@ from label_formats.tally import Tally
 from label_formats.values import json_value, list_of, pairs, side, text
 from sinara_lib.vision.coco_fields import mapping
 
-OUTLINES = frozenset({"polygon", "oriented_rectangle", "rotation"})
-BOXED = OUTLINES | {"rectangle", "circle", "mask"}
+POLYGONS = frozenset({"polygon", "oriented_rectangle", "rotation"})
+BOXED = POLYGONS | {"rectangle", "circle", "mask"}
 
 
 def parse_labelme(files: Iterable[tuple[str, bytes]], *, index: ImageIndex) -> Labels:
@@ -49,7 +49,7 @@ def _image(path: str, data: bytes, index: ImageIndex, tally: Tally) -> LabelledI
 
 def _object(shape: dict[str, Any], kind: str, place: str, sides: tuple[int, int]) -> LabelledObject:
     label = text(shape.get("label"), f"{place}: label")
-    found = pairs(shape.get("points"), f"{place}: points", least=3 if kind in OUTLINES else 2)
+    found = pairs(shape.get("points"), f"{place}: points", least=3 if kind in POLYGONS else 2)
     if kind == "mask":
         corner = (int(found[0][0]), int(found[0][1]))
         box, mask = picture_mask(text(shape.get("mask"), f"{place}: mask"), corner, sides=sides, place=place)
@@ -58,7 +58,7 @@ def _object(shape: dict[str, Any], kind: str, place: str, sides: tuple[int, int]
         (x, y), edge = found[:2]
         radius = math.dist((x, y), edge)
         return LabelledObject(label, (x - radius, y - radius, 2 * radius, 2 * radius), attributes=_attributes(shape))
-    polygons = (flat(found),) if kind in OUTLINES else ()
+    polygons = (flat(found),) if kind in POLYGONS else ()
     return LabelledObject(label, enclosing_box(found), polygons=polygons, attributes=_attributes(shape))
 
 

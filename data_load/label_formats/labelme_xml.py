@@ -1,7 +1,7 @@
 """LabelMe XML, of the older tool: one file for each image, with polygons, boxes and the boxes of masks in pixels.
 
-Objects that are part of one of the same name are one object with it: so tools write an outline of several polygons, or
-an outline beside its box. Deleted objects are noted and not taken.
+Objects that are part of one of the same name are one object with it: so tools write several polygons of one object, or
+a polygon beside its box. Deleted objects are noted and not taken.
 Format: http://labelme2.csail.mit.edu/Release3.0/browserTools/php/matlab_toolbox.php
 """
 
@@ -67,12 +67,12 @@ def _grouped(root: Element, tally: Tally) -> list[list[Element]]:
 
 def _object(items: list[Element], place: str) -> LabelledObject:
     boxes = [item for item in items if _told(item, "type") == "bounding_box"]
-    outlines = [item for item in items if item not in boxes and item.find("polygon") is not None]
+    polygons = [item for item in items if item not in boxes and item.find("polygon") is not None]
     return LabelledObject(
         label=text(items[0].findtext("name"), f"{place}: name"),
-        # A box that a person has drawn counts before what encloses the outlines.
+        # A box that a person has drawn counts before what encloses the polygons.
         box=enclosing_box(corner for item in boxes or items for corner in _shape(item, place)),
-        polygons=tuple(flat(_shape(item, place)) for item in outlines),
+        polygons=tuple(flat(_shape(item, place)) for item in polygons),
         attributes=_attributes(items[0]),
     )
 

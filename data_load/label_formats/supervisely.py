@@ -66,8 +66,8 @@ def _kind(item: object) -> str:
         return str(item["geometryType"])
     if item.get("bitmap"):
         return "bitmap"
-    outline = item["points"].get("exterior") if isinstance(item.get("points"), dict) else None
-    return "polygon" if isinstance(outline, list) and len(outline) > 2 else "rectangle"
+    corners = item["points"].get("exterior") if isinstance(item.get("points"), dict) else None
+    return "polygon" if isinstance(corners, list) and len(corners) > 2 else "rectangle"
 
 
 def _object(item: dict[str, Any], kind: str, place: str, sides: tuple[int, int], tally: Tally) -> LabelledObject:

@@ -62,8 +62,8 @@ def check_boxes(
         key = (checked.image_id, checked.category_id, checked.iscrowd, checked.bbox)
         if key in seen and note_box(ledger, "box_repeated", one, image) == "drop":
             continue
-        outlined = check_segmentation(checked, image, ledger)
-        sound = outlined and _check_area(outlined, ledger)
+        segmented = check_segmentation(checked, image, ledger)
+        sound = segmented and _check_area(segmented, ledger)
         if sound is not None:
             seen.add(key)
             kept.append(sound)

@@ -1,4 +1,4 @@
-"""A smaller edition of the exported graph: the network in fp16 or int8, decoding and suppression in fp32."""
+"""A smaller variant of the exported graph: the network in fp16 or int8, decoding and suppression in fp32."""
 
 from __future__ import annotations
 

@@ -41,10 +41,10 @@ def write_labelme_xml(dataset: CocoDataset) -> Files:
             if points is None:
                 ET.SubElement(item, "type").text = "bounding_box"
                 points = [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
-            outline = ET.SubElement(item, "polygon")
-            ET.SubElement(outline, "username")
+            polygon = ET.SubElement(item, "polygon")
+            ET.SubElement(polygon, "username")
             for point in points:
-                corner = ET.SubElement(outline, "pt")
+                corner = ET.SubElement(polygon, "pt")
                 ET.SubElement(corner, "x").text, ET.SubElement(corner, "y").text = map(repr, point)
         files[f"Annotations/{stem(image)}.xml"] = ET.tostring(root, encoding="utf-8")
     return files
@@ -105,8 +105,8 @@ def write_supervisely(dataset: CocoDataset) -> Files:
             points = polygon_of(one)
             kind = "polygon" if points else "rectangle"
             corners = points or [[x, y], [x + width, y + height]]
-            outline = {"exterior": corners, "interior": []}
-            objects.append({"classTitle": class_name(dataset, one), "geometryType": kind, "points": outline})
+            points = {"exterior": corners, "interior": []}
+            objects.append({"classTitle": class_name(dataset, one), "geometryType": kind, "points": points})
         size = {"height": image.height, "width": image.width}
         content = {"description": "", "tags": [], "size": size, "objects": objects}
         files[f"ds/ann/{image.file_name}.json"] = json.dumps(content).encode()

@@ -51,7 +51,7 @@ def test_the_first_frame_of_each_scene_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("turn", "side"), [(90, "bottom"), (180, "right"), (270, "top")])
-def test_a_turned_video_gives_upright_pictures(tmp_path: Path, turn: int, side: str) -> None:
+def test_a_rotated_video_gives_upright_pictures(tmp_path: Path, turn: int, side: str) -> None:
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[:, : WIDTH // 2] = 255  # bright on the left as stored
     video = write_video(tmp_path / "phone.mp4", [picture] * 3, turn=turn)

@@ -1,4 +1,4 @@
-"""YOLO folders as people have them: other YAML files beside data.yaml, lists of images, polygons and turned boxes."""
+"""YOLO folders as people have them: other YAML files beside data.yaml, lists of images, polygons and rotated boxes."""
 
 from pathlib import Path
 from typing import Any
@@ -70,10 +70,10 @@ def test_the_key_may_be_written_in_any_way_of_yaml(names: str, tmp_path: Path) -
     assert objects(load(tmp_path, {**FILES, "data.yaml": names})) == [("dog", (16, 9, 8, 12))]
 
 
-def test_polygons_and_turned_boxes_become_the_box_around_them_and_stay_as_segmentation(tmp_path: Path) -> None:
-    outline = "0 0.1 0.1 0.3 0.1 0.2 0.5\n"
-    turned = "1 0.5 0.2 0.7 0.4 0.5 0.6 0.3 0.4\n"
-    found = load(tmp_path, {**FILES, "labels/1.txt": outline + turned})
+def test_polygons_and_rotated_boxes_become_the_box_around_them_and_stay_as_segmentation(tmp_path: Path) -> None:
+    polygon = "0 0.1 0.1 0.3 0.1 0.2 0.5\n"
+    rotated = "1 0.5 0.2 0.7 0.4 0.5 0.6 0.3 0.4\n"
+    found = load(tmp_path, {**FILES, "labels/1.txt": polygon + rotated})
 
     assert objects(found) == [("cat", (4, 3, 8, 12)), ("dog", (12, 6, 16, 12))]
     assert [len(one.segmentation[0]) for one in found.dataset.annotations] == [6, 8]

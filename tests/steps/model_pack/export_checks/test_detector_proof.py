@@ -1,4 +1,4 @@
-"""The whole proof stands on the eval split; smaller editions are scored beside fp32 and held to a loss."""
+"""The whole proof stands on the eval split; smaller variants are scored beside fp32 and held to a loss."""
 
 import json
 from collections import Counter
@@ -13,11 +13,11 @@ from torch import nn
 from detector_export.images import open_fitting_split, read_images, spread
 from detector_export.torchscript import METADATA_FILE, export_torchscript
 from export_checks.accuracy import AveragePrecision, average_precision
-from export_checks.editions import Edition, check_loss, editions_table, measure_editions, write_edition
 from export_checks.outputs import RAW_OUTPUTS, open_session, run_onnx, run_torch, split_detections
 from export_checks.parity import pair_detections
 from export_checks.proof import check_scores, proof_table, prove_equal
 from export_checks.torchscript_parity import check_torchscript
+from export_checks.variants import Variant, check_loss, measure_variants, variants_table, write_variant
 from pack_params import PrecisionName
 from sinara_lib.errors import DataError, QualityGateError
 from sinara_lib.vision.coco_archive import Split
@@ -88,20 +88,20 @@ def files(
     evaluate: Split,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[PrecisionName, Path]:
-    """The fp32 file and a smaller edition of it."""
-    exported = tmp_path_factory.mktemp("edition") / "model.onnx"
+    """The fp32 file and a smaller variant of it."""
+    exported = tmp_path_factory.mktemp("variant") / "model.onnx"
     exported.write_bytes(onnx_file.read_bytes())
-    smaller = write_edition(exported, request.param, train=evaluate, size=card.input_size)
+    smaller = write_variant(exported, request.param, train=evaluate, size=card.input_size)
     return {"fp32": exported, request.param: smaller}
 
 
 def test_a_smaller_edition_weighs_less_and_nearly_keeps_the_score(
     files: dict[PrecisionName, Path], card: ModelCard, evaluate: Split, fp32_scores: AveragePrecision
 ) -> None:
-    fp32, smaller = measure_editions(files, fp32_scores=fp32_scores, evaluate=evaluate, size=card.input_size)
+    fp32, smaller = measure_variants(files, fp32_scores=fp32_scores, evaluate=evaluate, size=card.input_size)
     assert smaller.megabytes < {"fp16": 0.55, "int8": 0.4}[smaller.precision] * fp32.megabytes
     assert min(fp32.milliseconds, smaller.milliseconds) > 0
-    assert f"| {smaller.precision} | {smaller.scores.ap:.4f} |" in editions_table([fp32, smaller]).data
+    assert f"| {smaller.precision} | {smaller.scores.ap:.4f} |" in variants_table([fp32, smaller]).data
     check_loss([fp32, smaller], max_ap_loss=0.03)
 
 
@@ -127,15 +127,15 @@ def test_decoding_and_suppression_of_a_smaller_edition_are_those_of_fp32(files: 
 
 
 def test_an_edition_that_loses_too_much_is_stopped_with_both_figures() -> None:
-    editions = [
-        Edition("fp32", AveragePrecision(0.5, 0.7), 4, 10),
-        Edition("int8", AveragePrecision(0.485, 0.69), 1, 5),
+    variants = [
+        Variant("fp32", AveragePrecision(0.5, 0.7), 4, 10),
+        Variant("int8", AveragePrecision(0.485, 0.69), 1, 5),
     ]
-    check_loss(editions, max_ap_loss=0.02)
+    check_loss(variants, max_ap_loss=0.02)
     with pytest.raises(
         QualityGateError, match=r"int8 .* AP 0\.4850 .* fp32 0\.5000.* loses 0\.0150, max_ap_loss .* 0\.01"
     ):
-        check_loss(editions, max_ap_loss=0.01)
+        check_loss(variants, max_ap_loss=0.01)
 
 
 def test_torchscript_finds_what_the_detector_finds_at_any_batch_and_size(

@@ -13,9 +13,9 @@ from detection_scores.scoring import score_detections
 from detector_export.export import export_detector
 from detector_export.images import noise_image, open_fitting_split, prepare_image
 from detector_export.model_card import load_detector
-from export_checks.editions import check_loss, editions_table, measure_editions, write_edition
 from export_checks.parity import compare_models
 from export_checks.proof import prove_equal
+from export_checks.variants import check_loss, measure_variants, variants_table, write_variant
 from pack_params import NmsSettings, PackParams, PrecisionName
 from service_packing import lay_out_service
 from sinara_lib.archive import pack
@@ -119,7 +119,7 @@ def splits(
     return opened[0], opened[1]
 
 
-def test_the_proof_holds_on_photographs_and_smaller_editions_keep_the_score(
+def test_the_proof_holds_on_photographs_and_smaller_variants_keep_the_score(
     files: Path, exported: Path, splits: tuple[Split, Split], images: zipfile.ZipFile
 ) -> None:
     train, evaluate = splits
@@ -132,11 +132,11 @@ def test_the_proof_holds_on_photographs_and_smaller_editions_keep_the_score(
     assert [len(one.rows) for one in proof.comparisons] == [1, 64, 1]
     assert proof.onnx_ap.ap > 0.25
     names: tuple[PrecisionName, ...] = ("fp32", "fp16", "int8")
-    paths = {name: write_edition(exported, name, train=train, size=SIZE) for name in names}
-    editions = measure_editions(paths, fp32_scores=proof.onnx_ap, evaluate=evaluate, size=SIZE)
-    logging.getLogger(__name__).info("%s", editions_table(editions).data)
-    check_loss(editions[:2], max_ap_loss=0.002)
-    check_loss(editions, max_ap_loss=PackParams().max_ap_loss)
-    megabytes = [one.megabytes for one in editions]
+    paths = {name: write_variant(exported, name, train=train, size=SIZE) for name in names}
+    variants = measure_variants(paths, fp32_scores=proof.onnx_ap, evaluate=evaluate, size=SIZE)
+    logging.getLogger(__name__).info("%s", variants_table(variants).data)
+    check_loss(variants[:2], max_ap_loss=0.002)
+    check_loss(variants, max_ap_loss=PackParams().max_ap_loss)
+    megabytes = [one.megabytes for one in variants]
     assert megabytes[1] < 0.55 * megabytes[0]
     assert megabytes[2] < 0.45 * megabytes[0]

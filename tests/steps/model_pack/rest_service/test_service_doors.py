@@ -92,5 +92,5 @@ def test_every_accepted_request_is_counted_as_answered(service_folder: Path) -> 
     for path in ("/categories", "/nowhere", "/test_data"):
         client.get(path)
     client.post("/predict", content=b"x")
-    doors = client.app.middleware
-    assert (doors.begun, doors.ended) == (4, 4)
+    middleware = client.app.middleware
+    assert (middleware.begun, middleware.ended) == (4, 4)

@@ -23,7 +23,7 @@ from sinara_lib.vision.coco_archive import Split
 
 
 @dataclass(frozen=True)
-class Edition:
+class Variant:
     """One file of the model; milliseconds of one image, one thread, on this machine's CPU."""
 
     precision: PrecisionName
@@ -32,8 +32,8 @@ class Edition:
     milliseconds: float
 
 
-def write_edition(exported: Path, precision: PrecisionName, *, train: Split | None, size: tuple[int, int]) -> Path:
-    """Write the edition of the fp32 file `exported` beside it and return its path; fp32 is that file itself.
+def write_variant(exported: Path, precision: PrecisionName, *, train: Split | None, size: tuple[int, int]) -> Path:
+    """Write the variant of the fp32 file `exported` beside it and return its path; fp32 is that file itself.
 
     train: the split that int8 is calibrated on; the other precisions need none.
     """
@@ -52,15 +52,15 @@ def write_edition(exported: Path, precision: PrecisionName, *, train: Split | No
     return path
 
 
-def measure_editions(
+def measure_variants(
     paths: Mapping[PrecisionName, Path], *, fp32_scores: AveragePrecision, evaluate: Split, size: tuple[int, int]
-) -> list[Edition]:
+) -> list[Variant]:
     """Score, weigh and time the files; what fp32 scores on the eval split is known from the proof."""
     sessions = {name: open_session(path, threads=1) for name, path in paths.items()}
     (image,) = read_images(evaluate, evaluate.dataset.images[:1], size=size)
     milliseconds = measure_latency(sessions, image.pixels)
     return [
-        Edition(
+        Variant(
             precision=name,
             scores=fp32_scores if name == "fp32" else _score(path, evaluate, size=size),
             megabytes=path.stat().st_size / 1e6,
@@ -70,9 +70,9 @@ def measure_editions(
     ]
 
 
-def check_loss(editions: list[Edition], *, max_ap_loss: float) -> None:
-    """Raise QualityGateError when the last of `editions` loses more AP than `max_ap_loss` against fp32."""
-    fp32, packed = editions[0], editions[-1]
+def check_loss(variants: list[Variant], *, max_ap_loss: float) -> None:
+    """Raise QualityGateError when the last of `variants` loses more AP than `max_ap_loss` against fp32."""
+    fp32, packed = variants[0], variants[-1]
     loss = fp32.scores.ap - packed.scores.ap
     if loss > max_ap_loss:
         raise QualityGateError(
@@ -82,8 +82,8 @@ def check_loss(editions: list[Edition], *, max_ap_loss: float) -> None:
         )
 
 
-def editions_table(editions: list[Edition]) -> Any:
-    """Return the editions as a table for the notebook."""
+def variants_table(variants: list[Variant]) -> Any:
+    """Return the variants as a table for the notebook."""
     from IPython.display import Markdown
 
     headers = ["precision", "AP", "AP50", "MB", "ms per image, one thread"]
@@ -95,7 +95,7 @@ def editions_table(editions: list[Edition]) -> Any:
             f"{one.megabytes:.1f}",
             f"{one.milliseconds:.1f}",
         ]
-        for one in editions
+        for one in variants
     ]
     return Markdown(markdown_table(headers, rows))
 
