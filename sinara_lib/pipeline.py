@@ -13,6 +13,7 @@ from sinara_lib.layout import split_run_url
 from sinara_lib.params import FULL_JOB, SAMPLE_FILE
 from sinara_lib.pipeline_runs import ReadyStep, StepWork, explain, ready_steps, resumed_run, started_run
 from sinara_lib.pipeline_runs.base import find_base, taken_steps
+from sinara_lib.pipeline_runs.graph import Graph, graph_of
 from sinara_lib.pipeline_runs.resume import find_unfinished
 from sinara_lib.repositories import step_folder
 from sinara_lib.repositories.lock import locked_commits
@@ -116,6 +117,7 @@ def run_pipeline(
     """
     told = {"params": params, "set": list(assignments), "unlocked": unlocked, "push": push}
     with _ready(steps, env, told) as ready:
+        graph_of(ready, known=[step.name for step in pipeline_steps(steps[0].settings)], records=False).check()
         runs = _runs_of(ready)
         found, listed = _steps_of_run(runs, steps, base)
         told |= {"set": params_without_credentials(told["set"])}
@@ -167,6 +169,14 @@ def explain_pipeline(
         chosen = {split_run_url(step.run)[1].step.step: step.run for step in listed if step.run}
         verdicts = explain(ready, chosen=chosen, force=force)
     return [verdict.line(name) for name, verdict in verdicts.items()]
+
+
+def pipeline_graph(steps: Sequence[PipelineStep], *, env: str, params: str | None) -> Graph:
+    """Return which step reads which, before anything runs. Raises ParamsError for a circle or a step nobody makes."""
+    with _ready(steps, env, {"params": params}) as ready:
+        graph = graph_of(ready, known=[step.name for step in steps])
+    graph.check()
+    return graph
 
 
 def run_in_order(steps: Sequence[ReadyStep], work: Callable[[ReadyStep], None]) -> None:

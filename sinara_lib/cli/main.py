@@ -58,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
 
+    dag = commands.add_parser("dag", help="show which step reads which")
+    dag.add_argument("--env", choices=("user", "prod"), default="user", help="as in run")
+    dag.add_argument("--params", metavar="sample|FILE", help="as in run")
+    shape = dag.add_mutually_exclusive_group()
+    shape.add_argument("--mermaid", action="store_true", help="print a Mermaid flowchart")
+    shape.add_argument("--svg", metavar="FILE", help="write a picture")
+    dag.set_defaults(command=_print_lines, lines=_dag)
+
     params = commands.add_parser("params", help="list what a step can be told")
     params.add_argument("step", metavar="STEP", help="a step of the pipeline, or a step's folder")
     form = params.add_mutually_exclusive_group()
@@ -148,6 +156,20 @@ def _run(args: argparse.Namespace) -> None:
         shown = [*runs, *(url for url in begun if url not in runs)]
         index = _write_index(shown) if begun else None
         print("", *closing_lines(done if ended_well else [], index=index), sep="\n")
+
+
+def _dag(args: argparse.Namespace) -> Iterator[str]:
+    from pathlib import Path
+
+    from sinara_lib.pipeline import pipeline_graph, pipeline_steps
+    from sinara_lib.settings import load_settings
+
+    graph = pipeline_graph(pipeline_steps(load_settings()), env=args.env, params=args.params)
+    if args.svg:
+        Path(args.svg).write_text(graph.svg(), encoding="utf-8")
+        yield f"written: {args.svg}"
+    else:
+        yield from graph.mermaid() if args.mermaid else graph.lines()
 
 
 def _params(args: argparse.Namespace) -> Iterator[str]:
