@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from label_formats.csv_text import open_csv
+from label_formats.parquet_footer import announced_values
 from label_formats.table import Table
 from sinara_lib.errors import DataError
 from sinara_lib.urls import without_credentials
@@ -55,7 +56,7 @@ def read_parquet(data: bytes, path: str) -> TableFile:
         file = pq.ParquetFile(pa.BufferReader(data))
         names = file.schema_arrow.names
         refuse_repeats(names, path)
-        _refuse_bomb(file.metadata, len(data), path)
+        _refuse_bomb(data, file.metadata.num_rows, path)
         features = (file.schema_arrow.metadata or {}).get(b"huggingface")
         # As a dictionary a text that repeats takes its room once, however often it does.
         words = [column.path for column in _leaves(file.metadata) if column.physical_type == "BYTE_ARRAY"]
@@ -80,20 +81,14 @@ def column_names(file: Path) -> list[str]:
         return []
 
 
-def _refuse_bomb(facts: pq.FileMetaData, size: int, path: str) -> None:
-    values = sum(column.num_values for column in _chunks(facts))
+def _refuse_bomb(data: bytes, rows: int, path: str) -> None:
+    values, size = max(announced_values(data), rows), len(data)
     most = min(MOST_VALUES, max(FREE_VALUES, size * VALUES_PER_BYTE))
-    if values > most or facts.num_rows > most:
+    if values > most:
         raise DataError(
-            f"{path}: {size:,} bytes announce {max(values, facts.num_rows):,} values, and the limit for a table of "
+            f"{path}: {size:,} bytes announce {values:,} values, and the limit for a table of "
             f"this size is {most:,}; refused as a bomb. Split the table, or export it as CSV."
         )
-
-
-def _chunks(facts: pq.FileMetaData) -> Iterator[pq.ColumnChunkMetaData]:
-    for number in range(facts.num_row_groups):
-        group = facts.row_group(number)
-        yield from map(group.column, range(group.num_columns))
 
 
 def _leaves(facts: pq.FileMetaData) -> Iterator[pq.ColumnSchema]:

@@ -1,9 +1,11 @@
 """A query only reads, and a table takes no more room than its size lets expect."""
 
+import contextlib
 import io
 import sqlite3
 import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -11,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
 
+from child_processes import exit_code, start_child
 from label_formats import database, table_reading, values
 from label_formats.coco_reading import read_coco
 from label_formats.database import read_query
+from label_formats.parquet_footer import announced_values
 from label_formats.table_reading import read_csv, read_parquet
 from sinara_lib.errors import DataError
 
@@ -172,3 +176,31 @@ def test_a_plain_table_or_document_of_more_values_than_memory_holds_is_refused(
         read_coco(tmp_path / "a.json", "a.json")
     with pytest.raises(DataError, match=r"holds more than 1,000 lists and objects"):
         values.json_value((tmp_path / "a.json").read_bytes(), "a.json")
+
+
+@pytest.mark.parametrize("options", [{}, {"row_group_size": 3}, {"version": "1.0", "write_statistics": False}])
+def test_what_a_footer_announces_is_what_pyarrow_reads_in_it(options: dict[str, Any]) -> None:
+    columns = {"a": [[1, 2], None, [], [3]] * 5, "b": [{"q": "x", "r": [True]}, None] * 10, "t": ["u", None] * 10}
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns).replace_schema_metadata({"k": "v" * 1_000}), sink, **options)
+    facts = pq.ParquetFile(sink).metadata
+    groups = map(facts.row_group, range(facts.num_row_groups))
+    expected = sum(group.column(number).num_values for group in groups for number in range(facts.num_columns))
+    assert announced_values(sink.getvalue()) == expected
+
+
+def _read_changed(_: str) -> None:
+    data, dice = (
+        _parquet(pa.table({"image": ["a.jpg", "b.jpg"], "box": [[1.0, 2.0], [3.0]], "n": [1, None]})),
+        Random(16),
+    )
+    for _number in range(4_000):
+        changed = bytearray(data)
+        for _time in range(dice.choice([1, 1, 4])):
+            changed[dice.randrange(len(data))] = dice.choice([0, 1, 127, 128, 255, dice.randrange(256)])
+        with contextlib.suppress(DataError):
+            read_parquet(bytes(changed), "t.parquet")
+
+
+def test_random_changes_of_a_parquet_file_end_in_our_own_error_and_never_the_process(tmp_path: Path) -> None:
+    assert exit_code(start_child(_read_changed, str(tmp_path)), seconds=300) == 0
