@@ -1,6 +1,5 @@
 """The earlier run of the pipeline that a part of it goes on from: found, and refused where it does not fit."""
 
-import logging
 from collections.abc import Sequence
 
 from sinara_lib.errors import ArtifactNotFoundError, LayoutError, ParamsError
@@ -9,8 +8,6 @@ from sinara_lib.settings import Settings
 from sinara_lib.store import store_at
 from sinara_lib.store.pipeline_record import PipelineRunRecord, PipelineStatus, StepOfRun, StepState
 from sinara_lib.store.pipeline_runs import PipelineRuns
-
-log = logging.getLogger(__name__)
 
 
 def find_base(runs: PipelineRuns, text: str | None, *, needed: Sequence[str]) -> PipelineRunRecord | None:
