@@ -72,7 +72,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, by where it stands, what its module imports, and what it asks for."""
+    """Mark what is slow, by where it stands, what its module imports, and what it asks for; without one, no browser."""
+    if CHROMIUM is None:
+        items[:] = [item for item in items if "browser" not in getattr(item, "fixturenames", ())]
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         params = getattr(getattr(item, "callspec", None), "params", {})
@@ -89,7 +91,7 @@ def pytest_report_header() -> list[str]:
     """Say in a line each whether tests on real data, in a browser and in containers run."""
     return [
         f"real data: {REAL_DATA}" if REAL_DATA.is_dir() else f"real data: none at {REAL_DATA}, *_real.py left out",
-        f"browser: {CHROMIUM or 'no chromium with playwright, *_browser.py left out'}",
+        f"browser: {CHROMIUM or 'no chromium with playwright, *_browser.py and what asks for it left out'}",
         f"containers: {NO_CONTAINERS}, *_container.py left out" if NO_CONTAINERS else "containers: podman and buildah",
     ]
 

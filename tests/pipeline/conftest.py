@@ -73,9 +73,13 @@ class Workspace:
 @pytest.fixture(scope="session")
 def tiny_params(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Params files of the tiny job, one per step."""
-    folder = tmp_path_factory.mktemp("params")
+    return write_params(tmp_path_factory.mktemp("params"), TINY)
+
+
+def write_params(folder: Path, job: Mapping[str, Sequence[str]]) -> dict[str, Path]:
+    """Write a params file per step: the sample's, with the assignments of the job."""
     files = {}
-    for step, assignments in TINY.items():
+    for step, assignments in job.items():
         params = override(load_params(REPOSITORY / step / "params" / "sample.json"), assignments)
         files[step] = folder / f"{step}.json"
         files[step].write_text(params.model_dump_json(), encoding="utf-8")
