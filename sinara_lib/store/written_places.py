@@ -50,12 +50,6 @@ def discard_written(store: ArtifactStore, urls: Iterable[str], *, beside: Path) 
                 _take(store, entity, url, beside=beside, to=work / "files")
 
 
-def has_written(store: ArtifactStore, url: str) -> bool:
-    """Tell whether files lie in the place of an entity that is not committed."""
-    entity = split_entity_url(url)[1]
-    return not _is_committed(store, entity) and bool(_names(StoreFiles(store.fs), _path(store, entity)))
-
-
 def _take(store: ArtifactStore, entity: EntityAddress, url: str, *, beside: Path, to: Path) -> bool:
     """Move what was written into a place into the folder `to`, without Spark's marks; tell whether there was any."""
     place = _path(store, entity)

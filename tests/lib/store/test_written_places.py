@@ -7,7 +7,7 @@ import pytest
 from sinara_lib.errors import LayoutError
 from sinara_lib.layout import EntityAddress, split_entity_url
 from sinara_lib.store import ArtifactStore, open_entity
-from sinara_lib.store.written_places import discard_written, has_written, publish_written
+from sinara_lib.store.written_places import discard_written, publish_written
 
 
 def _write(store: ArtifactStore, url: str, files: dict[str, bytes]) -> None:
@@ -22,13 +22,11 @@ def test_files_at_an_entitys_url_become_the_entity_without_sparks_own_marks(
 ) -> None:
     spark = {"_SUCCESS": b"", "._SUCCESS.crc": b"c", ".part-0.parquet.crc": b"c"}
     _write(store, url, {"part-0.parquet": b"rows", "day=1/part-1.parquet": b"more", **spark})
-    assert has_written(store, url)
     assert publish_written(store, [url], beside=tmp_path) == [url]
     reader = store.open(_address(url))
     assert [file.path for file in reader.manifest.files] == ["day=1/part-1.parquet", "part-0.parquet"]
     assert reader.read("part-0.parquet") == b"rows"
     assert publish_written(store, [url], beside=tmp_path) == []
-    assert not has_written(store, url)
 
 
 def test_files_written_to_the_url_as_if_it_were_a_path_belong_to_the_entity(
@@ -53,7 +51,6 @@ def test_what_cannot_be_published_or_is_discarded_leaves_nothing(
     discard_written(store, [url], beside=tmp_path / "step")
     _write(store, url, {"a.txt": b"a"})
     discard_written(store, [url], beside=tmp_path / "step")
-    assert not has_written(store, url)
     assert publish_written(store, [url], beside=tmp_path / "step") == []
     assert not store.is_committed(_address(url))
 
