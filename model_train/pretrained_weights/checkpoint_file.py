@@ -78,6 +78,9 @@ def find_weights(folder: str | Path) -> Path | None:
     Raises DataError when weights.json is missing or names a file that is not there.
     """
     record_path = Path(folder) / WEIGHTS_PAGE
+    alone = [path for path in Path(folder).iterdir() if path.is_file()]
+    if len(alone) == 1 and alone[0].suffix == ".pth":  # SinaraML's data_load publishes nothing beside it
+        return alone[0]
     try:
         record = WeightsRecord.model_validate_json(record_path.read_bytes())
     except (OSError, ValidationError) as error:

@@ -21,6 +21,7 @@ from sinara_lib.archive.stream import batches_of, iterate
 from sinara_lib.errors import DataError
 from sinara_lib.store.manifest import Manifest
 from sinara_lib.vision.coco import CocoDataset, CocoImage, read_coco, save_coco
+from sinara_lib.vision.sinaraml_names import lay_out_split, split_document
 
 ANNOTATIONS = "annotations.json"
 IMAGES = "images"
@@ -104,10 +105,16 @@ def member(image: CocoImage) -> str:
 def open_split(source: str | Path, name: str) -> Split:
     """Open a split at the URL of its archive, or in a folder; images stay where they are until they are read.
 
+    One that SinaraML's data_prep published is laid out anew in a temporary folder, which takes its size again.
+
     Raises DataError when the document is none, lists no image, or lists files that are not there.
     """
     place = str(source)
     files: Readable = open_archive(place) if "://" in place else FolderFiles(place)
+    theirs = None if ANNOTATIONS in files.names() else split_document(files.names())
+    if theirs is not None:
+        place = str(lay_out_split(files, document=theirs, annotations=ANNOTATIONS, images=IMAGES))
+        files = FolderFiles(place)
     dataset = read_document(files, place=place)
     if not dataset.images:
         raise DataError(f"The {name} split {place} has no images; give data_prep more images or another share for it.")

@@ -34,3 +34,8 @@ def test_a_record_that_leads_nowhere_is_refused(tmp_path: Path, record: str | No
 
     with pytest.raises(DataError, match=says):
         find_weights(tmp_path)
+
+
+def test_a_checkpoint_alone_as_sinaraml_publishes_it_is_the_one_to_start_from(tmp_path: Path) -> None:
+    (tmp_path / "yolox_s.pth").write_bytes(b"weights")
+    assert find_weights(tmp_path) == tmp_path / "yolox_s.pth"
