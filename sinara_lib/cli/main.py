@@ -14,6 +14,7 @@ from sinara_lib.cli.arguments import ENVIRONMENT_HELP
 from sinara_lib.cli.catalog import add_store_commands
 from sinara_lib.cli.comparison import add_report_commands
 from sinara_lib.cli.pipeline import add_pipeline_commands
+from sinara_lib.cli.scaffold import add_new_commands
 from sinara_lib.runs.exit_code import exit_code_of
 from sinara_lib.tables import printable, text_table
 
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--write", action="store_true", help="write the tables into its README.md, between the marks")
     params.set_defaults(command=_print_lines, lines=_params)
 
+    add_new_commands(commands, show=_print_lines)
     add_pipeline_commands(commands, show=_print_lines)
     add_store_commands(commands, show=_print_lines)
 
