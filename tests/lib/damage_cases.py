@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import random
+import struct
 from collections.abc import Callable
 
 from sinara_lib.layout import EntityAddress, RunAddress
@@ -29,3 +31,22 @@ def recommit(store: ArtifactStore, address: EntityAddress, change: Callable[[dic
     data = json.dumps(page).encode()
     store.fs.pipe_file(path_of(store, address, MANIFEST_FILE), data)
     store.fs.pipe_file(path_of(store, address, SUCCESS_FILE), hashlib.sha256(data).hexdigest().encode())
+
+
+def changed_bytes(data: bytes, dice: random.Random) -> bytes:
+    """Flip, overwrite, cut, repeat, fill or insert somewhere."""
+    at, size = dice.randrange(len(data)), dice.choice([1, 1, 1, 2, 4, 8, 64])
+    change = dice.randrange(7)
+    if change == 0:
+        return data[:at] + bytes([data[at] ^ (1 << dice.randrange(8))]) + data[at + 1 :]
+    if change == 1:
+        return data[:at] + dice.randbytes(size) + data[at + size :]
+    if change == 2:
+        return data[:at]
+    if change == 3:
+        return data[: at + size] + data[at:]
+    if change == 4:
+        return data[:at] + bytes([dice.choice([0, 255, 127, 128])]) * size + data[at + size :]
+    if change == 5:
+        return data[:at] + dice.choice([b"[" * 3000, b"9" * 5000, b"\xff", b"{", b'"', b"-", b"\0"]) + data[at:]
+    return data[:at] + struct.pack("<q", dice.choice([-1, 1 << 62, -(1 << 62), 1 << 31, 0])) + data[at + 8 :]

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import resource
-import struct
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from child_processes import exit_code, start_child
-from damage_cases import change_file, path_of, recommit
+from damage_cases import change_file, changed_bytes, path_of, recommit
 from lineage_cases import History
 from sinara_lib.archive import ArchiveReader, open_archive, pack
 from sinara_lib.archive.format import INDEX_FILE, INDEX_SCHEMA, SCHEMA
@@ -51,25 +50,6 @@ def _small_store(root: str, folder: Path) -> tuple[ArtifactStore, RunAddress]:
     return store, run
 
 
-def _changed(data: bytes, dice: random.Random) -> bytes:
-    """Flip, overwrite, cut, repeat, fill or insert somewhere."""
-    at, size = dice.randrange(len(data)), dice.choice([1, 1, 1, 2, 4, 8, 64])
-    change = dice.randrange(7)
-    if change == 0:
-        return data[:at] + bytes([data[at] ^ (1 << dice.randrange(8))]) + data[at + 1 :]
-    if change == 1:
-        return data[:at] + dice.randbytes(size) + data[at + size :]
-    if change == 2:
-        return data[:at]
-    if change == 3:
-        return data[: at + size] + data[at:]
-    if change == 4:
-        return data[:at] + bytes([dice.choice([0, 255, 127, 128])]) * size + data[at + size :]
-    if change == 5:
-        return data[:at] + dice.choice([b"[" * 3000, b"9" * 5000, b"\xff", b"{", b'"', b"-", b"\0"]) + data[at:]
-    return data[:at] + struct.pack("<q", dice.choice([-1, 1 << 62, -(1 << 62), 1 << 31, 0])) + data[at + 8 :]
-
-
 def _read_all(store: ArtifactStore, run: RunAddress, *, only: str = "") -> None:
     """Read what the run published, or `only` one entity, as a step does; wrong bytes are an error of this test."""
     found = store.resolve(run.step, ["plain", "archive"])
@@ -88,7 +68,7 @@ def _damage_and_read(folder: str) -> None:
     dice = random.Random(16)
     for number in range(CHANGES):
         path = dice.choice(sorted(files))
-        data = _changed(files[path], dice)
+        data = changed_bytes(files[path], dice)
         store.fs.pipe_file(path, data)
         try:
             if number % 40:
@@ -99,7 +79,7 @@ def _damage_and_read(folder: str) -> None:
             pass
         store.fs.pipe_file(path, files[path])
         try:  # a forger fits the checksums, so that the table itself is read
-            read_table(_changed(index, dice)).to_pylist()
+            read_table(changed_bytes(index, dice)).to_pylist()
         except (ValueError, OverflowError):
             continue
     _read_all(store, run)
@@ -128,8 +108,8 @@ def _damage_shard_without_checksum(_: str) -> None:
     pq.write_table(pa.Table.from_pylist(rows), sink, compression="snappy")
     data, dice = sink.getvalue().to_pybytes(), random.Random(16)
     store.fs.pipe_file(path_of(store, entity, SUCCESS_FILE), b"")
-    for _ in range(CHANGES // 5):
-        store.fs.pipe_file(path_of(store, entity, "part-00000.snappy.parquet"), _changed(data, dice))
+    for _ in range(CHANGES // 10):
+        store.fs.pipe_file(path_of(store, entity, "part-00000.snappy.parquet"), changed_bytes(data, dice))
         with contextlib.suppress(SinaraError), open_archive(store.url_of(entity)) as archive:
             for name in archive.names():
                 archive.read(name)

@@ -194,7 +194,7 @@ def _read_changed(_: str) -> None:
         _parquet(pa.table({"image": ["a.jpg", "b.jpg"], "box": [[1.0, 2.0], [3.0]], "n": [1, None]})),
         Random(16),
     )
-    for _number in range(4_000):
+    for _number in range(2_000):
         changed = bytearray(data)
         for _time in range(dice.choice([1, 1, 4])):
             changed[dice.randrange(len(data))] = dice.choice([0, 1, 127, 128, 255, dice.randrange(256)])
