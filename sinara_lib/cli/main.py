@@ -156,7 +156,7 @@ def _run(args: argparse.Namespace) -> None:
         print(*text_table([["step", "run", "seconds", "published"], *published_rows(done)]), sep="\n")
         runs = [result.run_url for result in done]
         shown = [*runs, *(url for url in begun if url not in runs)]
-        index = _write_index(shown) if begun else None
+        index = _write_index(shown) if begun else _standing_index(shown)
         print("", *closing_lines(done if ended_well else [], index=index), sep="\n")
 
 
@@ -193,6 +193,12 @@ def _params(args: argparse.Namespace) -> Iterator[str]:
         yield f"written: {page}"
     else:
         yield from help_text(models, width=shutil.get_terminal_size().columns).lstrip("\n").splitlines()
+
+
+def _standing_index(runs: list[str]) -> str | None:
+    """Return the page that an earlier run has written on this machine's disk, where nothing had to run."""
+    page = f"{runs[-1].rsplit('/', 2)[0]}/index.html" if runs else ""
+    return page if os.path.isfile(page.removeprefix("file://")) else None
 
 
 def _write_index(runs: list[str]) -> str | None:

@@ -205,3 +205,16 @@ def test_where_a_forced_step_finds_its_sources_unchanged_the_next_reads_the_earl
     used = stores("user").run_record(split_run_url(second.done[1].run_url)[1])
     assert used is not None
     assert used.inputs == (f"{first.done[0].run_url}/numbers",)
+
+
+def test_where_nothing_had_to_run_the_command_still_leads_to_the_page_that_stands(
+    two: Pipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(two.folder)
+    assert sinara(["run"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("all ")]
+    assert len(told) == 1
+    assert sinara(["run"]) == 0
+    again = capsys.readouterr().out
+    assert again.count("  kept from run-") == 2  # in the table
+    assert told[0] in again
