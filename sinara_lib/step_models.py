@@ -19,6 +19,7 @@ from sinara_lib.isolation import isolated_modules
 from sinara_lib.params import ParamsFile, load_params, override, parse_params
 from sinara_lib.params_sections import refuse_own_keys
 from sinara_lib.settings_file import pipeline_place_in
+from sinara_lib.sinaraml_params import translated
 from sinara_lib.strict_text.values import read_text
 
 NOTEBOOKS = "NOTEBOOKS"
@@ -53,7 +54,8 @@ def ask_params(
     `pipeline` are the `pipeline_params` that hold where the file names none (default: those of `sinara.toml` around).
     """
     told = pipeline_place_in(folder) if pipeline is None else pipeline
-    return overridden(folder, load_params(folder / file, pipeline=told), assignments)
+    params = translated(load_params(folder / file, pipeline=told), step_models(folder))
+    return overridden(folder, params, assignments)
 
 
 def overridden(folder: Path, params: ParamsFile, assignments: Sequence[str]) -> ParamsFile:
