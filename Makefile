@@ -80,7 +80,7 @@ quietly = found=$$($(1) 2>&1) || { echo "$$found"; exit 1; }
 declared = $(call quietly,$(BIN)/deptry $(2) --no-ansi --ignore DEP002 --optional-dependencies-dev-groups $(call commas,$(1)))
 commas = $(subst $() ,$(COMMA),$(1))
 COMMA := ,
-WITH_EXTRAS := sinara_lib/(runs/(notebook|kernels)|reports/|vision/|downloads/|loopback|bento/|container/)
+WITH_EXTRAS := sinara_lib/(runs/(notebook|kernels|python_file)|compat/|reports/|vision/|downloads/|loopback|bento/|container/)
 
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --quiet \
   --generate-hashes $(addprefix --no-emit-package ,$(NOT_LOCKED))
