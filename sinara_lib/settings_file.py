@@ -38,6 +38,7 @@ class _Section(BaseModel):
 class _Pipeline(_Section):
     name: str | None = None
     zone: str | None = None
+    library: str | None = None
     steps: list[Any] | dict[str, Any] = []
 
 
@@ -81,7 +82,7 @@ def read_settings_file(path: Path) -> SettingsFile:
         key = ".".join(part for part in map(str, first["loc"]) if "[" not in part)  # without the kinds of a union
         raise ParamsError(
             f"{path}: '{key}': {first['msg']}. "
-            "Known: pipeline.name, pipeline.zone, pipeline.steps, env.<name>.root, env.<name>.storage."
+            "Known: pipeline.name, .zone, .library, .steps, env.<name>.root, env.<name>.storage."
         ) from error
 
 

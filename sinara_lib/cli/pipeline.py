@@ -31,6 +31,8 @@ def add_pipeline_commands(commands: Any, *, show: Any) -> None:
     checkout = ways.add_parser("checkout", help="go over to a branch in each; a new one where it is nowhere")
     checkout.add_argument("branch", metavar="BRANCH")
     checkout.set_defaults(command=show, lines=_over_all, work="checkout")
+    library = "write where the library comes from, pipeline.library, into each step's requirements.txt"
+    ways.add_parser("requirements", help=library).set_defaults(command=show, lines=_requirements)
     lock = "write the commits that the steps' refs mean now into sinara.lock"
     ways.add_parser("lock", help=lock).set_defaults(command=show, lines=_lock)
 
@@ -64,6 +66,17 @@ def _status(args: argparse.Namespace) -> Iterator[str]:
     answers = for_each(sources, base, work)
     yield from text_table(rows)
     yield from _told([answer for answer in answers if not answer.good], "status")
+
+
+def _requirements(args: argparse.Namespace) -> Iterator[str]:
+    from sinara_lib.repositories.places import checkout_of
+    from sinara_lib.scaffold.requirement import write_library
+    from sinara_lib.settings_file import SETTINGS_FILE, read_settings_file
+
+    base, sources = _pipeline()
+    library = read_settings_file(base / SETTINGS_FILE).pipeline.library
+    tops = [(s, checkout_of(s, base) if s.git else base / str(s.folder)) for s in sources]
+    yield from _told([write_library(s.name, top and top / s.path, library, base) for s, top in tops], "requirements")
 
 
 def _lock(args: argparse.Namespace) -> Iterator[str]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from sinara_lib import __version__
 from sinara_lib.errors import ParamsError
 from sinara_lib.layout import check_name
 from sinara_lib.runs.git import run_git
 from sinara_lib.scaffold.notebooks import Read, notebook_text
+from sinara_lib.scaffold.requirement import library_lines
 from sinara_lib.scaffold.wiring import with_step
 from sinara_lib.settings_file import SETTINGS_FILE, find_settings_folder, read_settings_file
 from sinara_lib.step_sources import read_sources
@@ -61,7 +61,14 @@ def new_step(
         raise ParamsError(f"--substeps: a name is given twice: {', '.join(substeps)}.")
     pairs = [_pair(text) for text in reads]
     wired = with_step(read_text(base / SETTINGS_FILE), name, str(base / SETTINGS_FILE))
-    files = _step_files(name, settings.pipeline.name, notebooks, pairs, publishes)
+    files = _step_files(
+        name,
+        pipeline=settings.pipeline.name,
+        notebooks=notebooks,
+        reads=pairs,
+        publishes=publishes,
+        library=library_lines("[notebook]", settings.pipeline.library, base),
+    )
     folder = _write(base / name, files, git=git)
     draft = base / f".{SETTINGS_FILE}.{os.getpid()}"
     draft.write_text(wired, encoding="utf-8")
@@ -70,7 +77,13 @@ def new_step(
 
 
 def _step_files(
-    name: str, pipeline: str, notebooks: Sequence[str], reads: Sequence[Read], publishes: Sequence[str]
+    name: str,
+    *,
+    pipeline: str,
+    notebooks: Sequence[str],
+    reads: Sequence[Read],
+    publishes: Sequence[str],
+    library: str,
 ) -> dict[str, str]:
     model = "".join(part.capitalize() for part in name.split("_")) + "Params"
     substeps = [{"substep_name": notebook, "substep_params": {"seed": 1}} for notebook in notebooks]
@@ -91,7 +104,7 @@ def _step_files(
         f"{name}_params.py": _filled("params_module", name=name, model=model, notebooks=_quoted(notebooks)),
         "params/step_params.json": json.dumps({"substeps_params": substeps}, indent=1) + "\n",
         "README.md": _filled("step_readme", name=name, pipeline=pipeline, rows="\n".join(rows)),
-        "requirements.txt": f"sinara_lib[notebook]>={__version__}\n",
+        "requirements.txt": f"{library}\n",
         ".gitignore": _filled("gitignore"),
         f"tests/test_{name}.py": _filled(
             "step_test",

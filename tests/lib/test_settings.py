@@ -87,7 +87,7 @@ def test_an_unknown_environment_is_named_with_the_known_ones_and_the_remedy(tmp_
         ("[pipeline", "is not valid TOML"),
         (
             '[pipline]\nsteps = ["a"]\n',
-            "'pipline'.*Known: pipeline.name, .*steps, env.<name>.root",
+            "'pipline'.*Known: pipeline.name, .*env.<name>.root",
         ),
         ('[env.user]\nrot = "x"\n', r"'env\.user\.ro"),
         ("[env.user]\nroot = 5\n", r"'env\.user\.root'"),
