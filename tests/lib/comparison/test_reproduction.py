@@ -149,7 +149,7 @@ def test_what_cannot_be_reproduced_is_refused_in_words(
     (project.folder / "sinara.toml").write_text('[pipeline]\nsteps = ["make"]\n')
     assert main(["reproduce", run.run_id]) == 1
     assert "No step use in this pipeline" in capfd.readouterr().out
-    assert load_settings().steps == ("make",)
+    assert [step.name for step in load_settings().steps] == ["make"]
 
 
 def test_a_repetition_that_fails_is_told_with_its_reason(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
