@@ -211,12 +211,12 @@ def test_serve_ends_in_good_order_when_told_to(saved: str, number: signal.Signal
         port = probe.getsockname()[1]
     # A job that a shell started in the background ignores Ctrl-C, and its children do: this one shall hear it.
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    serve = f"from sinara_lib.bento import serve_bentoservice as s; sys.exit(s({saved!r}, port={port}))"
+    serve = f"from sinara_lib.bento.service import serve_bentoservice as s; sys.exit(s({saved!r}, port={port}))"
     code = f"import sys; {listen}; {serve}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
         try:
-            wait_for(f"http://127.0.0.1:{port}/readyz")
+            wait_for(f"http://127.0.0.1:{port}/readyz", process)
             process.send_signal(number)
             assert process.wait(20) == 0
         finally:
@@ -225,8 +225,9 @@ def test_serve_ends_in_good_order_when_told_to(saved: str, number: signal.Signal
         urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2)
 
 
-def wait_for(url: str) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     for _ in range(150):
+        assert process.poll() is None, f"the server ended with exit code {process.returncode}"
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return

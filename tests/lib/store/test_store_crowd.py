@@ -106,9 +106,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def note(name: str) -> None:
         ask = getattr(StoreFiles, name)
 
-        def noted(self: StoreFiles, *args: object) -> object:
+        def noted(self: StoreFiles, *args: object, **options: object) -> object:
             asked.append(name)
-            return ask(self, *args)
+            return ask(self, *args, **options)
 
         monkeypatch.setattr(StoreFiles, name, noted)
 
