@@ -37,24 +37,32 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("change", "told"),
+    [("imagesurl=x", ["unknown key 'imagesurl'", "images_url"]), ("images_url=17", ["'images_url' is 17", "string"])],
+)
+def test_a_parameter_that_the_step_does_not_take_is_refused_before_a_run_begins(
+    workspace: Workspace, good_run: str, change: str, told: list[str]
+) -> None:
+    before = workspace.store("user").runs(LOAD)
+    message = refusal(workspace, change)
+    for words in told:
+        assert words in message
+    assert workspace.store("user").runs(LOAD) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
     [
-        ("imagesurl=x", ["unknown key 'imagesurl'", "images_url"]),
-        ("images_url=17", ["'images_url' is 17", "string"]),
         ("images_url={address}/val2017.zip annotations_url={address}/a.zip", ["{address}/val2017.zip", "404"]),
         ("weights_url={address}/yolox_s_coco-4592a793.pth", ["yolox_s_coco-4592a793.pth", "4592a793"]),
         ("images_url=sample://castles?images=3", ["sample://castles", "sample://scenes"]),
     ],
 )
-def test_a_bad_parameter_fails_with_one_message_and_a_report_and_leaves_earlier_runs_alone(
+def test_a_source_that_cannot_be_had_fails_with_one_message_and_a_report_and_leaves_earlier_runs_alone(
     workspace: Workspace, good_run: str, address: str, change: str, told: list[str]
 ) -> None:
-    sets = [arg for part in change.format(address=address).split() for arg in ("--set", part)]
-    done = workspace.run(["step.dev.py", *SMALL, *sets], REPOSITORY / "data_load")
-    assert done.returncode == 1
-    message = done.stdout[done.stdout.index("failed: ") :]
+    message = refusal(workspace, change.format(address=address))
     for words in told:
         assert words.format(address=address) in message
-    assert "Traceback" not in done.stdout + done.stderr
     store = workspace.store("user")
     failed = store.runs(LOAD)[0]
     record = store.run_record(failed)
@@ -63,6 +71,15 @@ def test_a_bad_parameter_fails_with_one_message_and_a_report_and_leaves_earlier_
     assert [e.name for e in store.entities(failed)] == ["reports_data_load_ipynb"]
     assert b"FAIL" in store.open(failed.entity("reports_data_load_ipynb")).read("report.html")
     assert store.resolve(LOAD, ["coco_datasets_images"]).run_id == good_run
+
+
+def refusal(workspace: Workspace, change: str) -> str:
+    """Run data_load with parameters that must fail, and return its closing message."""
+    sets = [arg for part in change.split() for arg in ("--set", part)]
+    done = workspace.run(["step.dev.py", *SMALL, *sets], REPOSITORY / "data_load")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout[done.stdout.index("failed: ") :]
 
 
 def test_a_missing_input_names_the_step_that_makes_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rest_service.checksums import CHECKSUMS_NAME, ChangedFileError, check_files
-from sinara_lib.bento import build as bento_build
+from sinara_lib.bento import checksums as written
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def packed(tmp_path: Path) -> Path:
 
 
 def test_the_builder_and_the_service_mean_the_same_file() -> None:
-    assert CHECKSUMS_NAME == bento_build.CHECKSUMS_NAME
+    assert CHECKSUMS_NAME == written.CHECKSUMS_NAME
 
 
 def test_unchanged_files_pass_and_caches_do_not_count(packed: Path) -> None:
