@@ -12,6 +12,7 @@ from sinara_lib.urls import without_credentials
 
 _GIT_URL = re.compile(r"(\w+://|[\w.-]+@[\w.-]+:)")
 _SCP = re.compile(r"(?!\w:[\\/])[\w.@-]+:(?!//)")
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
 _PASSWORD = re.compile(r"\w+://[^/?#]*:[^/?#]*@")
 _REF = re.compile(r"(?!-)(?!.*(\.\.|@\{|//))[^\s~^:?*\[\\\x00-\x1f\x7f]+")
 _KEYS = ("name", "folder", "git", "ref", "path")
@@ -83,10 +84,10 @@ def check_git_url(url: str, where: str) -> str:
         )
     if re.match(r"[\w.-]*@?-|\w+://([^/?#]*@)?-", url):
         raise ParamsError(f"{where}: the host of {shown!r} begins with -, which ssh would take for an option.")
-    if _PASSWORD.match(url):
+    if _PASSWORD.match(url) or (_HTTP.match(url) and shown != url):  # a token stands as a user or in a query, too
         raise ParamsError(
-            f"{where}: {shown} was given with a password, which has no place in a file: leave it out, and keep it "
-            "where git looks for it (`git config credential.helper`), or use ssh."
+            f"{where}: {shown} was given with a user, password or token, which has no place in a file: leave it "
+            "out, keep it where git looks for it (`git config credential.helper`), or use ssh."
         )
     return url
 

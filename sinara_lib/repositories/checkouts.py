@@ -31,15 +31,16 @@ class Answer:
 def for_each(sources: Sequence[StepSource], base: Path, work: Callable[[StepSource, Path], str]) -> list[Answer]:
     """Do the work on every step that lives in a repository, one after the other, and return what each answers.
 
-    Several steps of one checkout are one repository. Raises ParamsError where no step has a repository of its own.
+    Several steps of one checkout are one repository. Where they name two URLs or refs, no checkout can be both, and the
+    answer says so. Raises ParamsError where no step has a repository of its own.
     """
-    first: dict[str, StepSource] = {}
+    by_checkout: dict[str, list[StepSource]] = {}
     for source in sources:
         if source.git:
-            first.setdefault(source.repository_folder, source)
-    if not first:
+            by_checkout.setdefault(source.repository_folder, []).append(source)
+    if not by_checkout:
         raise ParamsError(f"The steps of {base} are folders of its own: none has a repository; use git itself.")
-    return [_answer(source, base, work) for source in first.values()]
+    return [_torn(steps) or _answer(steps[0], base, work) for steps in by_checkout.values()]
 
 
 def clone(source: StepSource, base: Path) -> str:
@@ -114,6 +115,15 @@ def status(source: StepSource, base: Path) -> list[str]:
         _locked(source, base, commit),
         run_git(place, *_TAGS) or "-",
     ]
+
+
+def _torn(steps: Sequence[StepSource]) -> Answer | None:
+    """Return the refusal for steps that would lie in one checkout and are not of one URL and ref."""
+    if len({(step.git, step.ref) for step in steps}) == 1:
+        return None
+    wanted = "; ".join(f"{step.name}: {step.shown} at {step.ref or 'its default branch'}" for step in steps)
+    text = f"one checkout, {steps[0].repository_folder}, would have to be all of these: {wanted}."
+    return Answer(", ".join(step.name for step in steps), f"{text} Give them one URL and ref.", good=False)
 
 
 def _answer(source: StepSource, base: Path, work: Callable[[StepSource, Path], str]) -> Answer:

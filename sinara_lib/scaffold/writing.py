@@ -1,6 +1,7 @@
 """A new pipeline and a new step, written whole or not at all; what is there is never written over."""
 
 import json
+import keyword
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -140,8 +141,10 @@ def _quoted(names: Sequence[str]) -> str:
 
 def _word(name: str, what: str) -> str:
     """Return a name that can stand in Python. Raises ParamsError."""
-    if not name.isascii() or not name.isidentifier():
-        raise ParamsError(f"{what} {name!r}: use letters, digits and _, as in a name of Python.")
+    if not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
+        raise ParamsError(
+            f"{what} {name!r}: use letters, digits and _, as in a name of Python, and no word of its own."
+        )
     return name
 
 

@@ -75,8 +75,19 @@ def test_what_names_no_step_is_told_with_what_to_give(entry: object, words: str)
         _one(entry)
 
 
-@pytest.mark.parametrize("entry", ["https://me:pl4nted@host/count.git", {"git": "ssh://me:pl4nted@host/count"}])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "https://me:pl4nted@host/count.git",
+        {"git": "ssh://me:pl4nted@host/count"},
+        {"git": "https://pl4nted@host/count.git"},
+        {"git": "HTTPS://host/count.git?access_token=pl4nted"},
+        {"git": "https://me:pl4nted/x@host/count.git"},
+    ],
+)
 def test_a_password_in_a_url_is_refused_and_not_repeated(entry: object) -> None:
-    with pytest.raises(ParamsError, match=r"was given with a password, which has no place in a file") as refusal:
+    with pytest.raises(
+        ParamsError, match=r"was given with a user, password or token, which has no place in a file"
+    ) as refusal:
         _one(entry)
     assert "pl4nted" not in str(refusal.value)

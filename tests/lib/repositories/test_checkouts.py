@@ -1,5 +1,6 @@
 """All repositories of a pipeline side by side: pulled, pushed, switched; one that fails stops no other."""
 
+import shutil
 from pathlib import Path
 
 import platformdirs
@@ -143,3 +144,32 @@ def test_folders_alone_are_left_to_git_itself(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "sinara.toml").write_text('[pipeline]\nsteps = ["one"]\n')
     monkeypatch.chdir(tmp_path)
     assert main(["pipeline", "pull"]) == 1
+
+
+def test_steps_of_one_repository_at_two_refs_get_no_checkout_and_the_others_do(
+    demo: Path, far: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = far.parent / "work" / "demo-load"
+    (work / "a").mkdir()
+    (work / "b").mkdir()
+    for step in ("a", "b"):
+        (work / step / "step.dev.py").write_text("")
+    commit_all(work)
+    git(work, "tag", "v1")
+    git(work, "push", "-q", "origin", "main", "v1")
+    entry = f'git = "{far}/demo-load.git", path'
+    other = f'prep = {{ git = "{far}/demo-prep.git" }}\n'
+    text = (
+        f'[pipeline]\nname = "demo"\n[pipeline.steps]\na = {{ {entry} = "a", ref = "v1" }}\nb = {{ {entry} = "b" }}\n'
+    )
+    (demo / "sinara.toml").write_text(text + other)
+    shutil.rmtree(demo / "demo-load")
+    assert main(["pipeline", "clone"]) == 1
+    said = _said(capsys)
+    assert said[0].startswith("a, b  FAILED: one checkout, demo-load, would have to be all of these: a: ")
+    assert "folder b at its default branch. Give them one URL and ref." in said[0]
+    assert said[1:] == ["prep  is there", "failed: sinara pipeline clone: failed for a, b; the others are done."]
+    assert not (demo / "demo-load").exists()
+    (demo / "sinara.toml").write_text(text.replace(', ref = "v1"', "") + other)
+    assert main(["pipeline", "clone"]) == 0
+    assert (demo / "demo-load" / "b" / "step.dev.py").is_file()

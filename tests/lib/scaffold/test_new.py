@@ -73,6 +73,8 @@ def test_twice_writes_over_nothing(here: Path, capsys: pytest.CaptureFixture[str
     [
         ({"name": "a-b"}, r"step 'a-b': use letters, digits and _"),
         ({"name": "a", "reads": ["load"]}, r"--reads 'load': expected STEP\.ENTITY"),
+        ({"name": "a", "publishes": ["class"]}, r"--publishes 'class': use letters, .* and no word of its own"),
+        ({"name": "a", "reads": ["load.import"]}, r"--reads 'import': use letters"),
         ({"name": "a", "publishes": ["x y"]}, r"--publishes 'x y': use letters"),
         ({"name": "a", "substeps": ["x", "x"]}, r"--substeps: a name is given twice"),
     ],
