@@ -15,6 +15,8 @@ class Output:
 
     def write(self, text: str) -> int:
         """Write text, or nowhere from the moment on that the reader has gone; return its length."""
+        if self._stream.closed:
+            return len(text)
         try:
             self._stream.write(text)
         except BrokenPipeError:
@@ -23,6 +25,8 @@ class Output:
 
     def flush(self) -> None:
         """Hand on what is buffered."""
+        if self._stream.closed:
+            return
         try:
             self._stream.flush()
         except BrokenPipeError:

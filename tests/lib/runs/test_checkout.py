@@ -116,7 +116,7 @@ def test_a_tag_that_stands_on_head_stays_and_one_elsewhere_is_an_error(repositor
 
 
 def test_a_push_that_fails_is_told_in_gits_words(repository: Path) -> None:
-    with pytest.raises(StepFailedError, match=r"`git push .*` in .* failed: .*origin"):
+    with pytest.raises(StepFailedError, match=r"`git remote get-url --push origin` in .* failed: .*origin"):
         tag_head(repository, "run-1", message="x", push=True)
 
 
