@@ -16,10 +16,11 @@ from jinja2.runtime import Context
 from nbconvert import HTMLExporter
 
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_PICTURE = re.compile(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+")
 _UNSEEN = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _TAGS = frozenset(
-    "a b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre s small span"
-    " strong sub summary sup table tbody td tfoot th thead tr u ul".split()
+    "a b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p picture pre s"
+    " small source span strong sub summary sup table tbody td tfoot th thead tr u ul".split()
 )
 _ATTRIBUTES = frozenset({"align", "class", "id", "style", "title"})
 _STYLES = CSSSanitizer(allowed_css_properties=["height", "text-align", "vertical-align", "white-space", "width"])
@@ -76,6 +77,8 @@ def _allowed(tag: str, name: str, value: str) -> bool:
     if name in {"href", "src"}:
         inside = value.strip().lower().startswith("data:")
         return (tag, name, inside) in {("a", "href", False), ("img", "src", True)}
+    if tag == "source":  # of a picture: for dark pages, or for a phone
+        return name == "media" or (name == "srcset" and _PICTURE.fullmatch(value) is not None)
     return name in _ATTRIBUTES or (tag == "img" and name in {"alt", "height", "width"})
 
 
