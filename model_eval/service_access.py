@@ -14,6 +14,7 @@ import requests
 from eval_params import Access
 from sinara_lib.bento.service import load_bentoservice, start_dev_bentoservice, stop_dev_bentoservice
 from sinara_lib.errors import DataError, SinaraError
+from sinara_lib.isolation import set_variables
 from sinara_lib.loopback import web_session
 from sinara_lib.vision.coco import CocoDataset
 from sinara_lib.vision.coco_archive import Split
@@ -74,7 +75,7 @@ def open_service(url: str, *, through: Access, limits: Mapping[str, str] | None 
     Raises SinaraError with the server's last lines when it does not start.
     """
     if through == "process":
-        with _environment(limits or {}):
+        with set_variables(limits or {}):
             service = cast(Service, load_bentoservice(url))
         yield service
         return
@@ -126,21 +127,6 @@ def _own(name: str) -> int:
     """Return what the environment sets already; 0 where that is nothing, or no number."""
     text = os.environ.get(name, "").strip()
     return int(text) if text.isascii() and text.isdigit() else 0
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables while the block runs: a service reads its settings when it is loaded."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _reason(answer: requests.Response) -> str:

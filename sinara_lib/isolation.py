@@ -1,7 +1,8 @@
-"""Modules of a folder, imported by plain name and hidden from the rest of the process."""
+"""What a block changes in this process and puts back: modules of a folder by plain name, environment variables."""
 
+import os
 import sys
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,21 @@ def isolated_modules(sources: Path) -> Iterator[None]:
         sys.path.remove(str(sources.resolve()))
         _take_modules(own)
         sys.modules.update(hidden)
+
+
+@contextmanager
+def set_variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables while the block runs, for what reads them there and for processes it starts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _take_modules(names: Set[str]) -> dict[str, ModuleType]:

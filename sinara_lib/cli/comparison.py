@@ -13,51 +13,73 @@ WHERE_HELP = "environment to look for ids in (default: all)"
 
 def add_report_commands(commands: Any, *, show: Any) -> None:
     """Add the commands to an argparse subparsers action; `show` prints what the function `args.lines` yields."""
-    report = commands.add_parser("report", help="print where the report of a run is, open it, or sum it up")
-    report.add_argument("run", metavar="RUN", help=RUN_HELP)
-    report.add_argument("--open", action="store_true", help="open it in the browser")
-    report.add_argument("--format", choices=("path", "md"), default="path", help="md: text for a pull request")
-    report.add_argument("--base", metavar="RUN", help="run to compare with (default: the step's success before it)")
-    report.add_argument("--env", help=WHERE_HELP)
-    report.set_defaults(command=show, lines=_report)
+    _add_report(
+        commands.add_parser("report", help="print where the report of a run is, open it, or sum it up"), show=show
+    )
+    _add_diff(commands.add_parser("diff", help="show what differs between two runs"), show=show)
+    _add_reproduce(
+        commands.add_parser("reproduce", help="run a run again, apart from the store, and compare what comes out"),
+        show=show,
+    )
+    _add_compare(
+        commands.add_parser("compare", help="put runs of a step, with all they were made from, into a table"), show=show
+    )
+    _add_tensorboard(
+        commands.add_parser("tensorboard", help="gather the TensorBoard logs of runs in one folder"), show=show
+    )
 
-    diff = commands.add_parser("diff", help="show what differs between two runs")
-    diff.add_argument("run_a", metavar="RUN_A", help=RUN_HELP)
-    diff.add_argument("run_b", metavar="RUN_B", help=RUN_HELP)
-    diff.add_argument("--html", type=Path, metavar="FILE", help="write it as a page")
-    diff.add_argument("--json", action="store_true", help="print it as JSON")
-    diff.add_argument("--save", action="store_true", help="keep it in the store beside RUN_B, as diff.<run>.<run>")
-    diff.add_argument("--env", help=WHERE_HELP)
-    diff.set_defaults(command=show, lines=_diff)
 
-    again = commands.add_parser("reproduce", help="run a run again, apart from the store, and compare what comes out")
-    again.add_argument("run", metavar="RUN", help=RUN_HELP)
-    again.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what it publishes in this new folder")
-    again.add_argument("--env", help=WHERE_HELP)
-    again.set_defaults(command=show, lines=_reproduce)
+def _add_report(parser: argparse.ArgumentParser, *, show: Any) -> None:
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+    parser.add_argument("--format", choices=("path", "md"), default="path", help="md: text for a pull request")
+    parser.add_argument("--base", metavar="RUN", help="run to compare with (default: the step's success before it)")
+    parser.add_argument("--env", help=WHERE_HELP)
+    parser.set_defaults(command=show, lines=_report)
 
-    compare = commands.add_parser("compare", help="put runs of a step, with all they were made from, into a table")
-    compare.add_argument("--step", metavar="STEP", help="rows are its runs (default: the pipeline's last with runs)")
-    compare.add_argument("--pipelines", action="store_true", help="rows are runs of the whole pipeline instead")
-    compare.add_argument("--metric", action="append", default=[], metavar="NAME", help="show it; may be repeated")
-    compare.add_argument("--costs", action="store_true", help="show time, processors, memory and bytes of each run")
-    compare.add_argument("--param", action="append", default=[], metavar="NAME", help="default: those that differ")
-    compare.add_argument("--sort", metavar="NAME", help="column to sort by, largest first (default: newest first)")
-    compare.add_argument("--ascending", action="store_true", help="with --sort: smallest first")
-    compare.add_argument("--limit", type=count, default=50, metavar="N", help="the newest N runs (default: 50)")
-    compare.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV")
-    compare.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with a plot")
-    compare.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
-    compare.set_defaults(command=show, lines=_compare)
 
-    board = commands.add_parser("tensorboard", help="gather the TensorBoard logs of runs in one folder")
-    board.add_argument("runs", nargs="*", metavar="RUN", help=f"{RUN_HELP} (default: the newest of each step)")
-    board.add_argument("--pipeline", metavar="NAME", help="without RUN: of this pipeline (default: all)")
-    board.add_argument("--step", metavar="STEP", help="without RUN: of this step (default: all)")
-    board.add_argument("--limit", type=count, default=20, metavar="N", help="the newest N runs of a step (default: 20)")
-    board.add_argument("--to", type=Path, metavar="FOLDER", help="add them there (default: a cache, emptied before)")
-    board.add_argument("--env", help="environment (default: user; for RUN: all)")
-    board.set_defaults(command=show, lines=_tensorboard)
+def _add_diff(parser: argparse.ArgumentParser, *, show: Any) -> None:
+    parser.add_argument("run_a", metavar="RUN_A", help=RUN_HELP)
+    parser.add_argument("run_b", metavar="RUN_B", help=RUN_HELP)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.add_argument("--save", action="store_true", help="keep it in the store beside RUN_B, as diff.<run>.<run>")
+    parser.add_argument("--env", help=WHERE_HELP)
+    parser.set_defaults(command=show, lines=_diff)
+
+
+def _add_reproduce(parser: argparse.ArgumentParser, *, show: Any) -> None:
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what it publishes in this new folder")
+    parser.add_argument("--env", help=WHERE_HELP)
+    parser.set_defaults(command=show, lines=_reproduce)
+
+
+def _add_compare(parser: argparse.ArgumentParser, *, show: Any) -> None:
+    parser.add_argument("--step", metavar="STEP", help="rows are its runs (default: the pipeline's last with runs)")
+    parser.add_argument("--pipelines", action="store_true", help="rows are runs of the whole pipeline instead")
+    parser.add_argument("--metric", action="append", default=[], metavar="NAME", help="show it; may be repeated")
+    parser.add_argument("--costs", action="store_true", help="show time, processors, memory and bytes of each run")
+    parser.add_argument("--param", action="append", default=[], metavar="NAME", help="default: those that differ")
+    parser.add_argument("--sort", metavar="NAME", help="column to sort by, largest first (default: newest first)")
+    parser.add_argument("--ascending", action="store_true", help="with --sort: smallest first")
+    parser.add_argument("--limit", type=count, default=50, metavar="N", help="the newest N runs (default: 50)")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with a plot")
+    parser.add_argument("--env", default="user", help=ENVIRONMENT_HELP)
+    parser.set_defaults(command=show, lines=_compare)
+
+
+def _add_tensorboard(parser: argparse.ArgumentParser, *, show: Any) -> None:
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"{RUN_HELP} (default: the newest of each step)")
+    parser.add_argument("--pipeline", metavar="NAME", help="without RUN: of this pipeline (default: all)")
+    parser.add_argument("--step", metavar="STEP", help="without RUN: of this step (default: all)")
+    parser.add_argument(
+        "--limit", type=count, default=20, metavar="N", help="the newest N runs of a step (default: 20)"
+    )
+    parser.add_argument("--to", type=Path, metavar="FOLDER", help="add them there (default: a cache, emptied before)")
+    parser.add_argument("--env", help="environment (default: user; for RUN: all)")
+    parser.set_defaults(command=show, lines=_tensorboard)
 
 
 def _report(args: argparse.Namespace) -> Iterator[str]:

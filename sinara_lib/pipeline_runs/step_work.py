@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class StepWork:
-    """Does the work of one step after the other, or of several at once; results go to `done`, URLs of runs to `begun`.
+    """Does the work of one step after the other; results go to `done`, URLs of runs to `begun`.
 
     `force` names the steps that run whatever has changed, `unfinished` are URLs of runs of steps to go on from.
     """

@@ -22,6 +22,7 @@ from traitlets.config import Config
 
 from sinara_lib import errors
 from sinara_lib.errors import InterfaceError, ParamsError, SinaraError
+from sinara_lib.isolation import set_variables
 from sinara_lib.runs import parameters_cell
 from sinara_lib.runs.kernels import kernel_problem
 from sinara_lib.runs.output import PlainOutput
@@ -77,19 +78,11 @@ def run_notebook(
     environ[FAILING_VARIABLE] = str(parameters.get("step_params", {}).get("failing_commands") or "fail")
     if problem := kernel_problem(kernel_name):
         return NotebookEnd(Outcome.FAILED, f"{source.name}: {problem}.")
+    words = (PlainOutput(sys.stdout), sys.stderr) if verbose else (None, None)
     try:
-        with _environment(environ):
-            papermill.execute_notebook(
-                str(notebook),
-                str(target),
-                parameters=dict(parameters),
-                engine_name=_ENGINE,
-                kernel_name=kernel_name,
-                language="python",
-                progress_bar=False,
-                stdout_file=PlainOutput(sys.stdout) if verbose else None,
-                stderr_file=sys.stderr if verbose else None,
-                cwd=str(source.parent),
+        with set_variables(environ):
+            _execute(
+                notebook, target, parameters=parameters, kernel_name=kernel_name, folder=source.parent, words=words
             )
     except PapermillExecutionError as error:
         return _cell_failure(source, target, error)
@@ -101,6 +94,30 @@ def run_notebook(
     except KeyboardInterrupt:
         return NotebookEnd(Outcome.STOPPED, f"{source.name}: interrupted.")
     return NotebookEnd(Outcome.DONE)
+
+
+def _execute(
+    notebook: Path,
+    target: Path,
+    *,
+    parameters: Mapping[str, Any],
+    kernel_name: str,
+    folder: Path,
+    words: tuple[Any, Any],
+) -> None:
+    """Let papermill run the cells in `folder`; `words` are where their stdout and stderr are shown, if anywhere."""
+    papermill.execute_notebook(
+        str(notebook),
+        str(target),
+        parameters=dict(parameters),
+        engine_name=_ENGINE,
+        kernel_name=kernel_name,
+        language="python",
+        progress_bar=False,
+        stdout_file=words[0],
+        stderr_file=words[1],
+        cwd=str(folder),
+    )
 
 
 def read_notebook(source: Path) -> Any:
@@ -147,21 +164,6 @@ def _failed_cell(target: Path, error: PapermillExecutionError) -> str:
     titles = cell_titles(nbformat.read(target, as_version=4).cells)
     title = titles.get(error.cell_index + 2)
     return f"'{title}'" if title else f"cell [{error.exec_count}]"
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the kernel, which inherits ours, and put the old ones back."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 class _Engine(Engine):  # type: ignore[misc]

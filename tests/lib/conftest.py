@@ -12,14 +12,17 @@ from typing import Any
 
 import fsspec
 import nbformat
+import platformdirs
 import pytest
 
 from lineage_cases import History
+from pipeline_cases import PUBLISH
 from sinara_lib.layout import RunAddress, StepAddress
 from sinara_lib.store import ArtifactStore, publish_folder, store_at
 from sinara_lib.store.liveness import this_process
 from sinara_lib.store.manifest import Process, Producer, RunRecord, RunStatus
 from sinara_lib.substep import NotebookSubstep
+from step_cases import git
 from substep_cases import make_substep
 from tests.s3_server import S3Server, start_s3_server
 
@@ -236,3 +239,20 @@ def dead() -> Process:
     """A process of this machine that has ended."""
     child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     return this_process().model_copy(update={"pid": int(child.stdout), "born": 1.0, "ticks": 1})
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's cache folder of the test's own."""
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def far_step(make_step: Callable[..., Path]) -> Path:
+    """A step in a git repository of its own."""
+    folder = make_step({"count.ipynb": [PUBLISH]}, name="far/demo-count")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "step")
+    return folder

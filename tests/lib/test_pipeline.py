@@ -1,17 +1,15 @@
 """The pipeline: which steps it has, where they come from, and what is said at its end."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
 import pytest
 
 from docstring_examples import run_examples
+from pipeline_cases import PUBLISH, make_pipeline
 from sinara_lib.errors import ParamsError, StepFailedError
 from sinara_lib.pipeline import PipelineStep, assignments_of, choose_steps, closing_lines, pipeline_steps, run_pipeline
 from sinara_lib.repositories.lock import write_lock
-from sinara_lib.runs.worktrees import head_worktree
 from sinara_lib.settings import Settings, load_settings
 from sinara_lib.step import StepResult
 from sinara_lib.store import ArtifactStore
@@ -19,38 +17,10 @@ from step_cases import git
 
 NOWHERE = Settings(folder=None, steps=(), roots={})
 STEPS = [PipelineStep(name, name, NOWHERE) for name in ("data_load", "data_prep", "model_train")]
-PUBLISH = """from sinara_lib.store import publish_folder
-from sinara_lib.substep import ENTITY_NAME, NotebookSubstep
-substep = NotebookSubstep(pipeline_params, step_params, substep_params)
-substep.interface(outputs=[{ENTITY_NAME: "numbers"}])
-publish_folder("params", substep.outputs().numbers)"""
 
 
 def _names(steps: list[PipelineStep]) -> list[str]:
     return [step.name for step in steps]
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's cache folder of the test's own."""
-    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def far_step(make_step: Callable[..., Path]) -> Path:
-    """A step in a git repository of its own."""
-    folder = make_step({"count.ipynb": [PUBLISH]}, name="far/demo-count")
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "step")
-    return folder
-
-
-def _pipeline(folder: Path, *sources: str, more: str = "") -> list[PipelineStep]:
-    folder.mkdir(exist_ok=True)
-    (folder / "sinara.toml").write_text(f"[pipeline]\nsteps = {list(sources)}\n{more}")
-    return pipeline_steps(load_settings(folder))
 
 
 def test_without_names_all_steps_are_chosen_in_order() -> None:
@@ -83,12 +53,13 @@ def test_a_choice_of_nothing_is_an_error() -> None:
 
 def test_steps_are_named_after_folder_or_repository(tmp_path: Path) -> None:
     sources = ["data_load", "steps/demo-data_prep/", "git@host:org/demo-model_train.git", "https://host/org/model_pack"]
-    assert _names(_pipeline(tmp_path, *sources)) == ["data_load", "data_prep", "model_train", "model_pack"]
+    assert _names(make_pipeline(tmp_path, *sources)) == ["data_load", "data_prep", "model_train", "model_pack"]
 
 
 def test_a_folder_starts_at_the_pipelines_file(tmp_path: Path) -> None:
     assert (
-        _pipeline(tmp_path / "project", "steps/data_load")[0].folder() == tmp_path / "project" / "steps" / "data_load"
+        make_pipeline(tmp_path / "project", "steps/data_load")[0].folder()
+        == tmp_path / "project" / "steps" / "data_load"
     )
 
 
@@ -96,114 +67,14 @@ def test_without_a_pipeline_the_person_is_told_where_to_stand(tmp_path: Path) ->
     with pytest.raises(ParamsError, match=r"No sinara\.toml with pipeline\.steps here or above"):
         pipeline_steps(load_settings(tmp_path))
     with pytest.raises(ParamsError, match=r"run this inside a pipeline's folder"):
-        _pipeline(tmp_path / "empty")
-
-
-def test_a_step_by_git_url_is_cloned_once_and_then_brought_up_to_date(
-    tmp_path: Path, cache: Path, far_step: Path
-) -> None:
-    (step,) = _pipeline(tmp_path / "project", f"file://{far_step}")
-    folder = step.folder()
-    assert step.name == "count"
-    assert cache in folder.parents
-    assert (folder / "count.ipynb").is_file()
-    (far_step / "new.py").write_text("")
-    git(far_step, "add", "-A")
-    git(far_step, "commit", "-q", "-m", "more")
-    assert step.folder() == folder
-    assert (folder / "new.py").is_file()
-
-
-def test_a_clone_follows_its_origin_whatever_was_rewritten_there(tmp_path: Path, cache: Path, far_step: Path) -> None:
-    (step,) = _pipeline(tmp_path / "project", f"file://{far_step}")
-    folder = step.folder()
-    (folder / "made.txt").write_text("by a run")
-    (folder / "count.ipynb").write_text("edited by mistake")
-    (far_step / "new.py").write_text("")
-    git(far_step, "add", "-A")
-    git(far_step, "commit", "-q", "--amend", "-m", "rewritten")
-    git(far_step, "branch", "-m", "trunk")
-    assert step.folder() == folder
-    assert git(folder, "rev-parse", "HEAD") == git(far_step, "rev-parse", "HEAD")
-    assert git(folder, "status", "--porcelain") == "?? made.txt"
-
-
-def test_a_clone_that_was_killed_or_damaged_is_made_anew(tmp_path: Path, cache: Path, far_step: Path) -> None:
-    (step,) = _pipeline(tmp_path / "project", f"file://{far_step}")
-    folder = step.folder()
-    (folder / ".git" / "index.lock").write_text("")
-    (folder.parent / ".demo-count-0123").mkdir()
-    assert (step.folder() / "count.ipynb").is_file()
-    assert sorted(p.name for p in folder.parent.iterdir()) == [".lock", "demo-count"]
-    shutil.rmtree(folder / ".git" / "objects")
-    assert git(step.folder(), "rev-parse", "HEAD") == git(far_step, "rev-parse", "HEAD")
-    shutil.rmtree(folder)
-    git(folder.parent, "init", "-q", str(folder))  # what `git clone` makes first
-    assert (step.folder() / "count.ipynb").is_file()
-
-
-def test_an_origin_that_cannot_be_reached_leaves_the_last_known_commit_with_a_warning(
-    tmp_path: Path, cache: Path, far_step: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (step,) = _pipeline(tmp_path / "project", f"file://{far_step}")
-    commit = git(step.folder(), "rev-parse", "HEAD")
-    far_step.rename(tmp_path / "moved")
-    (step.folder() / "count.ipynb").unlink()
-    assert (step.folder() / "count.ipynb").is_file()
-    assert f"cannot be fetched; going on with its last known commit, {commit[:12]}: fatal: " in caplog.text
-
-
-def test_no_hook_and_no_filter_of_this_user_runs_on_a_strangers_step_but_lfs(
-    tmp_path: Path, cache: Path, far_step: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ran, home = tmp_path / "ran", tmp_path / "home"
-    for name in ("template/hooks/post-checkout", "hooks/post-checkout", "hooks/post-merge", "hooks/post-index-change"):
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(f"#!/bin/sh\necho {name} >> {ran}\n")
-        (home / name).chmod(0o755)
-    (home / ".gitconfig").write_text(
-        f"[init]\ntemplateDir = {home}/template\n[core]\nhooksPath = {home}/hooks\n"
-        f'[filter "a.b"]\nsmudge = tee -a {ran}\nclean = tee -a {ran}\nrequired = true\n'
-        f'[filter "lfs"]\nsmudge = tee -a {ran}\n'
-    )
-    (far_step / ".gitattributes").write_text("*.ipynb filter=a.b\n")
-    git(far_step, "add", "-A")
-    git(far_step, "commit", "-q", "-m", "filtered")
-    monkeypatch.setenv("HOME", str(home))
-    (step,) = _pipeline(tmp_path / "project", f"file://{far_step}")
-    folder = step.folder()
-    with head_worktree(folder) as tree:
-        assert (tree / "count.ipynb").read_bytes() == (far_step / "count.ipynb").read_bytes()
-    (far_step / "new.py").write_text("")
-    git(
-        far_step,
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "filter.a.b.clean=cat",
-        "commit",
-        "-q",
-        "--allow-empty",
-        "-m",
-        "2",
-    )
-    step.folder()
-    assert git(folder, "config", "filter.lfs.smudge") == "git-lfs smudge -- %f"
-    assert not ran.exists()
-
-
-def test_a_git_url_that_answers_nothing_is_told_in_gits_words(tmp_path: Path, cache: Path) -> None:
-    (step,) = _pipeline(tmp_path / "project", f"file://{tmp_path}/nothing.git")
-    with pytest.raises(StepFailedError, match=r"`git clone .*nothing\.git.* failed: .*does not"):
-        step.folder()
-    assert not list(cache.rglob("*.ipynb"))
+        make_pipeline(tmp_path / "empty")
 
 
 def test_a_step_by_git_url_publishes_to_the_roots_of_the_pipeline_that_names_it(
     tmp_path: Path, cache: Path, far_step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SINARA_USER_ROOT")
-    steps = _pipeline(tmp_path / "project", f"file://{far_step}", more='[env.user]\nroot = "artifacts"\n')
+    steps = make_pipeline(tmp_path / "project", f"file://{far_step}", more='[env.user]\nroot = "artifacts"\n')
     done: list[StepResult] = []
     run_pipeline(steps, env="user", params=None, done=done, begun=[])
     assert cache.is_dir()
@@ -227,7 +98,7 @@ def test_a_failure_leaves_the_results_of_the_steps_before_it(tmp_path: Path, mak
     done: list[StepResult] = []
     begun: list[str] = []
     with pytest.raises(StepFailedError, match=r"division by zero"):
-        run_pipeline(_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done, begun=begun)
+        run_pipeline(make_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done, begun=begun)
     assert [result.step for result in done] == ["one"]
     assert [url.split("/")[-2] for url in begun] == ["one", "two"]
     assert begun[0] == done[0].run_url
@@ -239,7 +110,7 @@ def test_sample_and_a_file_choose_the_params_in_each_steps_folder(
 ) -> None:
     make_step({"a.ipynb": []}, name="project/one")
     with pytest.raises(ParamsError, match=rf"Cannot read params file .*one/params/{file}"):
-        run_pipeline(_pipeline(tmp_path / "project", "one"), env="user", params=params, done=[], begun=[])
+        run_pipeline(make_pipeline(tmp_path / "project", "one"), env="user", params=params, done=[], begun=[])
 
 
 def test_a_wrong_parameter_of_a_later_step_ends_the_run_before_the_first_one_starts(
@@ -253,7 +124,7 @@ def test_a_wrong_parameter_of_a_later_step_ends_the_run_before_the_first_one_sta
     )
     done: list[StepResult] = []
     with pytest.raises(ParamsError, match=r"a\.ipynb: unknown key 'sise' \(did you mean size\?\)"):
-        run_pipeline(_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done, begun=[])
+        run_pipeline(make_pipeline(tmp_path / "project", "one", "two"), env="user", params=None, done=done, begun=[])
     assert done == []
     assert stores("user").steps() == []
 
@@ -304,7 +175,7 @@ def test_name_and_zone_stand_once_and_a_params_file_of_the_pipeline_holds_for_a_
     (tmp_path / "project" / "job-one.json").write_text(
         '{"pipeline_params": {"ZONE_NAME": "own"}, "substeps_params": [{"substep_name": "a.ipynb"}]}'
     )
-    steps = _pipeline(tmp_path / "project", "one", more='name = "rest"\nzone = "far"\n')
+    steps = make_pipeline(tmp_path / "project", "one", more='name = "rest"\nzone = "far"\n')
     for params in (None, "job-{step}.json"):
         run_pipeline(steps, env="user", params=params, done=[], begun=[])
     assert sorted(step.path for step in stores("user").steps()) == ["rest/far/one", "rest/own/one"]
@@ -313,7 +184,7 @@ def test_name_and_zone_stand_once_and_a_params_file_of_the_pipeline_holds_for_a_
 def test_in_prod_a_step_of_another_repository_runs_at_its_locked_commit_and_pushes_its_tag(
     tmp_path: Path, cache: Path, far_step: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    steps = _pipeline(tmp_path / "project", f"file://{far_step}")
+    steps = make_pipeline(tmp_path / "project", f"file://{far_step}")
     with pytest.raises(ParamsError, match=r"has no sinara\.lock"):
         run_pipeline(steps, env="prod", params=None, done=[], begun=[])
     commit = write_lock([step.source for step in steps], tmp_path / "project")[0].commit

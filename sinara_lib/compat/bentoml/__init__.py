@@ -33,9 +33,10 @@ def save_bentoservice(
         raise gone(
             "The BentoService object of BentoML 0.13", "a folder with service.py, requirements.txt and artifacts/"
         )
-    if not service_version and substep is None:
+    version = service_version or (_version(substep, path) if substep else None)
+    if version is None:
         raise InterfaceError("save_bentoservice: give service_version, or the substep whose run names the version.")
-    bento.save_bentoservice(bentoservice, path, version=service_version or _version(substep, path))
+    bento.save_bentoservice(bentoservice, path, version=version)
 
 
 def load_bentoservice(path: str, bentoservice_name: str | None = None) -> Any:
@@ -76,8 +77,7 @@ def _path_of(bentoservice: Any) -> str:
     return bentoservice if isinstance(bentoservice, str) else _LOADED[bentoservice]
 
 
-def _version(substep: NotebookSubstep | None, path: str) -> str:
-    assert substep is not None  # noqa: S101 - the caller has looked
+def _version(substep: NotebookSubstep, path: str) -> str:
     return ".".join((substep.env_name, substep.pipeline_name, substep.zone_name, Path(path).name, substep.run_id))
 
 

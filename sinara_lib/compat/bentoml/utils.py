@@ -1,4 +1,4 @@
-"""SinaraML's `sinara.bentoml.utils`."""
+"""SinaraML's `sinara.bentoml.utils`, the name under which its steps import the checksum of a file."""
 
 import hashlib
 from pathlib import Path

@@ -101,10 +101,23 @@ def warnings() -> Iterator[list[str]]:
 
 
 def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnings: list[str]) -> None:
-    params = scene.pipeline.write_params
     scene.after("the first run", ALL, "nothing was made before")
     scene.after("nothing", set(), "nothing changed")
+    _edit_parameters(scene)
+    _edit_code_and_packages(scene)
+    _edit_the_source(scene)
+    _damage_outputs(scene, warnings)
+    _remove_runs_and_rename(scene)
+    _damage_records(scene, warnings)
+    _change_user_and_clone(scene)
+    _go_to_prod(scene)
+    assert len(scene.rows) >= 20
+    wrong = [row for row in scene.rows if row[1] != row[2]]
+    assert wrong == []
 
+
+def _edit_parameters(scene: Scene) -> None:
+    params = scene.pipeline.write_params
     params(TRAIN, {"epochs": 12})
     scene.after("a parameter", {TRAIN, PACK, EVAL}, "another model is packed and scored")
     params(TRAIN, {"epochs": 9})
@@ -112,6 +125,8 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     params(TRAIN, {"epochs": 9, "rate": 0.1})
     scene.after("a default written out", set(), "the notebook sees the same parameters")
 
+
+def _edit_code_and_packages(scene: Scene) -> None:
     make = scene.file("data_prep/make.py")
     make.write_text(f"{make.read_text()}# said again\n")
     scene.after("a comment in a module", {PREP}, "its code is another, what it makes is the same: the chain ends")
@@ -125,6 +140,8 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     scene.package("1.1")
     scene.after("a package's version", {TRAIN}, "the one step that declares it; the same model ends the chain")
 
+
+def _edit_the_source(scene: Scene) -> None:
     image = scene.source / "images" / "e1.jpg"
     image.write_text("e1 other pixels")
     scene.after("one image of the test part", {LOAD, PREP, EVAL}, "what is trained on did not change")
@@ -135,6 +152,8 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     (scene.source / "images" / "r1.jpg").write_text("r1 other pixels")
     scene.after("one image of the train part", {LOAD, PREP, TRAIN, PACK, EVAL}, "all that follows is made from it")
 
+
+def _damage_outputs(scene: Scene, warnings: list[str]) -> None:
     shutil.rmtree(scene.output(PREP, "eval").parent)
     scene.after("an output deleted", {PREP}, "it is made again, and is the same")
     model = scene.output(TRAIN, "model")
@@ -146,6 +165,9 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     bento.write_bytes(bento.read_bytes())
     scene.after("an output written anew, the same", set(), "read once, its checksum is right")
 
+
+def _remove_runs_and_rename(scene: Scene) -> None:
+    params = scene.pipeline.write_params
     now = datetime.now(timezone.utc)
     assert collect_garbage(scene.store, keep_last=1, older_than=None, now=now, dry_run=False).removed
     scene.after("old runs removed by gc", set(), "what is in use stays")
@@ -157,6 +179,8 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     params(PREP, {"classes": ["vehicle", "bus"], "seed": 4})
     scene.after("a renamed class", {PREP, TRAIN, PACK, EVAL}, "it stands in every label")
 
+
+def _damage_records(scene: Scene, warnings: list[str]) -> None:
     record = scene.record(PACK)
     whole = record.read_bytes()
     record.write_bytes(whole[:-9])
@@ -167,6 +191,8 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     scene.after("a record of a newer library", {PACK}, "what it says is not understood")
     assert any("A newer sinara_lib wrote it" in one for one in warnings)
 
+
+def _change_user_and_clone(scene: Scene) -> None:
     scene.patch.setenv("USER", "somebody")
     git(scene.pipeline.folder, "config", "user.name", "Somebody Else")
     scene.after("another user", set(), "who runs it does not matter")
@@ -177,6 +203,8 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     scene.pipeline.folder = clone
     scene.after("another clone", set(), "the same files at another place")
 
+
+def _go_to_prod(scene: Scene) -> None:
     scene.env = "prod"
     scene.after("prod after dev", ALL, "prod has a store of its own")
     scene.after("prod again", set(), "nothing changed")
@@ -187,7 +215,3 @@ def test_after_each_edit_exactly_the_steps_run_that_have_to(scene: Scene, warnin
     scene.after("the library", ALL, "whatever a step does goes through it")
     scene.env = "prod"
     scene.after("prod in the store of dev, committed", set(), "dev has run what is committed")
-
-    assert len(scene.rows) >= 20
-    wrong = [row for row in scene.rows if row[1] != row[2]]
-    assert wrong == []
